@@ -1,0 +1,1 @@
+"""The house: people, invoices, conversations. It has never heard of its wings."""

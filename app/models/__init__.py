@@ -1,0 +1,74 @@
+"""All tables, the wings' too, one noun a file."""
+
+from app.models.audit import AuditEntry, JobRun, StopSwitch
+from app.models.base import Base
+from app.models.bill_to import AddressIssue, BillTo
+from app.models.connection import Connection, ConnectionState, ProviderEvent, Quarantined, SyncRun
+from app.models.customer import Customer
+from app.models.digest import Digest, DigestLine, LineKind, Outcome
+from app.models.hold import Hold, HoldKind
+from app.models.invoice import Credit, CreditKind, Invoice, InvoiceChange, InvoiceState, Payment
+from app.models.mailbox import Cadence, Mailbox, Relation
+from app.models.outgoing import Attempt, AttemptResult, DeliveryEvent, Outgoing, OutgoingKind, OutgoingState
+from app.models.person import (
+    CustomerMember,
+    CustomerRole,
+    LoginToken,
+    Person,
+    VendorMember,
+    VendorRole,
+    WebSession,
+)
+from app.models.thread import Message, Side, Thread, ThreadInvoice, ThreadLink, ThreadState
+from app.models.vendor import Trust, Vendor
+
+__all__ = [
+    "AddressIssue",
+    "Attempt",
+    "AttemptResult",
+    "AuditEntry",
+    "Base",
+    "BillTo",
+    "Cadence",
+    "Connection",
+    "ConnectionState",
+    "Credit",
+    "CreditKind",
+    "Customer",
+    "CustomerMember",
+    "CustomerRole",
+    "DeliveryEvent",
+    "Digest",
+    "DigestLine",
+    "Hold",
+    "HoldKind",
+    "Invoice",
+    "InvoiceChange",
+    "InvoiceState",
+    "JobRun",
+    "LineKind",
+    "LoginToken",
+    "Mailbox",
+    "Message",
+    "Outcome",
+    "Outgoing",
+    "OutgoingKind",
+    "OutgoingState",
+    "Payment",
+    "Person",
+    "ProviderEvent",
+    "Quarantined",
+    "Relation",
+    "Side",
+    "StopSwitch",
+    "SyncRun",
+    "Thread",
+    "ThreadInvoice",
+    "ThreadLink",
+    "ThreadState",
+    "Trust",
+    "Vendor",
+    "VendorMember",
+    "VendorRole",
+    "WebSession",
+]

@@ -1,0 +1,51 @@
+"""What operators and machines must be able to prove later."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Keyed
+
+
+class AuditEntry(Keyed, Base):
+    """Append-only: who, when, what, why (INVARIANTS F2). ``detail`` never holds a secret."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_vendor", "vendor_id", "at"), Index("ix_audit_entry_at", "at"))
+
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(20))  # person, link, worker, provider, operator
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)
+    vendor_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor.id"), default=None)
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), default=None)
+    action: Mapped[str] = mapped_column(String(60))
+    subject_id: Mapped[UUID | None] = mapped_column(default=None)
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class StopSwitch(Base):
+    """The operator can always stop it (FEATURES L1). One row a thing that is stopped: "sending", "vendor:<id>"."""
+
+    __tablename__ = "stop_switch"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(200))
+    by: Mapped[str] = mapped_column(String(254))
+    since: Mapped[datetime]
+
+
+class JobRun(Keyed, Base):
+    """One drain of one job that did something, or failed: what the operator's run board shows."""
+
+    __tablename__ = "job_run"
+    __table_args__ = (Index("ix_job_run_job", "job", "started_at"),)
+
+    job: Mapped[str] = mapped_column(String(40))
+    worker: Mapped[str] = mapped_column(String(64))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    done: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(String(300), default="")

@@ -1,0 +1,48 @@
+"""A customer as one vendor's books know them."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Created, Keyed, owner
+from app.models.connection import ContentVersioned
+from app.scope import VendorOwned
+
+
+class AddressIssue(StrEnum):
+    """Why a bill_to reaches nobody; the vendor resolves it, and the resolution survives resyncs (FEATURES A5)."""
+
+    NONE = ""
+    MISSING = "missing"
+    INVALID = "invalid"
+    SHARED = "shared"  # the same address under two bill_tos: reaches the mailbox, listed for the vendor to look at
+
+
+class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
+    """Reaches a customer by canonical address -> mailbox -> customer. Never by name."""
+
+    __tablename__ = "bill_to"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "external_id"),
+        Index("ix_bill_to_vendor_address", "vendor_id", "address"),
+        Index(
+            "ix_bill_to_issue",
+            "vendor_id",
+            "issue",
+            sqlite_where=text("issue <> ''"),
+            postgresql_where=text("issue <> ''"),
+        ),
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    connection_id: Mapped[UUID] = owner("connection", cascade=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    address_text: Mapped[str] = mapped_column(String(500), default="")  # as the books have it
+    address: Mapped[str | None] = mapped_column(String(254), default=None)  # canonical, the first of the text
+    chosen_address: Mapped[str | None] = mapped_column(String(254), default=None)  # the vendor's resolution: wins
+    issue: Mapped[AddressIssue] = mapped_column(String(10), default=AddressIssue.NONE)
+    mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), index=True, default=None)
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), index=True, default=None)
+    is_active: Mapped[bool] = mapped_column(default=True)

@@ -1,0 +1,136 @@
+"""One vendor's permission at one provider, and what came through it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import BigInt
+from app.models.base import Base, Created, Keyed, owner
+from app.scope import Freshness, VendorOwned
+
+
+class ConnectionState(StrEnum):
+    CHOOSING = "choosing"  # consent given, the company not yet chosen
+    ACTIVE = "active"
+    NEEDS_RECONNECT = "needs_reconnect"
+    DISCONNECTED = "disconnected"
+
+
+class Connection(Keyed, Created, VendorOwned, Freshness, Base):
+    """Encrypted tokens, cursor, health and the next pull. Cursor and rows move in the same transaction."""
+
+    __tablename__ = "connection"
+    __table_args__ = (
+        Index(
+            "uq_connection_account",
+            "vendor_id",
+            "provider",
+            "account_id",
+            unique=True,
+            postgresql_where=text("account_id IS NOT NULL"),
+            sqlite_where=text("account_id IS NOT NULL"),
+        ),
+        Index("ix_connection_account", "provider", "account_id"),
+        Index(
+            "ix_connection_due",
+            "next_pull_at",
+            postgresql_where=text("next_pull_at IS NOT NULL"),
+            sqlite_where=text("next_pull_at IS NOT NULL"),
+        ),
+    )
+
+    vendor_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor.id"), index=True, default=None)
+    person_id: Mapped[UUID] = owner("person")  # who gave the consent
+    provider: Mapped[str] = mapped_column(String(32))
+    account_id: Mapped[str | None] = mapped_column(String(120), default=None)  # realm, tenant, acct_...
+    account_name: Mapped[str] = mapped_column(String(200), default="")
+    account_currency: Mapped[str] = mapped_column(String(3), default="")
+    account_zone: Mapped[str] = mapped_column(String(64), default="")
+    choices: Mapped[list[Any]] = mapped_column(default=list)  # accounts to choose from, while CHOOSING
+    state: Mapped[ConnectionState] = mapped_column(String(16), default=ConnectionState.CHOOSING)
+
+    tokens: Mapped[str | None] = mapped_column(Text, default=None)  # sealed JSON: app/keys.py
+    tokens_expire_at: Mapped[datetime | None] = mapped_column(default=None)
+    refresh_lease_until: Mapped[datetime | None] = mapped_column(default=None)  # one refresh at a time (INVARIANTS K4)
+
+    cursor: Mapped[dict[str, Any]] = mapped_column(default=dict)  # opaque to the house
+    next_pull_at: Mapped[datetime | None] = mapped_column(default=None)
+    reconciled_at: Mapped[datetime | None] = mapped_column(default=None)
+    lease_owner: Mapped[str | None] = mapped_column(String(64), default=None)
+    lease_until: Mapped[datetime | None] = mapped_column(default=None)
+
+    first_synced_at: Mapped[datetime | None] = mapped_column(default=None)
+    as_of: Mapped[datetime | None] = mapped_column(default=None)  # our rows are true as of this instant
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    last_error: Mapped[str] = mapped_column(String(300), default="")  # plain words with the remedy
+    last_error_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class SyncRun(Keyed, VendorOwned, Base):
+    """One pull: its counts are the live counter of a first sync and the health page afterwards."""
+
+    __tablename__ = "sync_run"
+    __table_args__ = (Index("ix_sync_run_connection", "connection_id", "started_at"),)
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    connection_id: Mapped[UUID] = owner("connection", cascade=True)
+    mode: Mapped[str] = mapped_column(String(12))  # full, changes, reconcile, fetch
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    received: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    gone: Mapped[int] = mapped_column(default=0)
+    quarantined: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(String(300), default="")
+
+
+class ProviderEvent(Keyed, Base):
+    """One webhook delivery, raw, stored before it is acknowledged (INVARIANTS N1). It only says: look."""
+
+    __tablename__ = "provider_event"
+    __table_args__ = (
+        UniqueConstraint("provider", "event_key"),
+        Index(
+            "ix_provider_event_due",
+            "due_at",
+            postgresql_where=text("handled_at IS NULL"),
+            sqlite_where=text("handled_at IS NULL"),
+        ),
+    )
+
+    provider: Mapped[str] = mapped_column(String(32))
+    event_key: Mapped[str] = mapped_column(String(120))
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    handled_at: Mapped[datetime | None] = mapped_column(default=None)
+    outcome: Mapped[str] = mapped_column(String(300), default="")
+
+
+class Quarantined(Keyed, Created, VendorOwned, Base):
+    """A record that could not be understood: kept, visible to its vendor, retried when the provider sends it again."""
+
+    __tablename__ = "quarantined"
+    __table_args__ = (UniqueConstraint("connection_id", "kind", "external_id"),)
+
+    vendor_id: Mapped[UUID] = owner("vendor", index=True)
+    connection_id: Mapped[UUID] = owner("connection", cascade=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    external_id: Mapped[str] = mapped_column(String(120))
+    reason: Mapped[str] = mapped_column(String(300))
+    record: Mapped[dict[str, Any]]
+    resolved_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class ContentVersioned:
+    """What every record from a provider carries: its id there, how new it is, and a hash to skip what is unchanged."""
+
+    external_id: Mapped[str] = mapped_column(String(120))
+    version: Mapped[int] = mapped_column(BigInt)  # the provider's order of facts: an older one never wins
+    content_hash: Mapped[int] = mapped_column(BigInt)  # 64 bits over the normalised fields

@@ -1,0 +1,165 @@
+"""What is owed, and what lowers it."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import BigInt
+from app.models.base import Base, Created, Keyed, owner
+from app.models.connection import ContentVersioned
+from app.money import Money
+from app.scope import CustomerOwned, VendorOwned
+
+
+class InvoiceState(StrEnum):
+    """Normalised; the raw word is kept beside it. Whatever is not OPEN is never reminded."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    WRITTEN_OFF = "written_off"
+    GONE = "gone"  # deleted at the provider
+    UNKNOWN = "unknown"
+
+
+_OPEN = text("state = 'open'")
+
+
+class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base):
+    """``due_on`` and ``due_minor`` are those of the next open instalment: what is asked for. ``balance_minor`` is all
+    that is still owed. No index may hold a column that a payment changes (PERFORMANCE.md section 6)."""
+
+    __tablename__ = "invoice"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "external_id"),
+        Index("ix_invoice_customer_open", "customer_id", "due_on", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
+        Index("ix_invoice_mailbox_open", "mailbox_id", "due_on", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
+        Index("ix_invoice_vendor_open", "vendor_id", "due_on", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
+        Index("ix_invoice_customer", "customer_id", "issued_on", "id"),
+        Index("ix_invoice_vendor", "vendor_id", "issued_on", "id"),
+        Index("ix_invoice_bill_to", "bill_to_id"),
+        {"postgresql_with": {"fillfactor": 90}},
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    connection_id: Mapped[UUID] = owner("connection", cascade=True)
+    bill_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("bill_to.id"), default=None)
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), default=None)
+    mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), default=None)
+
+    number: Mapped[str] = mapped_column(String(80), default="")  # a label: may be missing or repeated
+    po_number: Mapped[str] = mapped_column(String(80), default="")
+    issued_on: Mapped[date | None] = mapped_column(default=None)
+    due_on: Mapped[date | None] = mapped_column(default=None)
+    due_on_derived: Mapped[bool] = mapped_column(default=False)  # the books had none; issued_on stands in
+    currency: Mapped[str] = mapped_column(String(3))
+    exponent: Mapped[int]
+    total_minor: Mapped[int] = mapped_column(BigInt)
+    balance_minor: Mapped[int] = mapped_column(BigInt)
+    due_minor: Mapped[int] = mapped_column(BigInt)
+    instalments: Mapped[list[Any]] = mapped_column(
+        default=list
+    )  # [[due_on iso, amount_minor, balance_minor]] if several
+    state: Mapped[InvoiceState] = mapped_column(String(12))
+    raw_state: Mapped[str] = mapped_column(String(40), default="")
+    is_autopay: Mapped[bool] = mapped_column(default=False)
+    can_pay_online: Mapped[bool] = mapped_column(default=False)  # the provider has, or can make, a pay page for it
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # opaque: terms, memo, lines
+    updated_at: Mapped[datetime | None] = mapped_column(default=None)  # when a fact last changed here
+    settled_at: Mapped[datetime | None] = mapped_column(default=None)  # when we first saw it paid
+
+    @property
+    def balance(self) -> Money:
+        return Money(self.balance_minor, self.currency)
+
+    @property
+    def due(self) -> Money:
+        return Money(self.due_minor, self.currency)
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_minor, self.currency)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == InvoiceState.OPEN and self.balance_minor > 0
+
+    @property
+    def label(self) -> str:
+        return self.number or "without number"
+
+
+class InvoiceChange(Keyed, VendorOwned, CustomerOwned, Base):
+    """The invoice's history as the books told it: append-only, one row a change (FEATURES A8 B14 C6)."""
+
+    __tablename__ = "invoice_change"
+    __table_args__ = (Index("ix_invoice_change_invoice", "invoice_id", "at"),)
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), default=None)
+    invoice_id: Mapped[UUID] = owner("invoice", cascade=True)
+    at: Mapped[datetime]
+    state: Mapped[InvoiceState] = mapped_column(String(12))
+    balance_minor: Mapped[int] = mapped_column(BigInt)
+    total_minor: Mapped[int] = mapped_column(BigInt)
+    due_on: Mapped[date | None] = mapped_column(default=None)
+
+
+class CreditKind(StrEnum):
+    CREDIT_NOTE = "credit_note"
+    UNAPPLIED_CASH = "unapplied_cash"  # paid, not yet matched to an invoice
+
+
+class Credit(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base):
+    """Lowers what is owed; shown, netted per vendor and currency, never dunned (FEATURES A9)."""
+
+    __tablename__ = "credit"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "kind", "external_id"),
+        Index("ix_credit_customer", "customer_id", "vendor_id"),
+        Index("ix_credit_bill_to", "bill_to_id"),
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor", index=True)
+    connection_id: Mapped[UUID] = owner("connection", cascade=True)
+    bill_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("bill_to.id"), default=None)
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), default=None)
+    mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), default=None)
+    kind: Mapped[CreditKind] = mapped_column(String(16))
+    number: Mapped[str] = mapped_column(String(80), default="")
+    issued_on: Mapped[date | None] = mapped_column(default=None)
+    currency: Mapped[str] = mapped_column(String(3))
+    exponent: Mapped[int]
+    total_minor: Mapped[int] = mapped_column(BigInt)
+    remaining_minor: Mapped[int] = mapped_column(BigInt)  # zero once used, void or gone
+
+    @property
+    def remaining(self) -> Money:
+        return Money(self.remaining_minor, self.currency)
+
+
+class Payment(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base):
+    """Money the vendor's books have seen. ``applied`` says for which invoices (external ids)."""
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "external_id"),
+        Index("ix_payment_customer", "customer_id", "paid_on"),
+        Index("ix_payment_bill_to", "bill_to_id"),
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor", index=True)
+    connection_id: Mapped[UUID] = owner("connection", cascade=True)
+    bill_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("bill_to.id"), default=None)
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), default=None)
+    paid_on: Mapped[date | None] = mapped_column(default=None)
+    currency: Mapped[str] = mapped_column(String(3))
+    exponent: Mapped[int]
+    amount_minor: Mapped[int] = mapped_column(BigInt)  # zero once deleted at the provider
+    method: Mapped[str] = mapped_column(String(40), default="")
+    applied: Mapped[list[Any]] = mapped_column(default=list)  # [[invoice external id, minor]]

@@ -1,0 +1,91 @@
+"""A human who signs in, and where that person belongs."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Created, Keyed, owner
+from app.scope import CustomerOwned, PersonOwned, VendorOwned
+
+
+class VendorRole(StrEnum):
+    OWNER = "owner"
+    ADMIN = "admin"
+    AGENT = "agent"
+    READER = "reader"
+
+
+class CustomerRole(StrEnum):
+    ADMIN = "admin"
+    PAYER = "payer"
+    APPROVER = "approver"
+    VIEWER = "viewer"
+
+
+class Person(Keyed, Created, Base):
+    """Known by one canonical address; Flask-Login's user."""
+
+    __tablename__ = "person"
+
+    address: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(80), default="")
+    zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    locale: Mapped[str] = mapped_column(String(12), default="en")
+    disabled_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    @property
+    def shown_name(self) -> str:
+        return self.name or self.address
+
+
+class VendorMember(Keyed, Created, VendorOwned, PersonOwned, Base):
+    """A person works for a vendor."""
+
+    __tablename__ = "vendor_member"
+    __table_args__ = (UniqueConstraint("vendor_id", "person_id"),)
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    person_id: Mapped[UUID] = owner("person", index=True)
+    role: Mapped[VendorRole] = mapped_column(String(12), default=VendorRole.AGENT)
+
+
+class CustomerMember(Keyed, Created, CustomerOwned, PersonOwned, Base):
+    """A person acts for a customer: proven by a mailbox of that customer, or invited."""
+
+    __tablename__ = "customer_member"
+    __table_args__ = (UniqueConstraint("customer_id", "person_id"),)
+
+    customer_id: Mapped[UUID] = owner("customer")
+    person_id: Mapped[UUID] = owner("person", index=True)
+    role: Mapped[CustomerRole] = mapped_column(String(12), default=CustomerRole.PAYER)
+
+
+class WebSession(Base):
+    """A signed-in browser (INVARIANTS L5): ended by idleness, by age, by signing out or by disabling the person."""
+
+    __tablename__ = "web_session"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = owner("person", index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class LoginToken(Keyed, Created, Base):
+    """One sign-in asked for (INVARIANTS L3): a link and a six-digit code, ten minutes, one session."""
+
+    __tablename__ = "login_token"
+
+    address: Mapped[str] = mapped_column(String(254), index=True)
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    code_hash: Mapped[bytes]
+    browser_hash: Mapped[bytes]
+    next_path: Mapped[str] = mapped_column(String(500), default="")
+    expires_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    used_at: Mapped[datetime | None] = mapped_column(default=None)
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)

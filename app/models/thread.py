@@ -1,0 +1,96 @@
+"""A conversation between one customer and one vendor."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Created, Keyed, owner
+from app.scope import CustomerOwned, VendorOwned
+
+
+class ThreadState(StrEnum):
+    WAITING_VENDOR = "waiting_vendor"
+    WAITING_CUSTOMER = "waiting_customer"
+    CLOSED = "closed"
+
+
+class Side(StrEnum):
+    CUSTOMER = "customer"
+    VENDOR = "vendor"
+
+
+class Thread(Keyed, Created, VendorOwned, CustomerOwned, Base):
+    """About a vendor, or about some of its invoices. Numbers about it are computed from its messages."""
+
+    __tablename__ = "thread"
+    __table_args__ = (
+        Index(
+            "ix_thread_queue",
+            "vendor_id",
+            "waiting_since",
+            postgresql_where=text("state = 'waiting_vendor'"),
+            sqlite_where=text("state = 'waiting_vendor'"),
+        ),
+        Index("ix_thread_vendor", "vendor_id", "created_at"),
+        Index("ix_thread_customer", "customer_id", "created_at"),
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    customer_id: Mapped[UUID] = owner("customer")
+    mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), default=None)  # where answers go
+    subject: Mapped[str] = mapped_column(String(200))
+    state: Mapped[ThreadState] = mapped_column(String(16), default=ThreadState.WAITING_VENDOR)
+    waiting_since: Mapped[datetime | None] = mapped_column(default=None)
+    closed_at: Mapped[datetime | None] = mapped_column(default=None)
+    result: Mapped[str] = mapped_column(
+        String(20), default=""
+    )  # answered, corrected, credited, paid, withdrawn, declined
+
+
+class ThreadInvoice(VendorOwned, CustomerOwned, Base):
+    """Which invoices a thread is about."""
+
+    __tablename__ = "thread_invoice"
+
+    thread_id: Mapped[UUID] = mapped_column(ForeignKey("thread.id", ondelete="CASCADE"), primary_key=True)
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoice.id", ondelete="CASCADE"), primary_key=True, index=True)
+    vendor_id: Mapped[UUID] = owner("vendor")
+    customer_id: Mapped[UUID] = owner("customer")
+
+
+class ThreadLink(Created, CustomerOwned, Base):
+    """The capability in one answer mail: shows that thread and replies to it, nothing more (INVARIANTS L2)."""
+
+    __tablename__ = "thread_link"
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    thread_id: Mapped[UUID] = owner("thread", cascade=True)
+    customer_id: Mapped[UUID] = owner("customer")
+    mailbox_id: Mapped[UUID] = owner("mailbox")
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class Message(Keyed, Created, VendorOwned, CustomerOwned, Base):
+    """Append-only. Visible to exactly its thread's vendor and customer (INVARIANTS Q1 Q2)."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        Index("ix_message_thread", "thread_id", "created_at"),
+        Index("ix_message_vendor", "vendor_id", "created_at"),
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    customer_id: Mapped[UUID] = owner("customer")
+    thread_id: Mapped[UUID] = owner("thread", cascade=True)
+    side: Mapped[Side] = mapped_column(String(10))
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)  # None: not signed in
+    said_by: Mapped[str] = mapped_column(
+        String(80), default=""
+    )  # as claimed; a mailbox is not a person (INVARIANTS D4)
+    via: Mapped[str] = mapped_column(String(8))  # page, link, mail
+    body: Mapped[str] = mapped_column(Text)
+    is_automatic: Mapped[bool] = mapped_column(default=False)  # auto-replies: filed, counted as nothing (INVARIANTS N5)

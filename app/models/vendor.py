@@ -1,0 +1,37 @@
+"""The supplier who is owed: a tenant."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Created, Keyed
+from app.scope import VendorItself
+
+
+class Trust(StrEnum):
+    """What has been proven of a vendor (DESIGN.md section 2)."""
+
+    NEW = "new"
+    VERIFIED = "verified"
+    SUSPENDED = "suspended"
+
+
+class Vendor(Keyed, Created, VendorItself, Base):
+    """A supplier. Nothing is sent for one before ``live_at``."""
+
+    __tablename__ = "vendor"
+
+    name: Mapped[str] = mapped_column(String(50))  # as customers read it; one script family, no links (INVARIANTS A3)
+    legal_name: Mapped[str] = mapped_column(String(120), default="")
+    country: Mapped[str] = mapped_column(String(2), default="")
+    currency: Mapped[str] = mapped_column(String(3))
+    zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    colour: Mapped[str] = mapped_column(String(7), default="")  # "#rrggbb", beside the name in mail and inbox
+    support_address: Mapped[str] = mapped_column(String(254), default="")
+    trust: Mapped[Trust] = mapped_column(String(12), default=Trust.NEW)
+    trust_reason: Mapped[str] = mapped_column(String(200), default="")
+    opens_at: Mapped[int] = mapped_column(default=9)  # business hours, local, for response time
+    closes_at: Mapped[int] = mapped_column(default=17)
+    live_at: Mapped[datetime | None] = mapped_column(default=None)

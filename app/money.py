@@ -1,0 +1,120 @@
+"""Exact money: integer minor units, an ISO 4217 currency and its exponent. No float comes near it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from babel.core import Locale
+from babel.numbers import format_currency
+from iso4217 import Currency
+
+
+class MoneyError(ValueError):
+    """The text or the currency cannot be money; the message says which and why."""
+
+
+@cache
+def exponent(currency: str) -> int:
+    """Digits after the decimal point in ISO 4217 (0, 2, 3 or 4); Babel's are for display and differ for 13 currencies.
+
+    Raises MoneyError for an unknown code.
+    """
+    try:
+        found = Currency(currency.upper()).exponent
+    except ValueError:
+        raise MoneyError(f"{currency!r} is not a currency of ISO 4217") from None
+    if found is None:
+        raise MoneyError(f"{currency!r} has no minor unit, so nothing can be owed in it")
+    return int(found)
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """``minor`` units of ``currency``: Money(1250, "USD") is 12.50 dollars, Money(1000, "JPY") a thousand yen."""
+
+    minor: int
+    currency: str
+
+    @classmethod
+    def of(cls, amount: Decimal | str | int, currency: str) -> "Money":
+        """From a decimal amount. Raises MoneyError when it has more digits than the currency, or is no number."""
+        if isinstance(amount, float):
+            raise MoneyError("a float is not an amount")
+        try:
+            scaled = Decimal(amount).scaleb(exponent(currency))
+            whole = scaled.to_integral_value()
+        except ArithmeticError:
+            raise MoneyError(f"{amount!r} is not an amount") from None
+        if not scaled.is_finite() or whole != scaled:
+            raise MoneyError(f"{amount} has more digits than {currency} knows")
+        return cls(int(whole), currency.upper())
+
+    @property
+    def amount(self) -> Decimal:
+        return Decimal(self.minor).scaleb(-exponent(self.currency))
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.minor + self._same(other), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.minor - self._same(other), self.currency)
+
+    def _same(self, other: "Money") -> int:
+        if other.currency != self.currency:
+            raise MoneyError(f"{self.currency} and {other.currency} do not add up")
+        return other.minor
+
+    def format(self, locale: str = "en") -> str:
+        """For people, always with the ISO code: a symbol alone would be ambiguous."""
+        return format_minor(self.minor, self.currency, locale)
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+@cache
+def _pattern(currency: str, locale: str) -> str:
+    digits = exponent(currency)
+    pattern: str = Locale.parse(locale).currency_formats["standard"].pattern
+    return pattern.replace("0.00", "0." + "0" * digits if digits else "0").replace("¤", "¤¤ ").replace("¤¤  ", "¤¤ ")
+
+
+def format_minor(minor: int, currency: str, locale: str = "en") -> str:
+    """``USD 1,234.50`` in ``en``, ``1.234,50 EUR`` in ``de``: always the ISO code, so that no symbol is ambiguous."""
+    pattern = _pattern(currency, locale)
+    text = format_currency(
+        Decimal(minor).scaleb(-exponent(currency)),
+        currency,
+        format=pattern,
+        locale=locale,
+        currency_digits=False,
+    )
+    return " ".join(text.split())
+
+
+class Totals:
+    """One sum for each currency, never across: iterates as Money, by currency code."""
+
+    def __init__(self, items: Iterable[Money] = ()) -> None:
+        self._minor: dict[str, int] = {}
+        for item in items:
+            self.add(item)
+
+    def add(self, item: Money) -> None:
+        self._minor[item.currency] = self._minor.get(item.currency, 0) + item.minor
+
+    def __iter__(self) -> Iterator[Money]:
+        return (Money(self._minor[code], code) for code in sorted(self._minor))
+
+    def __getitem__(self, currency: str) -> Money:
+        return Money(self._minor.get(currency, 0), currency)
+
+    def __len__(self) -> int:
+        return len(self._minor)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Totals) and self._minor == other._minor
+
+    def __repr__(self) -> str:
+        return f"Totals({', '.join(map(str, self))})"

@@ -1,0 +1,137 @@
+"""Every setting, read once from the environment, typed, each with a safe local default (DESIGN.md section 4)."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Limits(BaseSettings):
+    """Thresholds of FEATURES.md and INVARIANTS.md, in one place. Hours and days unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="LIMIT_")
+
+    grace_days: int = 2  # D12: days between issue and first reminder
+    later_days: int = 7  # C5: due within these days is "soon", beyond is "later"
+    spacing_hours: int = 20  # S4
+    mails_per_day: int = 6  # S5
+    logins_per_hour: int = 5  # S5
+    stale_warn_hours: int = 24  # S3, D9
+    stale_drop_hours: int = 72  # S3, D9
+    catch_up_hours: int = 36  # D4: an older window is recorded as missed
+    fresh_minutes: int = 10  # D7: data younger than this needs no second look before a digest
+    settled_check_seconds: float = 20.0  # D7: time budget for one batch
+    click_check_seconds: float = 2.0  # E2
+    html_bytes: int = 80_000  # S12, C7
+    rows_per_mail: int = 60  # C7
+    rows_per_section: int = 12  # C7
+    promise_days_after: int = 2  # F4
+    paying_minutes: int = 30  # E7
+    link_days: int = 60  # L2
+    login_minutes: int = 10  # L3
+    oauth_minutes: int = 10  # K3
+    session_idle_hours: int = 12  # L5
+    session_absolute_days: int = 30  # L5
+    batch_mailboxes: int = 500  # digest batch
+    lease_seconds: int = 120
+    http_seconds: float = 20.0  # K6
+
+
+class Settings(BaseSettings):
+    """What the process was started with. Unknown variables are ignored, wrong ones stop the start with their name."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    environment: Literal["local", "production"] = Field("local", validation_alias="SHEAF_ENV")
+    instance: Path = Field(ROOT / "instance", validation_alias="SHEAF_INSTANCE")
+    database_url: str = ""
+    secret_key: SecretStr = SecretStr("")
+    encryption_keys: SecretStr = SecretStr("")  # "id:base64url,id:base64url", the first one encrypts
+    public_url: str = "http://127.0.0.1:8000"
+    mail_channel: Literal["file", "smtp", "sendgrid"] = "file"
+    smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
+    mail_from: str = "Sheaf <digest@sheaf.example>"
+    login_from: str = "Sheaf sign-in <sign-in@sheaf.example>"
+    postal_address: str = "Sheaf, 1 Example Street, Example Town"
+    sendgrid_api_key: SecretStr = SecretStr("")
+    sendgrid_api_host: str = "https://api.sendgrid.com"
+    sendgrid_event_public_key: str = ""
+    sendgrid_inbound_public_key: str = ""
+    scheduler: Literal["embedded", "off"] | None = None
+    operators: str = "operator@sheaf.example"  # addresses, comma-separated, that may enter /ops
+    limits: Limits = Field(default_factory=Limits)
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> "Settings":
+        production = self.environment == "production"
+        if not self.database_url:
+            if production:
+                raise ValueError("DATABASE_URL must be set in production")
+            self.database_url = f"sqlite:///{self.instance / 'sheaf.db'}"
+        for name, prefix in (("secret_key", ""), ("encryption_keys", "k1:")):
+            if not getattr(self, name).get_secret_value():
+                if production:
+                    raise ValueError(f"{name.upper()} must be set in production")
+                kept = _kept(self.instance / name, prefix + secrets.token_urlsafe(32))
+                setattr(self, name, SecretStr(kept))
+        if production and urlsplit(self.public_url).scheme != "https":
+            raise ValueError("PUBLIC_URL must be https in production")
+        if production and self.mail_channel == "file":
+            raise ValueError("MAIL_CHANNEL must be smtp or sendgrid in production")
+        self.public_url = self.public_url.rstrip("/")
+        if self.scheduler is None:
+            self.scheduler = "embedded" if self.is_sqlite else "off"
+        return self
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the public address is https, and cookies may say so."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where the file channel keeps what it sent; /dev/mail shows it."""
+        return self.instance / "mail"
+
+
+class ProviderSettings(BaseSettings):
+    """Client and addresses of one provider: <PROVIDER>_CLIENT_ID and its like. Empty addresses mean the real ones."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    webhook_secret: SecretStr = SecretStr("")
+    authorize_url: str = ""
+    token_url: str = ""
+    revoke_url: str = ""
+    api_url: str = ""
+    scopes: str = ""
+
+
+def provider_settings(provider: str) -> ProviderSettings:
+    """Read the settings of ``provider`` (its id, such as ``quickbooks``) from the environment."""
+    return ProviderSettings(_env_prefix=f"{provider.upper()}_")  # type: ignore[call-arg]
+
+
+def _kept(path: Path, fresh: str) -> str:
+    """The secret in ``path``; on a first local run, ``fresh`` is written there, readable by its owner only."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # another process was first
+            return path.read_text().strip()
+        with os.fdopen(handle, "w") as file:
+            file.write(fresh)
+    return path.read_text().strip()

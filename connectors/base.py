@@ -1,0 +1,323 @@
+"""The contract every provider fulfils, and the records every provider is translated into.
+
+A connector is stateless, holds no threads, sleeps or globals, and never sees the database, Flask or another provider.
+What it may use comes in its Context. Facts per provider: ../shared/connectors/FACTS.md, contract: its section 14.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, ClassVar, Literal, Protocol
+
+from app.money import Money
+
+Json = dict[str, Any]
+Mode = Literal["full", "changes", "reconcile"]
+Kind = Literal["invoice", "customer", "payment", "credit", "account"]
+
+
+# --- errors, named by what to do next -------------------------------------------------------------------------------
+
+
+class ProviderError(Exception):
+    """``str()`` is in plain words, safe to show the vendor; it never holds a token or a body."""
+
+
+class RetryLater(ProviderError):
+    """Trouble on their side or the network's: try again, not before ``after`` seconds where they named a wait."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class RateLimited(RetryLater):
+    """We asked too often (429)."""
+
+
+class AccessExpired(ProviderError):
+    """401: refresh the access token and ask again, once."""
+
+
+class MustReconnect(ProviderError):
+    """The grant is dead (invalid_grant, revoked, account gone): only the vendor can mend it."""
+
+
+class Forbidden(ProviderError):
+    """403: the grant lives, but not for this company or scope."""
+
+
+class NotFound(ProviderError):
+    """The object is not there."""
+
+
+class CursorExpired(ProviderError):
+    """The change feed no longer reaches back to our cursor: pull in full."""
+
+
+class GiveUp(ProviderError):
+    """The provider refuses the request as such; repeating it would not help."""
+
+
+class Denied(ProviderError):
+    """The person said no on the consent page."""
+
+
+# --- records --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BillToRecord:
+    external_id: str
+    version: int  # microseconds of the provider's updated time, or its own version number
+    name: str
+    address_text: str = ""  # as the books have it: may be empty, or several addresses in one string
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    due_on: date
+    amount_minor: int
+    balance_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRecord:
+    """``state`` is one of app.models.InvoiceState's values. ``balance`` is what is still owed of ``total``."""
+
+    external_id: str
+    version: int
+    bill_to_external_id: str
+    number: str
+    issued_on: date | None
+    due_on: date | None
+    total: Money
+    balance: Money
+    state: str
+    raw_state: str
+    address_text: str = ""  # the invoice's own recipient, where the provider has one
+    po_number: str = ""
+    instalments: tuple[Instalment, ...] = ()
+    is_autopay: bool = False
+    can_pay_online: bool = False
+    details: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRecord:
+    external_id: str
+    version: int
+    bill_to_external_id: str
+    paid_on: date | None
+    amount: Money  # zero when deleted or void
+    method: str = ""
+    applied: tuple[tuple[str, int], ...] = ()  # (invoice external id, minor units)
+
+
+@dataclass(frozen=True, slots=True)
+class CreditRecord:
+    kind: Literal["credit_note", "unapplied_cash"]
+    external_id: str
+    version: int
+    bill_to_external_id: str
+    number: str
+    issued_on: date | None
+    total: Money
+    remaining: Money  # zero once used, void or deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A deletion the provider told us of."""
+
+    kind: Kind
+    external_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """What mapping could not understand; goes to quarantine, does not stop the batch."""
+
+    kind: Kind
+    external_id: str
+    reason: str
+    raw: Json
+
+
+@dataclass(slots=True)
+class Batch:
+    """One or more pages. The engine writes it and ``next_cursor`` in one transaction."""
+
+    bill_tos: list[BillToRecord] = field(default_factory=list)
+    invoices: list[InvoiceRecord] = field(default_factory=list)
+    payments: list[PaymentRecord] = field(default_factory=list)
+    credits: list[CreditRecord] = field(default_factory=list)
+    gone: list[Gone] = field(default_factory=list)
+    bad: list[BadRecord] = field(default_factory=list)
+    next_cursor: Json | None = None  # set only when everything up to it has been yielded
+    as_of: datetime | None = None  # provider's clock at the start of the pull, on the last batch
+
+    def __len__(self) -> int:
+        groups: tuple[Sequence[object], ...] = (
+            self.bill_tos, self.invoices, self.payments, self.credits, self.gone, self.bad,
+        )  # fmt: skip
+        return sum(map(len, groups))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A company at the provider."""
+
+    external_id: str
+    name: str
+    currency: str = ""
+    zone: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    access_token: str
+    refresh_token: str = ""
+    expires_at: datetime | None = None  # None: never expires
+    extra: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PayLink:
+    url: str
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A webhook says: look at this object of that account. ``event_id`` is "" where the provider gives none."""
+
+    account_id: str
+    kind: Kind
+    external_id: str
+    op: str
+    event_id: str = ""
+    at: datetime | None = None
+
+
+# --- what a provider is ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """Facts, not code. Addresses are defaults; settings override them."""
+
+    id: str
+    title: str
+    authorize_url: str
+    token_url: str
+    revoke_url: str
+    api_url: str
+    scopes: str
+    client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    pkce: bool = False
+    account_param: str = ""  # callback parameter that names the company (QuickBooks: realmId)
+    rotates_refresh_token: bool = True
+    feed_days: int = 30  # how far back the change feed reaches
+    overlap_seconds: int = 300
+    calls_per_minute: int = 60
+    reminders_help: str = ""  # where the vendor switches the provider's own reminders off
+    pay_hosts: tuple[str, ...] = ()  # hosts a pay link may have; settings' api host is added for sandboxes
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Resolved addresses and client of one provider: spec defaults under settings' overrides."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    authorize_url: str
+    token_url: str
+    revoke_url: str
+    api_url: str
+    scopes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, read whole. ``json`` has parsed numbers as Decimal, never float."""
+
+    status: int
+    headers: Mapping[str, str]  # case-insensitive
+    body: bytes
+    json: Any = None  # None when the body is not JSON
+
+
+class Http(Protocol):
+    """The one careful client (connectors/http.py): timeouts, host allow-list, no redirects, rate gate, size cap,
+    retries of what is safe to repeat. Raises RetryLater, RateLimited; leaves all other statuses to the connector."""
+
+    def get(
+        self, url: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response: ...
+
+    def post(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: Mapping[str, Any] | str | bytes | None = None,
+        json: Any = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Response: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a connector may use for one piece of work."""
+
+    http: Http
+    endpoints: Endpoints
+    now: datetime
+    tokens: Tokens | None = None
+    account: Account | None = None
+
+
+class Connector:
+    """One provider. Stateless; one instance serves all connections. Methods that read raise the errors above."""
+
+    spec: ClassVar[ProviderSpec]
+
+    def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
+        """The companies this consent opened; ``callback`` are the parameters the provider sent back with the code."""
+        raise NotImplementedError
+
+    def revoke(self, ctx: Context) -> None:
+        """End the grant at the provider; best effort."""
+        raise NotImplementedError
+
+    def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
+        """``full``: all open invoices with their bill_tos, credits, recent payments. ``changes``: everything that moved
+        since ``cursor``, paid and void included; raises CursorExpired. ``reconcile``: the invoices open now, so that
+        the engine can ask singly for what it holds open and did not see."""
+        raise NotImplementedError
+
+    def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
+        """These objects as they are now; what the provider no longer has comes as Gone."""
+        raise NotImplementedError
+
+    def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
+        """The provider's own page where this invoice is paid, asked for now."""
+        raise NotImplementedError
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
+        """Whether the webhook is signed by the provider. Total: malformed input is False, never an exception."""
+        raise NotImplementedError
+
+    def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
+        """What a verified webhook points at. Raises ValueError when the body is not what the provider sends."""
+        raise NotImplementedError
+
+    def parse_token(self, answer: Json, now: datetime) -> Tokens:
+        """The token endpoint's answer, as Tokens. Raises MustReconnect on an error hidden in it."""
+        raise NotImplementedError

@@ -1,0 +1,885 @@
+"""first tables"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.db import UtcDateTime
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "customer",
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer")),
+    )
+    op.create_table(
+        "delivery_event",
+        sa.Column("attempt_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("happened_at", UtcDateTime(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("handled_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_event")),
+        sa.UniqueConstraint(
+            "attempt_id", "kind", "happened_at", name=op.f("uq_delivery_event_attempt_id_kind_happened_at")
+        ),
+    )
+    op.create_index(op.f("ix_delivery_event_attempt_id"), "delivery_event", ["attempt_id"], unique=False)
+    op.create_table(
+        "job_run",
+        sa.Column("job", sa.String(length=40), nullable=False),
+        sa.Column("worker", sa.String(length=64), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("error", sa.String(length=300), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_job_run")),
+    )
+    op.create_index("ix_job_run_job", "job_run", ["job", "started_at"], unique=False)
+    op.create_table(
+        "person",
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("locale", sa.String(length=12), nullable=False),
+        sa.Column("disabled_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
+        sa.UniqueConstraint("address", name=op.f("uq_person_address")),
+    )
+    op.create_table(
+        "provider_event",
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("event_key", sa.String(length=120), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("handled_at", UtcDateTime(), nullable=True),
+        sa.Column("outcome", sa.String(length=300), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_event")),
+        sa.UniqueConstraint("provider", "event_key", name=op.f("uq_provider_event_provider_event_key")),
+    )
+    op.create_index(
+        "ix_provider_event_due",
+        "provider_event",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
+    op.create_table(
+        "stop_switch",
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("by", sa.String(length=254), nullable=False),
+        sa.Column("since", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_stop_switch")),
+    )
+    op.create_table(
+        "vendor",
+        sa.Column("name", sa.String(length=50), nullable=False),
+        sa.Column("legal_name", sa.String(length=120), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("colour", sa.String(length=7), nullable=False),
+        sa.Column("support_address", sa.String(length=254), nullable=False),
+        sa.Column("trust", sa.String(length=12), nullable=False),
+        sa.Column("trust_reason", sa.String(length=200), nullable=False),
+        sa.Column("opens_at", sa.Integer(), nullable=False),
+        sa.Column("closes_at", sa.Integer(), nullable=False),
+        sa.Column("live_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor")),
+    )
+    op.create_table(
+        "audit_entry",
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("actor", sa.String(length=20), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("vendor_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("action", sa.String(length=60), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=True),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_audit_entry_customer_id_customer")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_audit_entry_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_audit_entry_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entry")),
+    )
+    op.create_index("ix_audit_entry_at", "audit_entry", ["at"], unique=False)
+    op.create_index("ix_audit_entry_vendor", "audit_entry", ["vendor_id", "at"], unique=False)
+    op.create_table(
+        "connection",
+        sa.Column("vendor_id", sa.Uuid(), nullable=True),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.String(length=120), nullable=True),
+        sa.Column("account_name", sa.String(length=200), nullable=False),
+        sa.Column("account_currency", sa.String(length=3), nullable=False),
+        sa.Column("account_zone", sa.String(length=64), nullable=False),
+        sa.Column("choices", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("tokens", sa.Text(), nullable=True),
+        sa.Column("tokens_expire_at", UtcDateTime(), nullable=True),
+        sa.Column("refresh_lease_until", UtcDateTime(), nullable=True),
+        sa.Column("cursor", sa.JSON(), nullable=False),
+        sa.Column("next_pull_at", UtcDateTime(), nullable=True),
+        sa.Column("reconciled_at", UtcDateTime(), nullable=True),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.Column("first_synced_at", UtcDateTime(), nullable=True),
+        sa.Column("as_of", UtcDateTime(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.String(length=300), nullable=False),
+        sa.Column("last_error_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_connection_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_connection_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_connection")),
+    )
+    op.create_index("ix_connection_account", "connection", ["provider", "account_id"], unique=False)
+    op.create_index(
+        "ix_connection_due",
+        "connection",
+        ["next_pull_at"],
+        unique=False,
+        postgresql_where=sa.text("next_pull_at IS NOT NULL"),
+        sqlite_where=sa.text("next_pull_at IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_connection_vendor_id"), "connection", ["vendor_id"], unique=False)
+    op.create_index(
+        "uq_connection_account",
+        "connection",
+        ["vendor_id", "provider", "account_id"],
+        unique=True,
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+        sqlite_where=sa.text("account_id IS NOT NULL"),
+    )
+    op.create_table(
+        "customer_member",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.String(length=12), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_customer_member_customer_id_customer")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_customer_member_person_id_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_member")),
+        sa.UniqueConstraint("customer_id", "person_id", name=op.f("uq_customer_member_customer_id_person_id")),
+    )
+    op.create_index(op.f("ix_customer_member_person_id"), "customer_member", ["person_id"], unique=False)
+    op.create_table(
+        "login_token",
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("browser_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("next_path", sa.String(length=500), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("used_at", UtcDateTime(), nullable=True),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_login_token_person_id_person")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_token")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_login_token_token_hash")),
+    )
+    op.create_index(op.f("ix_login_token_address"), "login_token", ["address"], unique=False)
+    op.create_table(
+        "mailbox",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("locale", sa.String(length=12), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("cadence", sa.String(length=12), nullable=False),
+        sa.Column("weekday", sa.Integer(), nullable=False),
+        sa.Column("month_day", sa.Integer(), nullable=False),
+        sa.Column("send_at", sa.Time(), nullable=False),
+        sa.Column("amounts_in_subject", sa.Boolean(), nullable=False),
+        sa.Column("next_digest_at", UtcDateTime(), nullable=True),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.Column("last_digest_at", UtcDateTime(), nullable=True),
+        sa.Column("paused_until", UtcDateTime(), nullable=True),
+        sa.Column("reminders_off_at", UtcDateTime(), nullable=True),
+        sa.Column("suppressed_at", UtcDateTime(), nullable=True),
+        sa.Column("suppressed_reason", sa.String(length=200), nullable=False),
+        sa.Column("proven_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_mailbox_customer_id_customer")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailbox")),
+        sa.UniqueConstraint("address", name=op.f("uq_mailbox_address")),
+        postgresql_with={"fillfactor": 90},
+    )
+    op.create_index(op.f("ix_mailbox_customer_id"), "mailbox", ["customer_id"], unique=False)
+    op.create_index(
+        "ix_mailbox_due",
+        "mailbox",
+        ["next_digest_at"],
+        unique=False,
+        postgresql_where=sa.text("next_digest_at IS NOT NULL"),
+    )
+    op.create_table(
+        "relation",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("accepted_at", UtcDateTime(), nullable=True),
+        sa.Column("muted_at", UtcDateTime(), nullable=True),
+        sa.Column("blocked_at", UtcDateTime(), nullable=True),
+        sa.Column("first_mailed_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_relation_customer_id_customer")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_relation_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relation")),
+        sa.UniqueConstraint("customer_id", "vendor_id", name=op.f("uq_relation_customer_id_vendor_id")),
+    )
+    op.create_index(op.f("ix_relation_vendor_id"), "relation", ["vendor_id"], unique=False)
+    op.create_table(
+        "vendor_member",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.String(length=12), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_vendor_member_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_vendor_member_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor_member")),
+        sa.UniqueConstraint("vendor_id", "person_id", name=op.f("uq_vendor_member_vendor_id_person_id")),
+    )
+    op.create_index(op.f("ix_vendor_member_person_id"), "vendor_member", ["person_id"], unique=False)
+    op.create_table(
+        "web_session",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_web_session_person_id_person")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_web_session")),
+    )
+    op.create_index(op.f("ix_web_session_person_id"), "web_session", ["person_id"], unique=False)
+    op.create_table(
+        "bill_to",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("address_text", sa.String(length=500), nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=True),
+        sa.Column("chosen_address", sa.String(length=254), nullable=True),
+        sa.Column("issue", sa.String(length=10), nullable=False),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_bill_to_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_bill_to_customer_id_customer")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_bill_to_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_bill_to_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bill_to")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_bill_to_connection_id_external_id")),
+    )
+    op.create_index(op.f("ix_bill_to_customer_id"), "bill_to", ["customer_id"], unique=False)
+    op.create_index(
+        "ix_bill_to_issue",
+        "bill_to",
+        ["vendor_id", "issue"],
+        unique=False,
+        sqlite_where=sa.text("issue <> ''"),
+        postgresql_where=sa.text("issue <> ''"),
+    )
+    op.create_index(op.f("ix_bill_to_mailbox_id"), "bill_to", ["mailbox_id"], unique=False)
+    op.create_index("ix_bill_to_vendor_address", "bill_to", ["vendor_id", "address"], unique=False)
+    op.create_table(
+        "digest",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=False),
+        sa.Column("window", sa.String(length=12), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("outcome", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("accepted_at", UtcDateTime(), nullable=True),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("token_expires_at", UtcDateTime(), nullable=True),
+        sa.Column("token_revoked_at", UtcDateTime(), nullable=True),
+        sa.Column("template", sa.String(length=20), nullable=False),
+        sa.Column("shown_lines", sa.Integer(), nullable=False),
+        sa.Column("all_lines", sa.Integer(), nullable=False),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_digest_customer_id_customer")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_digest_mailbox_id_mailbox")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_digest")),
+        sa.UniqueConstraint("mailbox_id", "window", name=op.f("uq_digest_mailbox_id_window")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_digest_token_hash")),
+    )
+    op.create_index("ix_digest_created", "digest", ["created_at"], unique=False)
+    op.create_index("ix_digest_customer", "digest", ["customer_id", "created_at"], unique=False)
+    op.create_table(
+        "quarantined",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("record", sa.JSON(), nullable=False),
+        sa.Column("resolved_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_quarantined_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_quarantined_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined")),
+        sa.UniqueConstraint(
+            "connection_id", "kind", "external_id", name=op.f("uq_quarantined_connection_id_kind_external_id")
+        ),
+    )
+    op.create_index(op.f("ix_quarantined_vendor_id"), "quarantined", ["vendor_id"], unique=False)
+    op.create_table(
+        "sync_run",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("mode", sa.String(length=12), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("received", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("gone", sa.Integer(), nullable=False),
+        sa.Column("quarantined", sa.Integer(), nullable=False),
+        sa.Column("error", sa.String(length=300), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_sync_run_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_sync_run_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_run")),
+    )
+    op.create_index("ix_sync_run_connection", "sync_run", ["connection_id", "started_at"], unique=False)
+    op.create_table(
+        "thread",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("waiting_since", UtcDateTime(), nullable=True),
+        sa.Column("closed_at", UtcDateTime(), nullable=True),
+        sa.Column("result", sa.String(length=20), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_thread_customer_id_customer")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_thread_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_thread_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_thread")),
+    )
+    op.create_index("ix_thread_customer", "thread", ["customer_id", "created_at"], unique=False)
+    op.create_index(
+        "ix_thread_queue",
+        "thread",
+        ["vendor_id", "waiting_since"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting_vendor'"),
+        sqlite_where=sa.text("state = 'waiting_vendor'"),
+    )
+    op.create_index("ix_thread_vendor", "thread", ["vendor_id", "created_at"], unique=False)
+    op.create_table(
+        "credit",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("exponent", sa.Integer(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("remaining_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_credit_bill_to_id_bill_to")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_credit_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_credit_customer_id_customer")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_credit_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_credit_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit")),
+        sa.UniqueConstraint(
+            "connection_id", "kind", "external_id", name=op.f("uq_credit_connection_id_kind_external_id")
+        ),
+    )
+    op.create_index("ix_credit_bill_to", "credit", ["bill_to_id"], unique=False)
+    op.create_index("ix_credit_customer", "credit", ["customer_id", "vendor_id"], unique=False)
+    op.create_index(op.f("ix_credit_vendor_id"), "credit", ["vendor_id"], unique=False)
+    op.create_table(
+        "invoice",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("po_number", sa.String(length=80), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("due_on_derived", sa.Boolean(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("exponent", sa.Integer(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("balance_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("due_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("instalments", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("raw_state", sa.String(length=40), nullable=False),
+        sa.Column("is_autopay", sa.Boolean(), nullable=False),
+        sa.Column("can_pay_online", sa.Boolean(), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=True),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_invoice_bill_to_id_bill_to")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_invoice_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_invoice_customer_id_customer")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_invoice_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_invoice_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_invoice_connection_id_external_id")),
+        postgresql_with={"fillfactor": 90},
+    )
+    op.create_index("ix_invoice_bill_to", "invoice", ["bill_to_id"], unique=False)
+    op.create_index("ix_invoice_customer", "invoice", ["customer_id", "issued_on", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_customer_open",
+        "invoice",
+        ["customer_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        "ix_invoice_mailbox_open",
+        "invoice",
+        ["mailbox_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_index("ix_invoice_vendor", "invoice", ["vendor_id", "issued_on", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_vendor_open",
+        "invoice",
+        ["vendor_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
+        "message",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("said_by", sa.String(length=80), nullable=False),
+        sa.Column("via", sa.String(length=8), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("is_automatic", sa.Boolean(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_message_customer_id_customer")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_message_person_id_person")),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_message_thread_id_thread"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_message_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+    )
+    op.create_index("ix_message_thread", "message", ["thread_id", "created_at"], unique=False)
+    op.create_index("ix_message_vendor", "message", ["vendor_id", "created_at"], unique=False)
+    op.create_table(
+        "outgoing",
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("dedupe_key", sa.String(length=160), nullable=False),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("digest_id", sa.Uuid(), nullable=True),
+        sa.Column("thread_id", sa.Uuid(), nullable=True),
+        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("sealed_token", sa.Text(), nullable=True),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["digest_id"], ["digest.id"], name=op.f("fk_outgoing_digest_id_digest")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_outgoing_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_outgoing_person_id_person")),
+        sa.ForeignKeyConstraint(["thread_id"], ["thread.id"], name=op.f("fk_outgoing_thread_id_thread")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outgoing")),
+        sa.UniqueConstraint("dedupe_key", name=op.f("uq_outgoing_dedupe_key")),
+    )
+    op.create_index("ix_outgoing_digest", "outgoing", ["digest_id"], unique=False)
+    op.create_index(
+        "ix_outgoing_due",
+        "outgoing",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('queued', 'claimed')"),
+        sqlite_where=sa.text("state IN ('queued', 'claimed')"),
+    )
+    op.create_index("ix_outgoing_mailbox", "outgoing", ["mailbox_id", "created_at"], unique=False)
+    op.create_table(
+        "payment",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("paid_on", sa.Date(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("exponent", sa.Integer(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("method", sa.String(length=40), nullable=False),
+        sa.Column("applied", sa.JSON(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_payment_bill_to_id_bill_to")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_payment_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_payment_customer_id_customer")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_payment_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_payment_connection_id_external_id")),
+    )
+    op.create_index("ix_payment_bill_to", "payment", ["bill_to_id"], unique=False)
+    op.create_index("ix_payment_customer", "payment", ["customer_id", "paid_on"], unique=False)
+    op.create_index(op.f("ix_payment_vendor_id"), "payment", ["vendor_id"], unique=False)
+    op.create_table(
+        "thread_link",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_thread_link_customer_id_customer")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_thread_link_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_thread_link_thread_id_thread"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_thread_link")),
+    )
+    op.create_table(
+        "attempt",
+        sa.Column("outgoing_id", sa.Uuid(), nullable=False),
+        sa.Column("channel", sa.String(length=10), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("result", sa.String(length=10), nullable=False),
+        sa.Column("detail", sa.String(length=300), nullable=False),
+        sa.Column("provider_message_id", sa.String(length=120), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["outgoing_id"], ["outgoing.id"], name=op.f("fk_attempt_outgoing_id_outgoing")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
+    )
+    op.create_index("ix_attempt_outgoing", "attempt", ["outgoing_id", "started_at"], unique=False)
+    op.create_index(
+        "uq_attempt_live",
+        "attempt",
+        ["outgoing_id"],
+        unique=True,
+        postgresql_where=sa.text("result IN ('started', 'unknown', 'accepted')"),
+        sqlite_where=sa.text("result IN ('started', 'unknown', 'accepted')"),
+    )
+    op.create_table(
+        "digest_line",
+        sa.Column("digest_id", sa.Uuid(), nullable=False),
+        sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("is_shown", sa.Boolean(), nullable=False),
+        sa.Column("vendor_name", sa.String(length=50), nullable=False),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("po_number", sa.String(length=80), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("status", sa.String(length=120), nullable=False),
+        sa.Column("as_of", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_digest_line_customer_id_customer")),
+        sa.ForeignKeyConstraint(
+            ["digest_id"], ["digest.id"], name=op.f("fk_digest_line_digest_id_digest"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_digest_line_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_digest_line_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("digest_id", "line", name=op.f("pk_digest_line")),
+    )
+    op.create_index("ix_digest_line_invoice", "digest_line", ["invoice_id"], unique=False)
+    op.create_table(
+        "hold",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=14), nullable=False),
+        sa.Column("ends_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.Column("end_reason", sa.String(length=200), nullable=False),
+        sa.Column("promised_on", sa.Date(), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("note", sa.String(length=1000), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("said_by", sa.String(length=80), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_hold_customer_id_customer")),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_hold_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_hold_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_hold_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
+    )
+    op.create_index("ix_hold_customer", "hold", ["customer_id", "created_at"], unique=False)
+    op.create_index(
+        "ix_hold_live",
+        "hold",
+        ["invoice_id", "ends_at"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index("ix_hold_vendor", "hold", ["vendor_id", "created_at"], unique=False)
+    op.create_table(
+        "invoice_change",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("balance_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_invoice_change_customer_id_customer")),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_invoice_change_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_invoice_change_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_change")),
+    )
+    op.create_index("ix_invoice_change_invoice", "invoice_change", ["invoice_id", "at"], unique=False)
+    op.create_table(
+        "thread_invoice",
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_thread_invoice_customer_id_customer")),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_thread_invoice_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_thread_invoice_thread_id_thread"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_thread_invoice_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("thread_id", "invoice_id", name=op.f("pk_thread_invoice")),
+    )
+    op.create_index(op.f("ix_thread_invoice_invoice_id"), "thread_invoice", ["invoice_id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_thread_invoice_invoice_id"), table_name="thread_invoice")
+    op.drop_table("thread_invoice")
+    op.drop_index("ix_invoice_change_invoice", table_name="invoice_change")
+    op.drop_table("invoice_change")
+    op.drop_index("ix_hold_vendor", table_name="hold")
+    op.drop_index(
+        "ix_hold_live",
+        table_name="hold",
+        postgresql_where=sa.text("ended_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index("ix_hold_customer", table_name="hold")
+    op.drop_table("hold")
+    op.drop_index("ix_digest_line_invoice", table_name="digest_line")
+    op.drop_table("digest_line")
+    op.drop_index(
+        "uq_attempt_live",
+        table_name="attempt",
+        postgresql_where=sa.text("result IN ('started', 'unknown', 'accepted')"),
+        sqlite_where=sa.text("result IN ('started', 'unknown', 'accepted')"),
+    )
+    op.drop_index("ix_attempt_outgoing", table_name="attempt")
+    op.drop_table("attempt")
+    op.drop_table("thread_link")
+    op.drop_index(op.f("ix_payment_vendor_id"), table_name="payment")
+    op.drop_index("ix_payment_customer", table_name="payment")
+    op.drop_index("ix_payment_bill_to", table_name="payment")
+    op.drop_table("payment")
+    op.drop_index("ix_outgoing_mailbox", table_name="outgoing")
+    op.drop_index(
+        "ix_outgoing_due",
+        table_name="outgoing",
+        postgresql_where=sa.text("state IN ('queued', 'claimed')"),
+        sqlite_where=sa.text("state IN ('queued', 'claimed')"),
+    )
+    op.drop_index("ix_outgoing_digest", table_name="outgoing")
+    op.drop_table("outgoing")
+    op.drop_index("ix_message_vendor", table_name="message")
+    op.drop_index("ix_message_thread", table_name="message")
+    op.drop_table("message")
+    op.drop_index(
+        "ix_invoice_vendor_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_invoice_vendor", table_name="invoice")
+    op.drop_index(
+        "ix_invoice_mailbox_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index(
+        "ix_invoice_customer_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_invoice_customer", table_name="invoice")
+    op.drop_index("ix_invoice_bill_to", table_name="invoice")
+    op.drop_table("invoice")
+    op.drop_index(op.f("ix_credit_vendor_id"), table_name="credit")
+    op.drop_index("ix_credit_customer", table_name="credit")
+    op.drop_index("ix_credit_bill_to", table_name="credit")
+    op.drop_table("credit")
+    op.drop_index("ix_thread_vendor", table_name="thread")
+    op.drop_index(
+        "ix_thread_queue",
+        table_name="thread",
+        postgresql_where=sa.text("state = 'waiting_vendor'"),
+        sqlite_where=sa.text("state = 'waiting_vendor'"),
+    )
+    op.drop_index("ix_thread_customer", table_name="thread")
+    op.drop_table("thread")
+    op.drop_index("ix_sync_run_connection", table_name="sync_run")
+    op.drop_table("sync_run")
+    op.drop_index(op.f("ix_quarantined_vendor_id"), table_name="quarantined")
+    op.drop_table("quarantined")
+    op.drop_index("ix_digest_customer", table_name="digest")
+    op.drop_index("ix_digest_created", table_name="digest")
+    op.drop_table("digest")
+    op.drop_index("ix_bill_to_vendor_address", table_name="bill_to")
+    op.drop_index(op.f("ix_bill_to_mailbox_id"), table_name="bill_to")
+    op.drop_index(
+        "ix_bill_to_issue",
+        table_name="bill_to",
+        sqlite_where=sa.text("issue <> ''"),
+        postgresql_where=sa.text("issue <> ''"),
+    )
+    op.drop_index(op.f("ix_bill_to_customer_id"), table_name="bill_to")
+    op.drop_table("bill_to")
+    op.drop_index(op.f("ix_web_session_person_id"), table_name="web_session")
+    op.drop_table("web_session")
+    op.drop_index(op.f("ix_vendor_member_person_id"), table_name="vendor_member")
+    op.drop_table("vendor_member")
+    op.drop_index(op.f("ix_relation_vendor_id"), table_name="relation")
+    op.drop_table("relation")
+    op.drop_index("ix_mailbox_due", table_name="mailbox", postgresql_where=sa.text("next_digest_at IS NOT NULL"))
+    op.drop_index(op.f("ix_mailbox_customer_id"), table_name="mailbox")
+    op.drop_table("mailbox")
+    op.drop_index(op.f("ix_login_token_address"), table_name="login_token")
+    op.drop_table("login_token")
+    op.drop_index(op.f("ix_customer_member_person_id"), table_name="customer_member")
+    op.drop_table("customer_member")
+    op.drop_index(
+        "uq_connection_account",
+        table_name="connection",
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+        sqlite_where=sa.text("account_id IS NOT NULL"),
+    )
+    op.drop_index(op.f("ix_connection_vendor_id"), table_name="connection")
+    op.drop_index(
+        "ix_connection_due",
+        table_name="connection",
+        postgresql_where=sa.text("next_pull_at IS NOT NULL"),
+        sqlite_where=sa.text("next_pull_at IS NOT NULL"),
+    )
+    op.drop_index("ix_connection_account", table_name="connection")
+    op.drop_table("connection")
+    op.drop_index("ix_audit_entry_vendor", table_name="audit_entry")
+    op.drop_index("ix_audit_entry_at", table_name="audit_entry")
+    op.drop_table("audit_entry")
+    op.drop_table("vendor")
+    op.drop_table("stop_switch")
+    op.drop_index(
+        "ix_provider_event_due",
+        table_name="provider_event",
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
+    op.drop_table("provider_event")
+    op.drop_table("person")
+    op.drop_index("ix_job_run_job", table_name="job_run")
+    op.drop_table("job_run")
+    op.drop_index(op.f("ix_delivery_event_attempt_id"), table_name="delivery_event")
+    op.drop_table("delivery_event")
+    op.drop_table("customer")
