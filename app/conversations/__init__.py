@@ -1,0 +1,1 @@
+"""Back room: threads between one customer and one vendor, questions, answers."""

@@ -1,0 +1,116 @@
+"""What may be said, how a thread is named, and when it may be opened again: pure functions."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.models import Side
+
+BODY_LIMIT = 4000  # characters
+REOPEN = timedelta(days=30)
+SAME_AGAIN = timedelta(minutes=10)  # the same words again within this time are a second press of the button
+
+RESULTS = {
+    "answered": "Answered",
+    "corrected": "Corrected",
+    "credited": "Credited",
+    "paid": "Paid",
+    "withdrawn": "Withdrawn",
+    "declined": "Declined",
+}
+RESULTS_OF = {Side.VENDOR: tuple(RESULTS), Side.CUSTOMER: ("answered", "paid", "withdrawn")}
+
+_PLAIN_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 #/_-]{0,39}")
+
+
+class ConversationError(ValueError):
+    """Cannot be done; the message is written for the person who tried."""
+
+
+class CannotSay(ConversationError):
+    """Nothing was said, or too much."""
+
+
+class ThreadIsClosed(ConversationError):
+    """Closed too long ago to go on; a new question is the way."""
+
+
+class WrongResult(ConversationError):
+    """Not a result this side may close a thread with."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuickQuestion:
+    """A question most customers have: one press fills the form with ``body``, which may then be changed."""
+
+    key: str
+    label: str
+    body: str
+
+
+QUICK_QUESTIONS = (
+    QuickQuestion("copy", "Send me a copy", "Please send us a copy of this invoice."),
+    QuickQuestion(
+        "order",
+        "Purchase order number",
+        "Which purchase order does this invoice belong to? Please put our order number on it.",
+    ),
+    QuickQuestion("address", "Wrong address", "Our name or address on this invoice is wrong. It should be: "),
+    QuickQuestion("breakdown", "What is it for?", "Please tell us what this invoice is for, line by line."),
+    QuickQuestion("received", "Not received", "We have not received these goods or services. When were they delivered?"),
+    QuickQuestion("date", "A later date", "Can we agree on a later date for this invoice? We propose: "),
+)
+
+
+def clean_body(text: str) -> str:
+    """The words as they are kept: plain text, lines kept, nothing invisible. Raises CannotSay."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    shown = "".join(c for c in lines if c in "\n\t" or not _is_invisible(c)).strip()
+    if not shown:
+        raise CannotSay("Write a few words first.")
+    if len(shown) > BODY_LIMIT:
+        raise CannotSay(f"That is {len(shown):,} characters; at most {BODY_LIMIT:,} fit.")
+    return shown
+
+
+def clean_name(text: str) -> str:
+    """A name as somebody gave it: one line, 80 characters, nothing invisible."""
+    return " ".join("".join(" " if c.isspace() else c for c in text if not _is_invisible(c) or c.isspace()).split())[:80]
+
+
+def _is_invisible(character: str) -> bool:
+    """Control characters, direction marks, zero widths and the rest of Unicode's "other", but joiners of emoji and script."""
+    return unicodedata.category(character).startswith("C") and character not in "\u200c\u200d"
+
+
+def subject_of(numbers: Sequence[str]) -> str:
+    """What a thread is called, by the numbers of its invoices: "Invoice 1043", "Invoices 1043, 1044 and 3 more"."""
+    named = [number for number in numbers if _PLAIN_NUMBER.fullmatch(number)]
+    if not numbers:
+        return "A question"
+    if len(numbers) == 1:
+        return f"Invoice {named[0]}" if named else "An invoice"
+    rest = len(numbers) - len(named[:2])
+    if not named:
+        return f"{rest} invoices"
+    return f"Invoices {', '.join(named[:2])}" + (f" and {rest} more" if rest else "")
+
+
+def may_continue(closed_at: datetime | None, now: datetime) -> bool:
+    """Whether a new message may still be written into the thread; one into a closed thread opens it again."""
+    return closed_at is None or now - closed_at <= REOPEN
+
+
+def check_result(result: str, side: Side) -> str:
+    """Raises WrongResult."""
+    if result not in RESULTS_OF[side]:
+        raise WrongResult("Choose how it ended.")
+    return result
+
+
+def quote(body: str, limit: int = 280) -> str:
+    """The beginning of a message, on one line, for a mail that only needs to remind of it."""
+    line = " ".join(body.split())
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
