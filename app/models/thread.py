@@ -93,4 +93,6 @@ class Message(Keyed, Created, VendorOwned, CustomerOwned, Base):
     )  # as claimed; a mailbox is not a person (INVARIANTS D4)
     via: Mapped[str] = mapped_column(String(8))  # page, link, mail
     body: Mapped[str] = mapped_column(Text)
+    result: Mapped[str] = mapped_column(String(20), default="")  # a closing: the thread ended so with this message
     is_automatic: Mapped[bool] = mapped_column(default=False)  # auto-replies: filed, counted as nothing (INVARIANTS N5)
+    is_own: Mapped[bool] = mapped_column(default=False)  # the vendor asking itself: counted as nothing (INVARIANTS Q3)
