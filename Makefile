@@ -1,0 +1,72 @@
+# Every target does its own set-up: a virtual environment and pinned requirements, behind stamp files. Plain python3 with
+# venv and pip is enough; uv is used where it is on PATH, because it installs in a fifth of the time.
+
+PYTHON := .venv/bin/python
+UV := $(shell command -v uv 2>/dev/null)
+ARGS ?=
+CHECKED := app connectors digest wsgi.py tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format judges coverage lock clean
+
+help: ## show this
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+run: .venv/.installed ## start the whole product with demo data and print the addresses to open
+	.venv/bin/flask --app wsgi demo $(ARGS)
+
+test: .venv/.installed-dev ## run every test; ARGS="tests/digest -k caps" for some of them
+	$(PYTHON) -m pytest -n auto --dist worksteal $(ARGS)
+
+check: .venv/.installed-dev ## lint, format, types, imports
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy $(CHECKED)
+	.venv/bin/lint-imports --no-logo
+
+format: .venv/.installed-dev ## put the code in shape
+	.venv/bin/ruff check --fix-only --quiet .
+	.venv/bin/ruff format .
+
+judges: .venv/.installed-dev ## look at the product from outside
+	$(PYTHON) -m tests.judges $(ARGS)
+
+coverage: .venv/.installed-dev ## rewrite docs/coverage.md: which test names which feature, rule and claim
+	$(PYTHON) -m tests.coverage_table --write
+
+lock: ## recompile requirements*.txt from requirements*.in (needs uv)
+	@test -n "$(UV)" || { echo "make lock needs uv on PATH: pip install uv" >&2; exit 1; }
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+
+clean: ## throw away what was installed and cached, never instance/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# --universal: one file for every platform and for Python 3.11 and newer. No index address may end up inside.
+LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11
+
+.venv/bin/python:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sheaf needs Python 3.11 or newer" >&2; exit 1; }
+ifneq ($(UV),)
+	uv venv --quiet --clear --python "$$(command -v python3)" .venv
+else
+	python3 -m venv --clear .venv || { echo "install python3-venv, then try again" >&2; exit 1; }
+endif
+
+ifneq ($(UV),)
+INSTALL = uv pip install --quiet --compile-bytecode --python $(PYTHON) --require-hashes
+else
+INSTALL = $(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip >/dev/null; \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes
+endif
+
+# requirements-dev.txt holds all of requirements.txt, so whoever tests first need not install twice.
+.venv/.installed: requirements.txt | .venv/bin/python
+	@echo "installing requirements.txt"
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: requirements.txt requirements-dev.txt | .venv/bin/python
+	@echo "installing requirements-dev.txt"
+	@$(INSTALL) -r requirements-dev.txt
+	@touch .venv/.installed $@

@@ -1,0 +1,54 @@
+"""The database_url fixture: a fresh, migrated, empty database on SQLite and on PostgreSQL."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.db import upgrade
+from tests.support.postgres import Server, shared_server
+from tests.support.run import locked, run_folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Server:
+    """The PostgreSQL server all workers share."""
+    return shared_server()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template() -> Path:
+    """A migrated SQLite file to copy."""
+    template = run_folder() / "template.db"
+    with locked("sqlite"):
+        if not template.exists():
+            draft = template.with_suffix(".draft")
+            upgrade(f"sqlite:///{draft}")
+            with sqlite3.connect(draft) as connection:  # what still lies in the log must be in the file we copy
+                connection.execute("pragma wal_checkpoint(truncate)")
+            connection.close()
+            draft.rename(template)
+    return template
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """SQLite only, for what is about SQLite."""
+    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'sheaf.db')}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Server) -> Iterator[str]:
+    """PostgreSQL only, for what is about PostgreSQL."""
+    with postgresql_server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database at the newest migration; the test runs once on each of our two databases."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    assert isinstance(url, str)
+    return url

@@ -1,0 +1,71 @@
+"""Tests that watch the house itself: who may know whom, and what is installed."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROVIDERS = sorted(path.parent for path in (ROOT / "connectors").glob("*/connector.py"))
+REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
+
+
+def test_imports_point_downwards() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([program, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda path: path.name)
+def test_a_provider_knows_only_its_own_folder_the_contract_the_client_and_pure_files(provider: Path) -> None:
+    own = f"connectors.{provider.name}"
+    allowed = {own, "connectors.base", "connectors.http", "app.money", "app.address", "app.clock"}
+    for path in provider.rglob("*.py"):
+        ours = {name for name in imported(path) if name.split(".")[0] in ("app", "connectors", "digest", "wsgi")}
+        strange = {name for name in ours if not any(name == each or name.startswith(f"{each}.") for each in allowed)}
+        assert not strange, f"{path.relative_to(ROOT)} imports {strange}"
+
+
+def test_nothing_imports_the_sandbox_but_itself() -> None:
+    """It is a process of its own; whoever needs it starts it."""
+    files = [
+        ROOT / "wsgi.py",
+        *(path for part in ("app", "connectors", "digest") for path in (ROOT / part).rglob("*.py")),
+    ]
+    outside = [path for path in files if path.exists() and "sandbox" not in path.relative_to(ROOT).parts]
+    assert [path for path in outside if any(name.startswith("connectors.sandbox") for name in imported(path))] == []
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules a file imports, hidden imports too: `from a import b` counts as a.b."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_every_requirement_is_pinned_with_a_hash(name: str) -> None:
+    text = (ROOT / name).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    assert lines
+    for line in lines:
+        assert re.match(r"[a-z0-9][a-z0-9._-]*(\[[a-z0-9,-]+\])?==[^ ]+ ", line), line
+        assert "--hash=sha256:" in line, line
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_no_address_of_an_index_is_written_down(name: str) -> None:
+    assert not re.search(r"https?:|file:|--(extra-)?index-url|--find-links", (ROOT / name).read_text())
+
+
+def test_the_development_set_holds_the_same_versions() -> None:
+    ours, development = (
+        set(re.findall(r"^[a-z0-9._-]+==[^ ]+", (ROOT / name).read_text(), re.M)) for name in REQUIREMENTS
+    )
+    assert ours <= development
