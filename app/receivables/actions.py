@@ -1,0 +1,150 @@
+"""Writes about what is owed: starting a payment, and the holds that silence one invoice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.db import Database
+from app.models import AuditEntry, Hold, HoldKind, Invoice
+from app.receivables.queries import Row, find_row
+from app.settings import Limits
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PayDesk:
+    """The way to the provider's pay pages, handed in by wsgi: the house has never heard of the connectors.
+
+    ``look`` asks the provider for the invoice's newest state, within seconds, and ingests it; ``link`` fetches the live
+    pay page (None: there is none); ``host`` names the host that page will have, without asking anybody.
+    """
+
+    look: Callable[[UUID, float], None]
+    link: Callable[[UUID], str | None]
+    host: Callable[[UUID], str]
+
+
+class Paid(StrEnum):
+    """What became of pressing Pay."""
+
+    GO = "go"  # the provider's page is ready
+    SETTLED = "settled"  # nothing is owed any more
+    CHANGED = "changed"  # the amount is not the one that was shown: show it, ask again
+    IN_PROGRESS = "in_progress"  # somebody already started: ask again
+    NO_PAGE = "no_page"  # the provider has no page for it now: show how to pay instead
+
+
+@dataclass(frozen=True, slots=True)
+class PayOutcome:
+    what: Paid
+    row: Row | None
+    url: str = ""
+
+
+def press_pay(
+    database: Database,
+    desk: PayDesk,
+    *,
+    invoice_id: UUID,
+    shown_minor: int,
+    is_sure: bool,
+    now: datetime,
+    limits: Limits,
+    person_id: UUID | None = None,
+) -> PayOutcome:
+    """Look again at the provider, fetch its live page, and put the invoice on hold as being paid.
+
+    No transaction is open while the provider is asked. ``shown_minor`` is the amount the person pressed Pay on;
+    ``is_sure`` says that the person knows of a payment already started.
+    """
+    desk.look(invoice_id, limits.click_check_seconds)
+    with database.reading() as session:
+        row = find_row(session, invoice_id, now)
+    if row is None or not row.is_open:
+        return PayOutcome(Paid.SETTLED, row)
+    if row.due_minor != shown_minor:
+        return PayOutcome(Paid.CHANGED, row)
+    if row.hold == HoldKind.PAYING and not is_sure:
+        return PayOutcome(Paid.IN_PROGRESS, row)
+    url = desk.link(invoice_id)
+    if not url:
+        return PayOutcome(Paid.NO_PAGE, row)
+    with database.transaction() as session:
+        start_payment(session, invoice_id=invoice_id, now=now, limits=limits, person_id=person_id)
+    return PayOutcome(Paid.GO, row, url)
+
+
+def start_payment(
+    session: Session, *, invoice_id: UUID, now: datetime, limits: Limits, person_id: UUID | None = None
+) -> Hold:
+    """From checkout start the invoice is not dunned for a while; the provider's word ends it earlier (FEATURES E7)."""
+    invoice = session.get_one(Invoice, invoice_id)
+    end_holds(session, invoice_ids=[invoice_id], kind=HoldKind.PAYING, now=now, reason="Started again")
+    hold = Hold(
+        vendor_id=invoice.vendor_id,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        kind=HoldKind.PAYING,
+        ends_at=now + timedelta(minutes=limits.paying_minutes),
+        amount_minor=invoice.due_minor,
+        person_id=person_id,
+        created_at=now,
+    )
+    session.add(hold)
+    _record(session, invoice, "payment.started", now, person_id)
+    log.info("payment started", invoice=str(invoice.id))
+    return hold
+
+
+def hold_invoice(session: Session, *, invoice: Invoice, until: datetime, note: str, now: datetime, person_id: UUID) -> Hold:
+    """The vendor asks us to be quiet about one invoice until a day; both sides see it (FEATURES A11)."""
+    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.VENDOR, now=now, reason="Changed by the supplier")
+    hold = Hold(
+        vendor_id=invoice.vendor_id,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        kind=HoldKind.VENDOR,
+        ends_at=until,
+        note=note,
+        person_id=person_id,
+        created_at=now,
+    )
+    session.add(hold)
+    _record(session, invoice, "hold.set", now, person_id)
+    return hold
+
+
+def end_holds(session: Session, *, invoice_ids: list[UUID], kind: HoldKind, now: datetime, reason: str) -> None:
+    """End the live holds of one kind before their time."""
+    session.execute(
+        update(Hold)
+        .where(Hold.invoice_id.in_(invoice_ids), Hold.kind == kind, Hold.ended_at.is_(None), Hold.ends_at > now)
+        .values(ended_at=now, end_reason=reason)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def live_holds(session: Session, invoice_id: UUID, now: datetime) -> list[Hold]:
+    query = select(Hold).where(Hold.invoice_id == invoice_id, Hold.ended_at.is_(None), Hold.ends_at > now)
+    return list(session.execute(query.order_by(Hold.created_at)).scalars())
+
+
+def _record(session: Session, invoice: Invoice, action: str, now: datetime, person_id: UUID | None) -> None:
+    session.add(
+        AuditEntry(
+            at=now,
+            actor="person" if person_id else "link",
+            person_id=person_id,
+            vendor_id=invoice.vendor_id,
+            customer_id=invoice.customer_id,
+            action=action,
+            subject_id=invoice.id,
+        )
+    )
