@@ -4,13 +4,38 @@ Messages are only ever added. A thread's state and waiting time are what its las
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.conversations import notices, rules
+from app.conversations.queries import last_message, open_thread
 from app.house import House
-from app.models import Message, Person, Side, Thread
+from app.models import (
+    AuditEntry,
+    Customer,
+    Invoice,
+    Mailbox,
+    Message,
+    Person,
+    Side,
+    Thread,
+    ThreadInvoice,
+    ThreadState,
+    VendorMember,
+    VendorRole,
+)
+from app.scope import widened
+
+log = structlog.get_logger()
+
+
+class NotYours(LookupError):
+    """No such invoice, or vendor, for this customer: a page answers 404, as for an id that never was."""
 
 
 def ask_question(
@@ -33,7 +58,27 @@ def ask_question(
     is given when signed in, ``said_by`` is the name a link's holder claims. Answers go to ``mailbox_id``.
     Raises CannotSay (words for the asker), and NotYours for an invoice or vendor this customer has nothing with: 404.
     """
-    raise NotImplementedError
+    words = rules.clean_body(body)
+    _one_question_at_a_time(session, customer_id)
+    invoices = _invoices(session, vendor_id, customer_id, invoice_ids)
+    thread = open_thread(session, vendor_id=vendor_id, customer_id=customer_id, invoice_ids=invoice_ids)
+    if thread is None:
+        thread = Thread(
+            vendor_id=vendor_id,
+            customer_id=customer_id,
+            mailbox_id=mailbox_id,
+            subject=rules.subject_of([invoice.number for invoice in invoices]),
+            state=ThreadState.WAITING_VENDOR,
+            waiting_since=now,
+            created_at=now,
+        )
+        session.add(thread)
+        session.flush()
+    else:
+        session.refresh(thread, with_for_update=True)
+    _cover(session, thread, invoices)
+    _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by), now)
+    return thread
 
 
 def follow_up(
@@ -49,7 +94,9 @@ def follow_up(
     said_by: str = "",
 ) -> Message:
     """The customer writes on in a thread; a closed one opens again within 30 days. Raises CannotSay, ThreadIsClosed."""
-    raise NotImplementedError
+    words = rules.clean_body(body)
+    _lock(session, thread, now)
+    return _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by), now)
 
 
 def answer(session: Session, *, house: House, thread: Thread, person: Person, body: str, now: datetime) -> Message:
@@ -57,7 +104,15 @@ def answer(session: Session, *, house: House, thread: Thread, person: Person, bo
 
     Raises CannotSay, ThreadIsClosed.
     """
-    raise NotImplementedError
+    words = rules.clean_body(body)
+    _lock(session, thread, now)
+    if (same := _said_just_now(session, thread, Side.VENDOR, words, now)) is not None:
+        return same
+    message = _add(session, thread, Side.VENDOR, words, now, via="page", person=person)
+    _turn(thread, ThreadState.WAITING_CUSTOMER, None)
+    _audit(session, thread, "question_answered", now, person, message)
+    notices.tell_asker(session, house=house, thread=thread, message=message, author=person, now=now)
+    return message
 
 
 def close_thread(
@@ -70,9 +125,187 @@ def close_thread(
     now: datetime,
     body: str = "",
     side: Side = Side.VENDOR,
-) -> Message:
+) -> Message | None:
     """Close with a result of rules.RESULTS_OF[side], with or without last words. The closing is itself a message.
 
-    The asker is told by mail when the vendor closes with words, or without having answered. Raises WrongResult, CannotSay.
+    The asker is told by mail when the vendor closes with words, or without having answered. None when it was closed
+    already. Raises WrongResult, CannotSay.
     """
-    raise NotImplementedError
+    rules.check_result(result, side)
+    words = rules.clean_body(body) if body.strip() else ""
+    session.refresh(thread, with_for_update=True)
+    if thread.state == ThreadState.CLOSED:
+        return None
+    was_waiting = thread.state == ThreadState.WAITING_VENDOR
+    message = _add(session, thread, side, words, now, via="page", person=person, result=result)
+    _turn(thread, ThreadState.CLOSED, None)
+    thread.closed_at, thread.result = now, result
+    _audit(session, thread, "thread_closed", now, person, message, result=result)
+    if side == Side.VENDOR and (words or was_waiting):
+        notices.tell_asker(session, house=house, thread=thread, message=message, author=person, now=now)
+    return message
+
+
+def _one_question_at_a_time(session: Session, customer_id: UUID) -> None:
+    """Questions of one customer queue up here, so that a button pressed twice cannot begin two threads."""
+    session.execute(select(Customer.id).where(Customer.id == customer_id).with_for_update(key_share=True))
+
+
+def _invoices(session: Session, vendor_id: UUID, customer_id: UUID, wanted: Sequence[UUID]) -> list[Invoice]:
+    """The wanted invoices. Raises NotYours when one is not of this vendor and customer, or the two share none."""
+    shared = select(Invoice).where(Invoice.vendor_id == vendor_id, Invoice.customer_id == customer_id)
+    if not wanted:
+        if session.execute(shared.limit(1)).first() is None:
+            raise NotYours("this vendor has nothing with this customer")
+        return []
+    found = session.execute(shared.where(Invoice.id.in_(wanted)).order_by(Invoice.due_on, Invoice.id)).scalars().all()
+    if len(found) != len(set(wanted)):
+        raise NotYours("an invoice is not this vendor's to this customer")
+    return list(found)
+
+
+def _cover(session: Session, thread: Thread, invoices: Sequence[Invoice]) -> None:
+    """Let the thread be about these invoices too."""
+    known = set(session.execute(select(ThreadInvoice.invoice_id).where(ThreadInvoice.thread_id == thread.id)).scalars())
+    for invoice in invoices:
+        if invoice.id not in known:
+            session.add(
+                ThreadInvoice(
+                    thread_id=thread.id,
+                    invoice_id=invoice.id,
+                    vendor_id=thread.vendor_id,
+                    customer_id=thread.customer_id,
+                )
+            )
+    session.flush()
+
+
+def _lock(session: Session, thread: Thread, now: datetime) -> None:
+    """Nobody else writes into this thread until we commit. Raises ThreadIsClosed."""
+    session.refresh(thread, with_for_update=True)
+    if thread.state == ThreadState.CLOSED and not rules.may_continue(thread.closed_at, now):
+        raise rules.ThreadIsClosed("This conversation was closed more than 30 days ago. Please ask a new question.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    """What a customer says, how it came, and whom it is from as far as that is known."""
+
+    words: str
+    via: str
+    mailbox_id: UUID | None
+    person: Person | None
+    said_by: str
+
+
+def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: datetime) -> Message:
+    """Add what the customer says, and tell the vendor's people."""
+    if (same := _said_just_now(session, thread, Side.CUSTOMER, saying.words, now)) is not None:
+        return same
+    thread.mailbox_id = saying.mailbox_id or thread.mailbox_id
+    with widened(session, "whom to tell at the vendor, and whether the asker is one of them"):
+        colleagues = _colleagues(session, thread.vendor_id)
+        is_own = _is_one_of(session, [person for person, _ in colleagues], saying.person, thread.mailbox_id)
+    message = _add(
+        session, thread, Side.CUSTOMER, saying.words, now,
+        via=saying.via, person=saying.person, said_by=saying.said_by, is_own=is_own,
+    )  # fmt: skip
+    since = thread.waiting_since if thread.state == ThreadState.WAITING_VENDOR else None
+    _turn(thread, ThreadState.WAITING_VENDOR, since or now)
+    _audit(session, thread, "question_asked", now, saying.person, message, via=saying.via)
+    notices.tell_vendor(session, house=house, thread=thread, message=message, people=_answering(colleagues), now=now)
+    return message
+
+
+def _said_just_now(session: Session, thread: Thread, side: Side, words: str, now: datetime) -> Message | None:
+    """The newest message when it says the same again: a second press of the button, or the page sent again."""
+    last = last_message(session, thread.id)
+    if last is None or last.result or last.side != side or last.body != words:
+        return None
+    return last if now - last.created_at <= rules.SAME_AGAIN else None
+
+
+def _colleagues(session: Session, vendor_id: UUID) -> list[tuple[Person, VendorRole]]:
+    """The vendor's people and their roles, disabled ones left out."""
+    rows = session.execute(
+        select(Person, VendorMember.role)
+        .join(VendorMember, VendorMember.person_id == Person.id)
+        .where(VendorMember.vendor_id == vendor_id, Person.disabled_at.is_(None))
+        .order_by(VendorMember.created_at, VendorMember.id)
+    )
+    return [(person, role) for person, role in rows]
+
+
+def _answering(colleagues: Sequence[tuple[Person, VendorRole]]) -> list[Person]:
+    """Those who may answer are told; where nobody may, everybody is, so that no question falls into a hole."""
+    able = [person for person, role in colleagues if role != VendorRole.READER]
+    return able or [person for person, _ in colleagues]
+
+
+def _is_one_of(session: Session, people: Sequence[Person], person: Person | None, mailbox_id: UUID | None) -> bool:
+    """Whether the asker is the vendor itself: one of its people, or a mailbox with one of their addresses."""
+    if person is not None and any(person.id == colleague.id for colleague in people):
+        return True
+    mailbox = session.get(Mailbox, mailbox_id) if mailbox_id else None
+    return mailbox is not None and any(mailbox.address == colleague.address for colleague in people)
+
+
+def _add(
+    session: Session,
+    thread: Thread,
+    side: Side,
+    words: str,
+    now: datetime,
+    *,
+    via: str,
+    person: Person | None,
+    said_by: str = "",
+    result: str = "",
+    is_own: bool = False,
+) -> Message:
+    message = Message(
+        vendor_id=thread.vendor_id,
+        customer_id=thread.customer_id,
+        thread_id=thread.id,
+        created_at=now,
+        side=side,
+        person_id=person.id if person else None,
+        said_by="" if person else rules.clean_name(said_by),
+        via=via,
+        body=words,
+        result=result,
+        is_own=is_own,
+    )
+    session.add(message)
+    session.flush()
+    log.info("message", thread=str(thread.id), message=str(message.id), side=side.value, via=via, result=result)
+    return message
+
+
+def _turn(thread: Thread, state: ThreadState, waiting_since: datetime | None) -> None:
+    """Whose turn it is now; whatever closed the thread before is over."""
+    thread.state, thread.waiting_since = state, waiting_since
+    thread.closed_at, thread.result = None, ""
+
+
+def _audit(
+    session: Session,
+    thread: Thread,
+    action: str,
+    now: datetime,
+    person: Person | None,
+    message: Message,
+    **detail: str,
+) -> None:
+    session.add(
+        AuditEntry(
+            at=now,
+            actor="person" if person else "link",
+            person_id=person.id if person else None,
+            vendor_id=thread.vendor_id,
+            customer_id=thread.customer_id,
+            action=action,
+            subject_id=thread.id,
+            detail={"message": str(message.id), **detail},
+        )
+    )

@@ -59,7 +59,7 @@ QUICK_QUESTIONS = (
     ),
     QuickQuestion("address", "Wrong address", "Our name or address on this invoice is wrong. It should be: "),
     QuickQuestion("breakdown", "What is it for?", "Please tell us what this invoice is for, line by line."),
-    QuickQuestion("received", "Not received", "We have not received these goods or services. When were they delivered?"),
+    QuickQuestion("received", "Not received", "We have not received these goods or services. When did they arrive?"),
     QuickQuestion("date", "A later date", "Can we agree on a later date for this invoice? We propose: "),
 )
 
@@ -77,11 +77,11 @@ def clean_body(text: str) -> str:
 
 def clean_name(text: str) -> str:
     """A name as somebody gave it: one line, 80 characters, nothing invisible."""
-    return " ".join("".join(" " if c.isspace() else c for c in text if not _is_invisible(c) or c.isspace()).split())[:80]
+    return " ".join("".join(c for c in " ".join(text.split()) if not _is_invisible(c)).split())[:80]
 
 
 def _is_invisible(character: str) -> bool:
-    """Control characters, direction marks, zero widths and the rest of Unicode's "other", but joiners of emoji and script."""
+    """Control characters, direction marks, zero widths; not the joiners that emoji and some scripts need."""
     return unicodedata.category(character).startswith("C") and character not in "\u200c\u200d"
 
 

@@ -1,0 +1,1 @@
+"""Back room: how quickly a vendor answers."""

@@ -1,0 +1,156 @@
+"""Response time, defined: pure functions of what was said and when.
+
+A *question* is what a customer writes when the vendor is not already being waited for; what is added meanwhile does
+not restart its clock. Its *first answer* is the next message the vendor writes in that thread. *Response time* is the
+first answer minus the question, by the clock and in the vendor's business hours. A thread closed without words ends the
+wait and gives no response time. Automatic replies, and what the vendor wrote to itself, count as nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from app.models import Side
+
+SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the clock needs to know of one message. ``has_words`` is false for a closing without any."""
+
+    thread_id: UUID
+    at: datetime
+    side: Side
+    person_id: UUID | None
+    has_words: bool = True
+    closes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One question and what became of it: answered, closed without an answer, or (neither) still waiting."""
+
+    thread_id: UUID
+    asked_at: datetime
+    answered_at: datetime | None = None
+    person_id: UUID | None = None  # who answered
+    is_closed: bool = False
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.answered_at is None and not self.is_closed
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Monday to Friday, from ``opens_at`` to ``closes_at`` o'clock (0 to 24) on the walls of ``zone``. No holidays."""
+
+    zone: str
+    opens_at: int
+    closes_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Middle and slow end of some durations: half were within ``median``, nine of ten within ``p90``."""
+
+    median: timedelta
+    p90: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """``clock`` and ``business`` are None while nothing was answered."""
+
+    asked: int
+    answered: int
+    waiting: int
+    clock: Times | None
+    business: Times | None
+
+
+def replies(said: Iterable[Said]) -> list[Reply]:
+    """Every question in these messages (of any number of threads, each in order of time), oldest first."""
+    open_since: dict[UUID, datetime] = {}
+    found: list[Reply] = []
+    for message in said:
+        asked_at = open_since.get(message.thread_id)
+        if message.side == Side.CUSTOMER and not message.closes:
+            open_since.setdefault(message.thread_id, message.at)
+        elif asked_at is not None:
+            del open_since[message.thread_id]
+            found.append(_ended(message, asked_at))
+    found += [Reply(thread_id, asked_at) for thread_id, asked_at in open_since.items()]
+    return sorted(found, key=lambda reply: (reply.asked_at, reply.thread_id))
+
+
+def _ended(message: Said, asked_at: datetime) -> Reply:
+    if message.side == Side.VENDOR and message.has_words:
+        return Reply(message.thread_id, asked_at, answered_at=message.at, person_id=message.person_id)
+    return Reply(message.thread_id, asked_at, is_closed=True)
+
+
+def summary(found: Sequence[Reply], hours: Hours) -> Summary:
+    answered = [(reply.asked_at, reply.answered_at) for reply in found if reply.answered_at is not None]
+    return Summary(
+        asked=len(found),
+        answered=len(answered),
+        waiting=sum(reply.is_waiting for reply in found),
+        clock=_times([until - since for since, until in answered]),
+        business=_times([business_time(since, until, hours) for since, until in answered]),
+    )
+
+
+def _times(durations: Sequence[timedelta]) -> Times | None:
+    if not durations:
+        return None
+    ordered = sorted(durations)
+    middle = len(ordered) // 2
+    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return Times(median, ordered[-(-len(ordered) * 9 // 10) - 1])  # the nearest rank, not a value nobody had
+
+
+def business_time(since: datetime, until: datetime, hours: Hours) -> timedelta:
+    """How long the vendor was open between two instants, in real time: an hour a clock change adds or takes counts."""
+    day = since.astimezone(ZoneInfo(hours.zone)).date()
+    last = until.astimezone(ZoneInfo(hours.zone)).date()
+    total = timedelta(0)
+    while day <= last:
+        if day.weekday() < SATURDAY:
+            opens, closes = _open_on(day, hours)
+            total += max(timedelta(0), min(until, closes) - max(since, opens))
+        day += timedelta(days=1)
+    return total
+
+
+@lru_cache(maxsize=4096)
+def _open_on(day: date, hours: Hours) -> tuple[datetime, datetime]:
+    midnight = datetime.combine(day, time(0), ZoneInfo(hours.zone))
+    # Wall time plus wall time, then UTC: adding hours to an aware instant of one zone moves its wall clock.
+    opens = (midnight + timedelta(hours=hours.opens_at)).astimezone(UTC)
+    closes = (midnight + timedelta(hours=hours.closes_at)).astimezone(UTC)
+    return opens, closes
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """The questions asked in one week of the vendor's zone; ``starts_on`` is its Monday."""
+
+    starts_on: date
+    summary: Summary
+
+
+def by_week(found: Sequence[Reply], hours: Hours, today: date, weeks: int) -> list[Week]:
+    """The last ``weeks`` weeks, oldest first, this one included; a week without questions is there, empty."""
+    this_monday = today - timedelta(days=today.weekday())
+    groups: dict[date, list[Reply]] = {this_monday - timedelta(weeks=back): [] for back in range(weeks - 1, -1, -1)}
+    for reply in found:
+        asked_on = reply.asked_at.astimezone(ZoneInfo(hours.zone)).date()
+        monday = asked_on - timedelta(days=asked_on.weekday())
+        if monday in groups:
+            groups[monday].append(reply)
+    return [Week(monday, summary(group, hours)) for monday, group in groups.items()]
