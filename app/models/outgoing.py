@@ -31,6 +31,7 @@ class OutgoingState(StrEnum):
 
 
 _WAITING = text("state IN ('queued', 'claimed')")
+_STUCK = text("state IN ('held', 'failed')")
 
 
 class Outgoing(Keyed, Created, Base):
@@ -40,7 +41,10 @@ class Outgoing(Keyed, Created, Base):
     __tablename__ = "outgoing"
     __table_args__ = (
         Index("ix_outgoing_due", "due_at", postgresql_where=_WAITING, sqlite_where=_WAITING),
+        Index("ix_outgoing_stuck", "created_at", postgresql_where=_STUCK, sqlite_where=_STUCK),
+        Index("ix_outgoing_created", "created_at"),
         Index("ix_outgoing_mailbox", "mailbox_id", "created_at"),
+        Index("ix_outgoing_person", "person_id", "created_at"),
         Index("ix_outgoing_digest", "digest_id"),
     )
 
@@ -93,15 +97,22 @@ class Attempt(Keyed, Base):
     provider_message_id: Mapped[str] = mapped_column(String(120), default="")
 
 
+_UNHANDLED = text("handled_at IS NULL")
+
+
 class DeliveryEvent(Keyed, Base):
     """What the mail provider reported of an attempt, raw; de-duplicated by attempt, kind and time (INVARIANTS N4)."""
 
     __tablename__ = "delivery_event"
-    __table_args__ = (UniqueConstraint("attempt_id", "kind", "happened_at"),)
+    __table_args__ = (
+        UniqueConstraint("attempt_id", "kind", "happened_at"),
+        Index("ix_delivery_event_unhandled", "received_at", postgresql_where=_UNHANDLED, sqlite_where=_UNHANDLED),
+    )
 
-    attempt_id: Mapped[UUID] = mapped_column(index=True)  # no foreign key: an event may name an attempt we do not have
+    attempt_id: Mapped[UUID]  # no foreign key: an event may name an attempt we do not have
     kind: Mapped[str] = mapped_column(String(20))  # processed, delivered, deferred, bounce, dropped, spamreport ...
     happened_at: Mapped[datetime]
     received_at: Mapped[datetime]
+    headers: Mapped[dict[str, Any]] = mapped_column(default=dict)  # of the request that brought it (INVARIANTS N1)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     handled_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -35,6 +35,8 @@ class Person(Keyed, Created, Base):
     zone: Mapped[str] = mapped_column(String(64), default="UTC")
     locale: Mapped[str] = mapped_column(String(12), default="en")
     disabled_at: Mapped[datetime | None] = mapped_column(default=None)
+    suppressed_at: Mapped[datetime | None] = mapped_column(default=None)  # hard bounce or complaint: only sign-in mail
+    suppressed_reason: Mapped[str] = mapped_column(String(200), default="")
 
     @property
     def shown_name(self) -> str:

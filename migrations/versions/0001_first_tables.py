@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("happened_at", UtcDateTime(), nullable=False),
         sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("handled_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -31,7 +32,14 @@ def upgrade() -> None:
             "attempt_id", "kind", "happened_at", name=op.f("uq_delivery_event_attempt_id_kind_happened_at")
         ),
     )
-    op.create_index(op.f("ix_delivery_event_attempt_id"), "delivery_event", ["attempt_id"], unique=False)
+    op.create_index(
+        "ix_delivery_event_unhandled",
+        "delivery_event",
+        ["received_at"],
+        unique=False,
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
     op.create_table(
         "job_run",
         sa.Column("job", sa.String(length=40), nullable=False),
@@ -51,6 +59,8 @@ def upgrade() -> None:
         sa.Column("zone", sa.String(length=64), nullable=False),
         sa.Column("locale", sa.String(length=12), nullable=False),
         sa.Column("disabled_at", UtcDateTime(), nullable=True),
+        sa.Column("suppressed_at", UtcDateTime(), nullable=True),
+        sa.Column("suppressed_reason", sa.String(length=200), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
@@ -567,6 +577,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outgoing")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_outgoing_dedupe_key")),
     )
+    op.create_index("ix_outgoing_created", "outgoing", ["created_at"], unique=False)
     op.create_index("ix_outgoing_digest", "outgoing", ["digest_id"], unique=False)
     op.create_index(
         "ix_outgoing_due",
@@ -577,6 +588,15 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('queued', 'claimed')"),
     )
     op.create_index("ix_outgoing_mailbox", "outgoing", ["mailbox_id", "created_at"], unique=False)
+    op.create_index("ix_outgoing_person", "outgoing", ["person_id", "created_at"], unique=False)
+    op.create_index(
+        "ix_outgoing_stuck",
+        "outgoing",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('held', 'failed')"),
+        sqlite_where=sa.text("state IN ('held', 'failed')"),
+    )
     op.create_table(
         "payment",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
@@ -775,6 +795,13 @@ def downgrade() -> None:
     op.drop_index("ix_payment_customer", table_name="payment")
     op.drop_index("ix_payment_bill_to", table_name="payment")
     op.drop_table("payment")
+    op.drop_index(
+        "ix_outgoing_stuck",
+        table_name="outgoing",
+        postgresql_where=sa.text("state IN ('held', 'failed')"),
+        sqlite_where=sa.text("state IN ('held', 'failed')"),
+    )
+    op.drop_index("ix_outgoing_person", table_name="outgoing")
     op.drop_index("ix_outgoing_mailbox", table_name="outgoing")
     op.drop_index(
         "ix_outgoing_due",
@@ -783,6 +810,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("state IN ('queued', 'claimed')"),
     )
     op.drop_index("ix_outgoing_digest", table_name="outgoing")
+    op.drop_index("ix_outgoing_created", table_name="outgoing")
     op.drop_table("outgoing")
     op.drop_index("ix_message_vendor", table_name="message")
     op.drop_index("ix_message_thread", table_name="message")
@@ -882,6 +910,11 @@ def downgrade() -> None:
     op.drop_table("person")
     op.drop_index("ix_job_run_job", table_name="job_run")
     op.drop_table("job_run")
-    op.drop_index(op.f("ix_delivery_event_attempt_id"), table_name="delivery_event")
+    op.drop_index(
+        "ix_delivery_event_unhandled",
+        table_name="delivery_event",
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
     op.drop_table("delivery_event")
     op.drop_table("customer")
