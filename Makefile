@@ -2,7 +2,7 @@
 # venv and pip is enough; uv is used where it is on PATH, because it installs in a fifth of the time.
 
 PYTHON := .venv/bin/python
-UV := $(shell command -v uv 2>/dev/null)
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 ARGS ?=
 CHECKED := app connectors digest wsgi.py tests
 

@@ -42,11 +42,14 @@ def test_nothing_imports_the_sandbox_but_itself() -> None:
 
 def imported(path: Path) -> Iterator[str]:
     """The modules a file imports, hidden imports too: `from a import b` counts as a.b."""
+    package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
