@@ -187,9 +187,7 @@ def reply(thread_id: UUID) -> Response | tuple[str, int]:
     try:
         with house.database.transaction() as session:
             found = thread_of(session, thread_id) or abort(404)
-            talk.follow_up(
-                session, house=house, thread=found, body=body, now=clock.now(), via="page", person=g.person
-            )
+            talk.follow_up(session, house=house, thread=found, body=body, now=clock.now(), via="page", person=g.person)
     except ConversationError as problem:
         return _thread_page(thread_id, error=str(problem), body=body), 422
     flash("Sent.")

@@ -47,7 +47,7 @@ def read_rhythm(form: "dict[str, str]") -> Rhythm:
 
 
 def change_rhythm(session: Session, mailbox: Mailbox, rhythm: Rhythm, now: datetime, person_id: UUID | None) -> None:
-    """The new rhythm holds from the next window on; spacing to the last digest is kept by the planner (INVARIANTS S4)."""
+    """Holds from the next window on; spacing to the last digest is kept by the planner (INVARIANTS S4)."""
     mailbox.cadence, mailbox.weekday, mailbox.month_day = rhythm.cadence, rhythm.weekday, rhythm.month_day
     mailbox.send_at, mailbox.zone = rhythm.send_at, rhythm.zone
     _reschedule(mailbox, now)
@@ -60,7 +60,7 @@ def pause(session: Session, mailbox: Mailbox, until: datetime, now: datetime, pe
 
 
 def stop_reminders(session: Session, mailbox: Mailbox, now: datetime, person_id: UUID | None = None) -> None:
-    """Unsubscribe: no more digests. Answers to own questions and sign-in mail still arrive (FEATURES D13). Idempotent."""
+    """Unsubscribe: no more digests; answers to own questions and sign-in mail still come (FEATURES D13). Idempotent."""
     if mailbox.reminders_off_at is None:
         mailbox.reminders_off_at = now
         _record(session, mailbox, "reminders.stopped", now, person_id)
@@ -76,6 +76,22 @@ def mute_vendor(session: Session, relation: Relation, now: datetime, person_id: 
     """Out of the mail, still in the inbox (FEATURES B9)."""
     relation.muted_at = now
     session.add(_entry(relation.customer_id, "vendor.muted", now, person_id, relation.id))
+
+
+def accept_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
+    """Yes to a vendor this customer did not know: its lines come in full from now on (INVARIANTS A1)."""
+    relation.accepted_at, relation.blocked_at, relation.muted_at = now, None, None
+    session.add(_entry(relation.customer_id, "vendor.accepted", now, person_id, relation.id))
+
+
+def block_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
+    relation.blocked_at = now
+    session.add(_entry(relation.customer_id, "vendor.blocked", now, person_id, relation.id))
+
+
+def report_vendor(session: Session, relation: Relation, now: datetime, note: str) -> None:
+    """For the operator's eyes: the vendor is never told by whom (INVARIANTS I2)."""
+    session.add(_entry(relation.customer_id, "vendor.reported", now, None, relation.id, note=note))
 
 
 def _reschedule(mailbox: Mailbox, now: datetime) -> None:

@@ -103,7 +103,9 @@ def start_payment(
     return hold
 
 
-def hold_invoice(session: Session, *, invoice: Invoice, until: datetime, note: str, now: datetime, person_id: UUID) -> Hold:
+def hold_invoice(
+    session: Session, *, invoice: Invoice, until: datetime, note: str, now: datetime, person_id: UUID
+) -> Hold:
     """The vendor asks us to be quiet about one invoice until a day; both sides see it (FEATURES A11)."""
     end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.VENDOR, now=now, reason="Changed by the supplier")
     hold = Hold(

@@ -270,8 +270,8 @@ def count_open(session: Session, today: date) -> Counts:
         .group_by(Invoice.currency)
     )
     rows = session.execute(query).all()
-    credits = select(Credit.currency, func.sum(Credit.remaining_minor)).where(Credit.remaining_minor > 0)
-    credited = credits.join(Vendor, Vendor.id == Credit.vendor_id).where(Vendor.live_at.is_not(None))
+    credit = select(Credit.currency, func.sum(Credit.remaining_minor)).where(Credit.remaining_minor > 0)
+    credited = credit.join(Vendor, Vendor.id == Credit.vendor_id).where(Vendor.live_at.is_not(None))
     total, overdue, in_week = (sum(int(row[i]) for row in rows) for i in (3, 4, 5))
     return Counts(
         open_total=Totals(Money(int(row[1]), row[0]) for row in rows),
@@ -410,4 +410,3 @@ def credits_of(session: Session, vendor_id: UUID) -> list[Credit]:
     """Open credit notes and unapplied cash of one vendor in the scope."""
     query = select(Credit).where(Credit.vendor_id == vendor_id, Credit.remaining_minor > 0)
     return list(session.execute(query.order_by(Credit.issued_on, Credit.id)).scalars())
-
