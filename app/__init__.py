@@ -1,1 +1,61 @@
 """The house: people, invoices, conversations. It has never heard of its wings."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from app import errors, filters, headers, logs
+from app.house import House
+
+
+def create_app(house: House) -> Flask:
+    """The pages of the house. wsgi.py adds those of the wings to what this returns."""
+    # Inside only while the rooms are being built, so that one broken file does not stop every import of app.
+    from app.accounts import gate  # noqa: PLC0415
+    from app.accounts import views as accounts  # noqa: PLC0415
+    from app.desk import views as desk  # noqa: PLC0415
+    from app.inbox import views as inbox  # noqa: PLC0415
+    from app.ops import views as ops  # noqa: PLC0415
+
+    logs.configure()
+    app = Flask(__name__)
+    app.config.from_mapping(_config(house))
+    app.extensions["house"] = house
+    app.extensions["database"] = house.database
+    app.url_map.strict_slashes = False  # /inbox and /inbox/ are the same place
+    app.url_defaults(_name_static_version)
+    for part in (headers, errors, filters, gate):
+        part.install(app)
+    for room in (accounts, inbox, desk, ops):
+        app.register_blueprint(room.blueprint)
+    return app
+
+
+def _config(house: House) -> dict[str, Any]:
+    settings = house.settings
+    return {
+        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "SESSION_COOKIE_NAME": "__Host-sheaf" if settings.is_secure else "sheaf",
+        "SESSION_COOKIE_SECURE": settings.is_secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_CHECK_DEFAULT": False,  # the gate checks, by the route's mark
+        "WTF_CSRF_SSL_STRICT": False,  # no Referer is sent from link pages; the gate looks at Sec-Fetch-Site
+        "WTF_CSRF_TIME_LIMIT": None,  # a page open for an hour must still be able to post its form
+        "MAX_CONTENT_LENGTH": 2_000_000,
+        "SEND_FILE_MAX_AGE_DEFAULT": 31_536_000,  # static addresses carry a hash of their content
+    }
+
+
+def _name_static_version(endpoint: str, values: dict[str, Any]) -> None:
+    if endpoint == "static" and "filename" in values:
+        values["v"] = _version_of(values["filename"])
+
+
+@cache
+def _version_of(filename: str) -> str:
+    file = Path(__file__).parent / "static" / filename
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:10]

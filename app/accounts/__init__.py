@@ -1,0 +1,1 @@
+"""Front room: sign-in, sessions, the gate, the home page."""

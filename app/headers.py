@@ -1,0 +1,62 @@
+"""What every answer tells the browser: a strict content policy, no sniffing, no framing, nothing kept of private pages.
+
+A view that needs more sets the header itself; what is already there stays.
+"""
+
+from flask import Flask, Response, current_app, g, request
+
+from app.access import Access, Who
+
+_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+_PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
+_PRIVATE = {Who.LINK, Who.PERSON, Who.VENDOR, Who.CUSTOMER, Who.OPERATOR}
+
+
+def install(app: Flask) -> None:
+    app.after_request(_add)
+
+
+def content_policy(**more: str) -> str:
+    """The house's Content-Security-Policy, with directives replaced or added: content_policy(frame_src="'self'").
+
+    Forms may lead to https hosts: Pay and Connect post to us and are sent on to a provider, and browsers hold the whole
+    way of a form against form-action.
+    """
+    secure = current_app.extensions["house"].settings.is_secure
+    forms = "'self' https:" if secure else "'self' https: http:"
+    named = {name.replace("_", "-"): value for name, value in more.items()}
+    return "; ".join(f"{name} {value}" for name, value in ({**_POLICY, "form-action": forms} | named).items())
+
+
+def _add(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", content_policy())
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer" if _is_link() else "same-origin")
+    headers.setdefault("Permissions-Policy", _PERMISSIONS)
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if current_app.extensions["house"].settings.is_secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+    if _is_private():
+        headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _is_link() -> bool:
+    access: Access | None = g.get("access")
+    return (access is not None and access.who is Who.LINK) or bool(request.view_args and "token" in request.view_args)
+
+
+def _is_private() -> bool:
+    access: Access | None = g.get("access")
+    return (access is not None and access.who in _PRIVATE) or _is_link() or g.get("person") is not None

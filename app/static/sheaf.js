@@ -1,0 +1,52 @@
+// Pages work without this file. It only tells people what happened and saves them a step.
+"use strict";
+
+// A quiet word when a quick request fails; without script the browser would have shown the error page.
+document.addEventListener("htmx:responseError", (event) => say(event.detail.xhr.status));
+document.addEventListener("htmx:sendError", () => say(0));
+
+function say(status) {
+  const place = document.getElementById("flash");
+  if (!place) return;
+  const words = status === 0 ? "No connection. Nothing was sent; try again." : status === 429
+    ? "Too many tries in a short while. Wait a little."
+    : "That did not work. Reload the page and try again.";
+  const note = document.createElement("p");
+  note.className = "notice bad";
+  note.textContent = words;
+  place.replaceChildren(note);
+}
+
+// One press is one act: a form that is on its way cannot be sent again.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) return event.preventDefault();
+  form.dataset.sent = "yes";
+  form.querySelectorAll("button").forEach((button) => button.setAttribute("aria-busy", "true"));
+});
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => {
+    delete form.dataset.sent;
+    form.querySelectorAll("button").forEach((button) => button.removeAttribute("aria-busy"));
+  });
+});
+
+// The browser knows its time zone; a new person need not choose one.
+document.querySelectorAll("input[data-zone]").forEach((field) => {
+  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+});
+
+// An open menu closes on Escape and on a press elsewhere.
+document.addEventListener("click", (event) => {
+  document.querySelectorAll("details.menu[open]").forEach((menu) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  document.querySelectorAll("details.menu[open]").forEach((menu) => {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+});
