@@ -22,6 +22,8 @@ class Limits(BaseSettings):
     spacing_hours: int = 20  # S4
     mails_per_day: int = 6  # S5
     logins_per_hour: int = 5  # S5
+    notice_again_minutes: float = 15  # S13: a notice whose fate is unknown goes once more after this
+    release_minutes: float = 30  # S7: a weekly digest whose fate is unknown may go once more after this
     stale_warn_hours: int = 24  # S3, D9
     stale_drop_hours: int = 72  # S3, D9
     catch_up_hours: int = 36  # D4: an older window is recorded as missed

@@ -31,6 +31,8 @@ class OutgoingState(StrEnum):
 
 
 _WAITING = text("state IN ('queued', 'claimed')")
+_URGENT = text("state IN ('queued', 'claimed') AND kind <> 'digest'")
+_CLAIMED = text("state = 'claimed'")
 _STUCK = text("state IN ('held', 'failed')")
 
 
@@ -41,7 +43,9 @@ class Outgoing(Keyed, Created, Base):
     __tablename__ = "outgoing"
     __table_args__ = (
         Index("ix_outgoing_due", "due_at", postgresql_where=_WAITING, sqlite_where=_WAITING),
-        Index("ix_outgoing_stuck", "created_at", postgresql_where=_STUCK, sqlite_where=_STUCK),
+        Index("ix_outgoing_urgent", "due_at", postgresql_where=_URGENT, sqlite_where=_URGENT),
+        Index("ix_outgoing_lease", "lease_until", postgresql_where=_CLAIMED, sqlite_where=_CLAIMED),
+        Index("ix_outgoing_stuck", "state", "created_at", postgresql_where=_STUCK, sqlite_where=_STUCK),
         Index("ix_outgoing_created", "created_at"),
         Index("ix_outgoing_mailbox", "mailbox_id", "created_at"),
         Index("ix_outgoing_person", "person_id", "created_at"),

@@ -475,6 +475,7 @@ def upgrade() -> None:
         sa.Column("instalments", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("raw_state", sa.String(length=40), nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=True),
         sa.Column("is_autopay", sa.Boolean(), nullable=False),
         sa.Column("can_pay_online", sa.Boolean(), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
@@ -587,15 +588,31 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('queued', 'claimed')"),
         sqlite_where=sa.text("state IN ('queued', 'claimed')"),
     )
+    op.create_index(
+        "ix_outgoing_lease",
+        "outgoing",
+        ["lease_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'claimed'"),
+        sqlite_where=sa.text("state = 'claimed'"),
+    )
     op.create_index("ix_outgoing_mailbox", "outgoing", ["mailbox_id", "created_at"], unique=False)
     op.create_index("ix_outgoing_person", "outgoing", ["person_id", "created_at"], unique=False)
     op.create_index(
         "ix_outgoing_stuck",
         "outgoing",
-        ["created_at"],
+        ["state", "created_at"],
         unique=False,
         postgresql_where=sa.text("state IN ('held', 'failed')"),
         sqlite_where=sa.text("state IN ('held', 'failed')"),
+    )
+    op.create_index(
+        "ix_outgoing_urgent",
+        "outgoing",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('queued', 'claimed') AND kind <> 'digest'"),
+        sqlite_where=sa.text("state IN ('queued', 'claimed') AND kind <> 'digest'"),
     )
     op.create_table(
         "payment",
@@ -796,6 +813,12 @@ def downgrade() -> None:
     op.drop_index("ix_payment_bill_to", table_name="payment")
     op.drop_table("payment")
     op.drop_index(
+        "ix_outgoing_urgent",
+        table_name="outgoing",
+        postgresql_where=sa.text("state IN ('queued', 'claimed') AND kind <> 'digest'"),
+        sqlite_where=sa.text("state IN ('queued', 'claimed') AND kind <> 'digest'"),
+    )
+    op.drop_index(
         "ix_outgoing_stuck",
         table_name="outgoing",
         postgresql_where=sa.text("state IN ('held', 'failed')"),
@@ -803,6 +826,12 @@ def downgrade() -> None:
     )
     op.drop_index("ix_outgoing_person", table_name="outgoing")
     op.drop_index("ix_outgoing_mailbox", table_name="outgoing")
+    op.drop_index(
+        "ix_outgoing_lease",
+        table_name="outgoing",
+        postgresql_where=sa.text("state = 'claimed'"),
+        sqlite_where=sa.text("state = 'claimed'"),
+    )
     op.drop_index(
         "ix_outgoing_due",
         table_name="outgoing",
