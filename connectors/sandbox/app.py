@@ -1,0 +1,43 @@
+"""Puts the sandbox together: one world, three providers, pay pages and the control plane."""
+
+from datetime import datetime
+
+from flask import Flask, render_template, request
+
+from . import control, guard, news, oauth_web, payments, quickbooks, stripe, xero
+from .clock import Clock
+from .faults import Faults
+from .oauth import CLIENTS, Ledger
+from .seed import build_world
+from .state import Sandbox, here
+from .webhooks import Courier, Settings
+
+
+def create_sandbox(
+    world: str = "small",
+    seed: int = 7,
+    now: datetime | None = None,
+    webhooks: str | None = None,
+    public: str | None = None,
+) -> Flask:
+    """`world`: small, demo, forty or a FILE.json; `webhooks`: where the product listens; `public`: base of links."""
+    app = Flask("connectors.sandbox")
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    clock, faults = Clock(now), Faults()
+    built = build_world(world, clock, seed)
+    courier = Courier(clock, faults, Settings(webhooks.rstrip("/") if webhooks else None))
+    sandbox = Sandbox(built, clock, Ledger(built), faults, courier, public)
+    app.extensions["sandbox"] = sandbox
+    news.listen(sandbox, lambda: (sandbox.public_url or request.host_url).rstrip("/"))
+    guard.install(app)
+    for part in (oauth_web, quickbooks, xero, stripe, payments, control):
+        app.register_blueprint(part.bp)
+    app.add_url_rule("/", "front", front)
+    app.add_url_rule("/healthz", "healthz", lambda: "ok")
+    return app
+
+
+def front() -> str:
+    return render_template(
+        "sandbox/front.html", companies=here().world.companies, clients=CLIENTS, now=here().clock.now()
+    )
