@@ -1,0 +1,45 @@
+"""Names a vendor gives itself, which strangers will read: bounded, plain, in one family of scripts (INVARIANTS A3)."""
+
+import re
+import unicodedata
+
+LIMIT = 50
+_LINK = re.compile(r"://|\bwww\.|[\w-]{2,}\.[^\W\d_]{2,}(?!\w)", re.IGNORECASE)
+_PHONE = re.compile(r"(?:\d[\s()./-]{0,2}){7,}")
+_SIGNS = frozenset("®™©°№")
+_EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"})
+
+
+class NameRefused(ValueError):
+    """Not a name we would show; the message says why, for the person who typed it."""
+
+
+def vendor_name(text: str) -> str:
+    """``text`` as it will be shown: compatibility forms folded, spaces single. Raises NameRefused."""
+    name = " ".join(unicodedata.normalize("NFKC", text).split())
+    if not any(c.isalnum() for c in name):
+        raise NameRefused("Write the name customers know you by.")
+    if len(name) > LIMIT:
+        raise NameRefused(f"At most {LIMIT} characters.")
+    if any(_is_strange(c) for c in name):
+        raise NameRefused("Only letters, digits and ordinary punctuation; no emoji and nothing invisible.")
+    if "@" in name or _LINK.search(name):
+        raise NameRefused("No web or mail addresses in a name.")
+    if _PHONE.search(name):
+        raise NameRefused("No telephone numbers in a name.")
+    if len(_scripts(name)) > 1:
+        raise NameRefused("Letters of one alphabet only: mixed ones can imitate somebody else's name.")
+    return name
+
+
+def _is_strange(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] == "C" or category in ("So", "Sk", "Zl", "Zp", "Co") and character not in _SIGNS
+
+
+def _scripts(name: str) -> set[str]:
+    """The families of its letters. East Asian scripts are one family, and Latin letters beside them are common there."""
+    found = {unicodedata.name(c, "").split(" ")[0] for c in name if c.isalpha()}
+    if found & _EAST_ASIAN:
+        found = found - _EAST_ASIAN - {"LATIN"} | {"EAST ASIAN"}
+    return found
