@@ -50,8 +50,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore")
 
-    environment: Literal["local", "production"] = Field("local", validation_alias="SHEAF_ENV")
-    instance: Path = Field(ROOT / "instance", validation_alias="SHEAF_INSTANCE")
+    environment: Literal["local", "production"] = Field(default="local", validation_alias="SHEAF_ENV")
+    instance: Path = Field(default=ROOT / "instance", validation_alias="SHEAF_INSTANCE")
     database_url: str = ""
     secret_key: SecretStr = SecretStr("")
     encryption_keys: SecretStr = SecretStr("")  # "id:base64url,id:base64url", the first one encrypts
