@@ -1,0 +1,109 @@
+"""What every channel is: it takes one envelope to somebody who carries it on, and says honestly what became of it."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from app.logs import clean_text
+from app.models import AttemptResult
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One mail to one recipient, complete. Its words and address stay out of logs and tracebacks (INVARIANTS K2)."""
+
+    attempt_id: UUID
+    sender_name: str
+    sender: str
+    recipient: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+    headers: dict[str, str] = field(repr=False)  # all but From, To, Subject, Date, Reply-To and the MIME ones
+    reply_to: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError when anything that becomes a header could begin another one."""
+        for value in (
+            self.sender_name,
+            self.sender,
+            self.recipient,
+            self.subject,
+            self.reply_to,
+            *self.headers.values(),
+        ):
+            if any(ord(c) < 32 or ord(c) == 127 for c in value):
+                raise ValueError("a header holds a control character")
+
+
+class Concern(StrEnum):
+    """How far a certain refusal reaches."""
+
+    MAIL = "mail"  # this mail only
+    CHANNEL = "channel"  # every mail for a while: too many, or nobody answers
+    EVERYTHING = "everything"  # our credentials are refused: stop sending and ring the bell (INVARIANTS S8)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one hand-over. ``kind`` is never STARTED; ``retry_after`` belongs to REFUSED."""
+
+    kind: AttemptResult
+    detail: str = ""
+    provider_message_id: str = ""
+    retry_after: timedelta = timedelta(0)
+    concerns: Concern = Concern.MAIL
+
+
+def accepted(provider_message_id: str = "") -> Result:
+    return Result(AttemptResult.ACCEPTED, provider_message_id=provider_message_id[:120])
+
+
+def refused(detail: str, retry_after: timedelta, concerns: Concern = Concern.MAIL) -> Result:
+    """Certainly not taken; worth another try."""
+    return Result(AttemptResult.REFUSED, _words(detail), retry_after=retry_after, concerns=concerns)
+
+
+def rejected(detail: str) -> Result:
+    """Certainly not taken, and never will be as it stands."""
+    return Result(AttemptResult.REJECTED, _words(detail))
+
+
+def unknown(detail: str) -> Result:
+    """Perhaps taken, perhaps not: nobody may send it again before somebody knows (INVARIANTS S7)."""
+    return Result(AttemptResult.UNKNOWN, _words(detail))
+
+
+class Pause:
+    """How long this process leaves a channel alone: asked for by the provider, or because nobody answers there."""
+
+    def __init__(self) -> None:
+        self._until: datetime | None = None
+
+    def begin(self, until: datetime) -> None:
+        self._until = until if self._until is None else max(self._until, until)
+
+    def left(self, now: datetime) -> timedelta:
+        return max(self._until - now, timedelta(0)) if self._until else timedelta(0)
+
+
+class Channel(ABC):
+    """``send`` is called by several threads at once, never inside a transaction, and raises nothing it can foresee."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self.pause = Pause()
+
+    @abstractmethod
+    def send(self, envelope: Envelope) -> Result: ...
+
+    def close(self) -> None:  # noqa: B027 - a channel without connections has nothing to close
+        """Let go of connections."""
+
+
+def _words(detail: str) -> str:
+    """Words for the operator's board: no address, no token, one line."""
+    return " ".join(clean_text(detail).split())[:300]
