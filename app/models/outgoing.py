@@ -56,6 +56,9 @@ class Outgoing(Keyed, Created, Base):
     dedupe_key: Mapped[str] = mapped_column(String(160), unique=True)
     mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), default=None)
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)
+    login_token_id: Mapped[UUID | None] = mapped_column(  # a sign-in mail: whoever it goes to need not be known yet
+        ForeignKey("login_token.id", ondelete="SET NULL"), default=None
+    )
     address: Mapped[str] = mapped_column(String(254))  # copied from the stored row, never from a form (INVARIANTS D3)
     digest_id: Mapped[UUID | None] = mapped_column(ForeignKey("digest.id"), default=None)
     thread_id: Mapped[UUID | None] = mapped_column(ForeignKey("thread.id"), default=None)

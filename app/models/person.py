@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Keyed, owner
@@ -72,6 +72,7 @@ class WebSession(Base):
 
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
     person_id: Mapped[UUID] = owner("person", index=True)
+    device: Mapped[str] = mapped_column(String(60), default="")  # "Firefox on Linux", for the person to recognise
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -81,11 +82,22 @@ class LoginToken(Keyed, Created, Base):
     """One sign-in asked for (INVARIANTS L3): a link and a six-digit code, ten minutes, one session."""
 
     __tablename__ = "login_token"
+    __table_args__ = (
+        Index("ix_login_token_rate", "rate_key", "created_at"),
+        Index("ix_login_token_browser", "browser_hash", "created_at"),
+        Index("ix_login_token_client", "client_hash", "created_at"),
+        Index("ix_login_token_created", "created_at"),
+    )
 
     address: Mapped[str] = mapped_column(String(254), index=True)
+    rate_key: Mapped[str] = mapped_column(String(254))  # address.rate_key(): for counting only
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     code_hash: Mapped[bytes]
-    browser_hash: Mapped[bytes]
+    browser_hash: Mapped[bytes]  # of the browser that asked
+    client_hash: Mapped[bytes | None] = mapped_column(
+        default=None
+    )  # of its network address, if that tells clients apart
+    device: Mapped[str] = mapped_column(String(60), default="")
     next_path: Mapped[str] = mapped_column(String(500), default="")
     expires_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)

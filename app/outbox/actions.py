@@ -1,6 +1,7 @@
 """Tell this person that: a mail is written now, in the transaction of what it tells, and carried later.
 
-Recipients come from stored rows only (INVARIANTS D3): a mailbox or a person is handed in, never an address.
+Recipients come from stored rows only (INVARIANTS D3): a mailbox, a person or a sign-in asked for is handed in, never an
+address.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.ids import new_id
 from app.keys import KeyRing
-from app.models import Mailbox, Outgoing, OutgoingKind, OutgoingState, Person
+from app.models import LoginToken, Mailbox, Outgoing, OutgoingKind, OutgoingState, Person
 from app.outbox.rules import checked_headers, one_line
 
 log = structlog.get_logger()
@@ -35,13 +36,14 @@ def write_mail(
     due_at: datetime,
     mailbox: Mailbox | None = None,
     person: Person | None = None,
+    login: LoginToken | None = None,
     thread_id: UUID | None = None,
     digest_id: UUID | None = None,
     headers: dict[str, str] | None = None,
     token: str | None = None,
     keys: KeyRing | None = None,
 ) -> Outgoing:
-    """Put one mail into the outbox, for exactly one of ``mailbox`` and ``person``; it leaves after the commit.
+    """Put one mail into the outbox, for exactly one of mailbox, person and login; it leaves after the commit.
 
     ``text`` and ``html`` hold rendering.TOKEN_PLACE where ``token`` belongs; the token is stored sealed by ``keys`` and
     never in the body. A ``dedupe_key`` that was used before returns the mail already written, unchanged.
@@ -58,7 +60,8 @@ def write_mail(
         due_at=due_at,
         mailbox_id=mailbox.id if mailbox else None,
         person_id=person.id if person else None,
-        address=_address_of(mailbox, person),
+        login_token_id=login.id if login else None,
+        address=_address_of(mailbox, person, login),
         thread_id=thread_id,
         digest_id=digest_id,
         headers=headers,
@@ -88,6 +91,7 @@ def mail_values(
     address: str,
     mailbox_id: UUID | None = None,
     person_id: UUID | None = None,
+    login_token_id: UUID | None = None,
     thread_id: UUID | None = None,
     digest_id: UUID | None = None,
     headers: dict[str, str] | None = None,
@@ -96,10 +100,11 @@ def mail_values(
 ) -> dict[str, Any]:
     """One row of the outbox as column values: for write_mail, and for the planner, which inserts hundreds at once.
 
-    ``address`` must have been read from the stored mailbox or person named beside it.
+    ``address`` must have been read from the stored mailbox, person or login token named beside it.
     """
-    if (mailbox_id is None) == (person_id is None):
-        raise ValueError("a mail goes to one mailbox or to one person")
+    recipients = [known for known in (mailbox_id, person_id, login_token_id) if known is not None]
+    if len(recipients) != 1:
+        raise ValueError("a mail goes to one mailbox, to one person or to one sign-in")
     outgoing_id, now = new_id(), clock.now()
     return {
         "id": outgoing_id,
@@ -108,6 +113,7 @@ def mail_values(
         "dedupe_key": dedupe_key,
         "mailbox_id": mailbox_id,
         "person_id": person_id,
+        "login_token_id": login_token_id,
         "address": address,
         "digest_id": digest_id,
         "thread_id": thread_id,
@@ -115,7 +121,7 @@ def mail_values(
         "text": text,
         "html": html,
         "headers": checked_headers(headers),
-        "sealed_token": seal_token(token, keys, outgoing_id, mailbox_id or person_id),
+        "sealed_token": seal_token(token, keys, outgoing_id, recipients[0]),
         "state": OutgoingState.QUEUED,
         "due_at": min(due_at, now) if kind == OutgoingKind.LOGIN else due_at,  # somebody waits for it
         "reason": "",
@@ -153,9 +159,8 @@ def _written(session: Session, dedupe_key: str) -> Outgoing | None:
     return session.execute(select(Outgoing).where(Outgoing.dedupe_key == dedupe_key)).scalar_one_or_none()
 
 
-def _address_of(mailbox: Mailbox | None, person: Person | None) -> str:
-    if mailbox is not None:
-        return mailbox.address
-    if person is not None:
-        return person.address
-    raise ValueError("a mail goes to one mailbox or to one person")
+def _address_of(mailbox: Mailbox | None, person: Person | None, login: LoginToken | None) -> str:
+    for recipient in (mailbox, person, login):
+        if recipient is not None:
+            return recipient.address
+    raise ValueError("a mail goes to one mailbox, to one person or to one sign-in")

@@ -197,9 +197,12 @@ def upgrade() -> None:
     op.create_table(
         "login_token",
         sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("rate_key", sa.String(length=254), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("browser_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("client_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("device", sa.String(length=60), nullable=False),
         sa.Column("next_path", sa.String(length=500), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -212,6 +215,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_login_token_token_hash")),
     )
     op.create_index(op.f("ix_login_token_address"), "login_token", ["address"], unique=False)
+    op.create_index("ix_login_token_browser", "login_token", ["browser_hash", "created_at"], unique=False)
+    op.create_index("ix_login_token_client", "login_token", ["client_hash", "created_at"], unique=False)
+    op.create_index("ix_login_token_created", "login_token", ["created_at"], unique=False)
+    op.create_index("ix_login_token_rate", "login_token", ["rate_key", "created_at"], unique=False)
     op.create_table(
         "mailbox",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -280,6 +287,7 @@ def upgrade() -> None:
         "web_session",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("device", sa.String(length=60), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("seen_at", UtcDateTime(), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
@@ -555,6 +563,7 @@ def upgrade() -> None:
         sa.Column("dedupe_key", sa.String(length=160), nullable=False),
         sa.Column("mailbox_id", sa.Uuid(), nullable=True),
         sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("login_token_id", sa.Uuid(), nullable=True),
         sa.Column("address", sa.String(length=254), nullable=False),
         sa.Column("digest_id", sa.Uuid(), nullable=True),
         sa.Column("thread_id", sa.Uuid(), nullable=True),
@@ -572,6 +581,12 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["digest_id"], ["digest.id"], name=op.f("fk_outgoing_digest_id_digest")),
+        sa.ForeignKeyConstraint(
+            ["login_token_id"],
+            ["login_token.id"],
+            name=op.f("fk_outgoing_login_token_id_login_token"),
+            ondelete="SET NULL",
+        ),
         sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_outgoing_mailbox_id_mailbox")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_outgoing_person_id_person")),
         sa.ForeignKeyConstraint(["thread_id"], ["thread.id"], name=op.f("fk_outgoing_thread_id_thread")),
@@ -905,6 +920,10 @@ def downgrade() -> None:
     op.drop_index("ix_mailbox_due", table_name="mailbox", postgresql_where=sa.text("next_digest_at IS NOT NULL"))
     op.drop_index(op.f("ix_mailbox_customer_id"), table_name="mailbox")
     op.drop_table("mailbox")
+    op.drop_index("ix_login_token_rate", table_name="login_token")
+    op.drop_index("ix_login_token_created", table_name="login_token")
+    op.drop_index("ix_login_token_client", table_name="login_token")
+    op.drop_index("ix_login_token_browser", table_name="login_token")
     op.drop_index(op.f("ix_login_token_address"), table_name="login_token")
     op.drop_table("login_token")
     op.drop_index(op.f("ix_customer_member_person_id"), table_name="customer_member")
