@@ -1,0 +1,162 @@
+"""Windows: the local calendar periods of which a mailbox gets one digest each, and the instants at which they open.
+
+Pure. A due time is a local date, a wall time and a zone, turned into UTC here (INVARIANTS C3); the rule is kept, never
+an offset. A wall time that a clock change skips becomes the next valid minute, one that comes twice is meant the first
+time.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+_DAY = timedelta(days=1)
+
+
+class Rhythm(Protocol):
+    """What a mailbox has chosen. ``cadence`` is a value of app.models.Cadence, ``send_at`` a wall clock in ``zone``."""
+
+    @property
+    def cadence(self) -> str: ...
+    @property
+    def weekday(self) -> int: ...  # 0 is Monday; weekly only
+    @property
+    def month_day(self) -> int: ...  # monthly only; the last day where the month is shorter
+    @property
+    def send_at(self) -> time: ...
+    @property
+    def zone(self) -> str: ...
+
+
+class Mailed(Rhythm, Protocol):
+    """A rhythm, and when its newest digest went out."""
+
+    @property
+    def last_digest_at(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One period of one mailbox: ``key`` names it in the database, ``opens_at`` is when its digest is due."""
+
+    key: str
+    opens_at: datetime
+
+
+def windows(rhythm: Rhythm, after: datetime) -> Iterator[Window]:
+    """The windows that open later than ``after``, in order, without end; none for a mailbox that asks on demand."""
+    zone = ZoneInfo(rhythm.zone)
+    # A day before: where a date was skipped, its period opens on the date after it.
+    for day in _days(rhythm, after.astimezone(zone).date() - _DAY):
+        opens_at = opening(rhythm.cadence, day, rhythm.send_at, zone)
+        if opens_at is not None and opens_at > after:
+            yield Window(period_key(rhythm.cadence, day), opens_at)
+
+
+def next_due(rhythm: Rhythm, after: datetime) -> datetime | None:
+    """When the next window after this instant opens; None when there is none."""
+    found = next(windows(rhythm, after), None)
+    return found.opens_at if found else None
+
+
+def first_due(mailbox: Mailed, now: datetime, spacing_hours: int = 20) -> datetime | None:
+    """When a rhythm that was just chosen first comes round: after now, and not too soon after the last digest."""
+    last = mailbox.last_digest_at
+    ready = spaced_from(last, spacing_hours) if last else now
+    return next_due(mailbox, max(now, ready - timedelta(microseconds=1)))
+
+
+def spaced_from(last: datetime, hours: int) -> datetime:
+    """The first instant at which another digest may go to a mailbox that got one at ``last`` (INVARIANTS S4)."""
+    return last + timedelta(hours=hours)
+
+
+def window_of(cadence: str, zone: str, instant: datetime) -> str:
+    """The key of the period in which this instant lies, on the wall of ``zone``."""
+    return period_key(cadence, instant.astimezone(ZoneInfo(zone)).date())
+
+
+def period_key(cadence: str, day: date) -> str:
+    """``2026-11-22`` (daily, weekdays), ``2026-W47``, ``2026-11-a`` or ``-b`` for the halves of a month, ``2026-11``."""
+    if cadence == "weekly":
+        year, week, _ = day.isocalendar()
+        return f"{year:04}-W{week:02}"
+    if cadence == "semimonthly":
+        return f"{day:%Y-%m}-{'a' if day.day < 15 else 'b'}"
+    if cadence == "monthly":
+        return f"{day:%Y-%m}"
+    return day.isoformat()
+
+
+def opening(cadence: str, day: date, wall: time, zone: ZoneInfo) -> datetime | None:
+    """When ``wall`` is on that date, in UTC; None when the whole period does not exist in this zone.
+
+    In a gap it is the next valid minute; where that already belongs to the next period, the last one before the gap:
+    each period that exists is opened once, within itself.
+    """
+    meant = datetime.combine(day, wall)
+    instant = meant.replace(tzinfo=zone).astimezone(UTC)
+    if _local(instant, zone) == meant:
+        return instant
+    after_gap = _end_of_gap(meant, zone)
+    for moment in (after_gap, after_gap - timedelta(minutes=1)):
+        if period_key(cadence, _local(moment, zone).date()) == period_key(cadence, day):
+            return moment
+    return None
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
+
+
+def _end_of_gap(meant: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant after the clock change that skips ``meant``, to the second."""
+    before = meant.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    after = meant.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    old = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if middle.astimezone(zone).utcoffset() == old:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _days(rhythm: Rhythm, start: date) -> Iterator[date]:
+    """The dates of the rhythm from ``start`` on, as the calendar has them, in order."""
+    if rhythm.cadence in ("daily", "weekdays"):
+        return _all_days(start, 5 if rhythm.cadence == "weekdays" else 7)
+    if rhythm.cadence == "weekly":
+        return _weeks(start + timedelta(days=(rhythm.weekday - start.weekday()) % 7))
+    if rhythm.cadence == "semimonthly":
+        return _month_days(start, (1, 15))
+    if rhythm.cadence == "monthly":
+        return _month_days(start, (rhythm.month_day,))
+    return iter(())
+
+
+def _all_days(day: date, week_length: int) -> Iterator[date]:
+    while True:
+        if day.weekday() < week_length:
+            yield day
+        day += _DAY
+
+
+def _weeks(day: date) -> Iterator[date]:
+    while True:
+        yield day
+        day += timedelta(weeks=1)
+
+
+def _month_days(start: date, numbers: tuple[int, ...]) -> Iterator[date]:
+    year, month = start.year, start.month
+    while True:
+        length = monthrange(year, month)[1]
+        for number in numbers:
+            day = date(year, month, min(number, length))
+            if day >= start:
+                yield day
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
