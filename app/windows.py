@@ -79,7 +79,7 @@ def window_of(cadence: str, zone: str, instant: datetime) -> str:
 
 
 def period_key(cadence: str, day: date) -> str:
-    """``2026-11-22`` (daily, weekdays), ``2026-W47``, ``2026-11-a`` or ``-b`` for the halves of a month, ``2026-11``."""
+    """``2026-11-22`` (daily, weekdays), ``2026-W47``, ``2026-11-a`` or ``-b`` for half a month, ``2026-11``."""
     if cadence == "weekly":
         year, week, _ = day.isocalendar()
         return f"{year:04}-W{week:02}"

@@ -100,7 +100,7 @@ def test_on_demand_is_never_due() -> None:
             date(2018, 5, 4),
             time(23, 45),
             "2018-05-04T14:59",
-        ),  # the gap ends on the 5th: just before it
+        ),  # the gap ends on the 5th
         ("Pacific/Apia", date(2011, 12, 29), time(9, 0), "2011-12-29T19:00"),
         ("Pacific/Apia", date(2011, 12, 31), time(9, 0), "2011-12-30T19:00"),
     ],
@@ -162,9 +162,7 @@ def test_windows_follow_one_another_each_within_its_own_period(
 
 def test_a_new_rhythm_keeps_its_distance_from_the_last_digest() -> None:
     """[D1 inv-S4] Moving from the evening to the morning does not bring two in one night."""
-    wish = Wish(Cadence.DAILY, time(6, 0), last_digest_at=at("2026-11-22T21:00"))
-    assert first_due(wish, at("2026-11-22T22:00")) == at("2026-11-24T06:00")
-    assert first_due(
-        Wish(Cadence.DAILY, time(17, 0), last_digest_at=at("2026-11-22T21:00")), at("2026-11-22T22:00")
-    ) == at("2026-11-23T17:00")
-    assert first_due(Wish(Cadence.DAILY), at("2026-11-22T22:00")) == at("2026-11-23T09:00")
+    last, now = at("2026-11-22T21:00"), at("2026-11-22T22:00")
+    assert first_due(Wish(Cadence.DAILY, time(6, 0), last_digest_at=last), now) == at("2026-11-24T06:00")
+    assert first_due(Wish(Cadence.DAILY, time(17, 0), last_digest_at=last), now) == at("2026-11-23T17:00")
+    assert first_due(Wish(Cadence.DAILY), now) == at("2026-11-23T09:00")
