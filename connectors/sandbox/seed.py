@@ -14,18 +14,26 @@ ZONES = {"US": "America/New_York", "DE": "Europe/Berlin", "GB": "Europe/London",
 
 
 def build_world(name: str, clock: Clock, seed: int) -> World:
+    """small, demo, forty, forty:200 (filled up to so many invoices a company) or FILE.json."""
     world = World(clock, seed)
     if name.endswith(".json"):
         fill_from_file(world, Path(name))
+        return world
+    recipe, _, size = name.partition(":")
+    if size:
+        seed_forty.fill(world, int(size))
     else:
-        RECIPES[name](world)
+        RECIPES[recipe](world)
     return world
 
 
 def fill_from_file(world: World, path: Path) -> None:
-    """FILE.json: {companies: [{provider, name, currency, timezone, country, owner?, tax_percent?, customers:
-    [{name, email, currency?, invoices: [{total, issued, due, currency?, number?, draft?, paid?, credited?, void?}]}]}]}; days
-    from today; paid and credited are amounts, or true for all of it."""
+    """FILE.json: {companies: [{provider, name, currency, timezone, country, owner?, tax_percent?, customers: [...]}]}
+
+    A customer: {name, email, currency?, invoices: [...]}. An invoice: {total, issued, due, currency?, number?,
+    reference?, draft?, paid?, credited?, void?, on?}: days count from today; paid and credited are amounts, or true
+    for all of it.
+    """
     for entry in json.loads(path.read_text(encoding="utf-8"))["companies"]:
         country = entry.get("country", "US")
         company = add_company(
