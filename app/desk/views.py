@@ -1,5 +1,229 @@
-"""The vendor's pages."""
+"""The vendor's pages: who waits for an answer, what is owed, how quickly we answer, who we are."""
 
-from flask import Blueprint
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from app import clock
+from app.access import vendor_member
+from app.conversations import actions as talk
+from app.conversations.queries import invoices_of, messages_of, thread_of, threads_about
+from app.conversations.rules import RESULTS, ConversationError
+from app.db import database
+from app.desk import queries, rules
+from app.desk.actions import change_profile
+from app.desk.forms import TERRITORIES, HoldForm, ProfileForm, queue_page, read_queue, read_shelf, shelf_page
+from app.house import House
+from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
+from app.receivables.actions import end_holds, hold_invoice, live_holds
+from app.scorecard.queries import response_times
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
+blueprint.add_app_template_filter(rules.duration, "duration")
+
+ANSWERING = (VendorRole.OWNER, VendorRole.ADMIN, VendorRole.AGENT)
+MANAGING = (VendorRole.OWNER, VendorRole.ADMIN)
+
+
+@blueprint.context_processor
+def _allowed() -> dict[str, Any]:
+    """What this person may do here, for the templates: what is not allowed is not offered."""
+    return {"may_answer": g.role in ANSWERING, "may_manage": g.role in MANAGING}
+
+
+@blueprint.get("")
+@vendor_member()
+def queue() -> str:
+    """Who waits, longest first, and how quickly we answer."""
+    search, now = read_queue(request.args, g.person.id), clock.now()
+    with database().reading() as session:
+        rows, after = queue_page(queries.find_threads(session, search), search)
+        page = {"rows": rows, "after": after, "search": search, "Box": queries.Box, "rules": rules}
+        if request.headers.get("HX-Request") and search.after:
+            return render_template("desk/queue_rows.html", **page)
+        vendor = _vendor(session)
+        times = response_times(session, vendor, now)
+        return render_template(
+            "desk/queue.html",
+            **page,
+            vendor=vendor,
+            waiting=queries.count_waiting(session),
+            times=times,
+            bars=rules.bars(times.weeks),
+            agents=[agent for agent in times.agents if g.role in MANAGING or agent.person_id == g.person.id],
+        )
+
+
+@blueprint.get("/threads/<uuid:thread_id>")
+@vendor_member()
+def thread(thread_id: UUID) -> str:
+    return _thread_page(thread_id)
+
+
+@blueprint.post("/threads/<uuid:thread_id>/answer")
+@vendor_member(*ANSWERING)
+def answer(thread_id: UUID) -> Response | tuple[str, int]:
+    """Store the answer and queue its mail in one commit."""
+    body = request.form.get("body", "")
+    try:
+        with database().transaction() as session:
+            found = _thread_or_404(session, thread_id)
+            talk.answer(session, house=_house(), thread=found, person=g.person, body=body, now=clock.now())
+    except ConversationError as problem:
+        return _thread_page(thread_id, error=str(problem), body=body), 422
+    flash("Sent. Your customer gets it by mail now.", "ok")
+    return redirect(url_for("desk.thread", thread_id=thread_id), 303)
+
+
+@blueprint.post("/threads/<uuid:thread_id>/close")
+@vendor_member(*ANSWERING)
+def close(thread_id: UUID) -> Response | tuple[str, int]:
+    body, result = request.form.get("body", ""), request.form.get("result", "")
+    try:
+        with database().transaction() as session:
+            found = _thread_or_404(session, thread_id)
+            talk.close_thread(
+                session, house=_house(), thread=found, person=g.person, result=result, body=body, now=clock.now()
+            )
+    except ConversationError as problem:
+        return _thread_page(thread_id, close_error=str(problem), closing_body=body, result=result), 422
+    flash("Closed. It can be opened again for 30 days by writing in it.", "ok")
+    return redirect(url_for("desk.thread", thread_id=thread_id), 303)
+
+
+def _thread_page(thread_id: UUID, **form: str) -> str:
+    with database().reading() as session:
+        found = _thread_or_404(session, thread_id)
+        return render_template(
+            "desk/thread.html",
+            thread=found,
+            customer_name=queries.name_of_customer(session, found),
+            messages=messages_of(session, thread_id),
+            invoices=invoices_of(session, [thread_id])[thread_id],
+            vendor=_vendor(session),
+            results=RESULTS,
+            rules=rules,
+            form=form,
+        )
+
+
+@blueprint.get("/invoices")
+@vendor_member()
+def invoices() -> str:
+    """What is owed, by shelf and text."""
+    with database().reading() as session:
+        vendor = _vendor(session)
+        search = read_shelf(request.args, clock.now(), clock.today(vendor.zone))
+        rows, after = shelf_page(queries.find_invoices(session, search), search)
+        page = {"rows": rows, "after": after, "search": search, "Shelf": queries.Shelf, "rules": rules}
+        if request.headers.get("HX-Request") and search.after:
+            return render_template("desk/invoice_rows.html", **page)
+        standing = queries.standing(session, search.today)
+        return render_template("desk/invoices.html", **page, vendor=vendor, standing=standing)
+
+
+@blueprint.get("/invoices/<uuid:invoice_id>")
+@vendor_member()
+def invoice(invoice_id: UUID) -> str:
+    return _invoice_page(invoice_id)
+
+
+@blueprint.post("/invoices/<uuid:invoice_id>/hold")
+@vendor_member(*ANSWERING)
+def hold(invoice_id: UUID) -> Response | tuple[str, int]:
+    """No reminders of this invoice until the end of a day; the customer sees the reason."""
+    now = clock.now()
+    with database().transaction() as session:
+        found, vendor = _invoice_or_404(session, invoice_id), _vendor(session)
+        form = HoldForm.read(request.form, zone=vendor.zone, today=clock.today(vendor.zone))
+        if form.until is not None and not form.errors:
+            hold_invoice(session, invoice=found, until=form.until, note=form.note, now=now, person_id=g.person.id)
+    if form.errors:
+        return _invoice_page(invoice_id, form), 422
+    flash("On hold. It stays out of reminders until then.", "ok")
+    return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)
+
+
+@blueprint.post("/invoices/<uuid:invoice_id>/release")
+@vendor_member(*ANSWERING)
+def release(invoice_id: UUID) -> Response:
+    with database().transaction() as session:
+        _invoice_or_404(session, invoice_id)
+        end_holds(
+            session, invoice_ids=[invoice_id], kind=HoldKind.VENDOR, now=clock.now(), reason="Ended by the supplier"
+        )
+    flash("The hold is over.", "ok")
+    return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)
+
+
+def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
+    now = clock.now()
+    with database().reading() as session:
+        found, bill_to = queries.invoice_of(session, invoice_id) or abort(404)
+        holds = queries.holds_of(session, invoice_id)
+        return render_template(
+            "desk/invoice.html",
+            invoice=found,
+            bill_to=bill_to,
+            vendor=_vendor(session),
+            live=live_holds(session, invoice_id, now),
+            events=rules.timeline(
+                queries.changes_of(session, invoice_id),
+                queries.reminded_at(session, found),
+                holds,
+                threads_about(session, invoice_id),
+            ),
+            form=form or HoldForm("", ""),
+            rules=rules,
+        )
+
+
+@blueprint.get("/profile")
+@vendor_member()
+def profile() -> str:
+    return _profile_page()
+
+
+@blueprint.post("/profile")
+@vendor_member(*MANAGING)
+def save_profile() -> Response | tuple[str, int]:
+    form = ProfileForm.read(request.form)
+    if form.errors:
+        return _profile_page(form), 422
+    with database().transaction() as session:
+        change_profile(session, vendor=_vendor(session), form=form, person=g.person, now=clock.now())
+    flash("Saved.", "ok")
+    return redirect(url_for("desk.profile"), 303)
+
+
+def _profile_page(form: ProfileForm | None = None) -> str:
+    with database().reading() as session:
+        vendor = _vendor(session)
+        return render_template(
+            "desk/profile.html",
+            vendor=vendor,
+            form=form or ProfileForm.of(vendor),
+            countries=sorted(TERRITORIES.items(), key=lambda item: item[1]),
+        )
+
+
+def _house() -> House:
+    house: House = current_app.extensions["house"]
+    return house
+
+
+def _vendor(session: Session) -> Vendor:
+    return session.get_one(Vendor, g.vendor_id)
+
+
+def _thread_or_404(session: Session, thread_id: UUID) -> Thread:
+    return thread_of(session, thread_id) or abort(404)
+
+
+def _invoice_or_404(session: Session, invoice_id: UUID) -> Invoice:
+    found = queries.invoice_of(session, invoice_id)
+    return found[0] if found else abort(404)

@@ -1,0 +1,1 @@
+"""Front room for the vendor."""

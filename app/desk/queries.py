@@ -1,0 +1,337 @@
+"""Reads for the vendor's pages. The session's scope is the vendor; a customer is known by what the vendor's books call it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, or_, select, true, tuple_
+from sqlalchemy.orm import Session
+
+from app.conversations.queries import last_message_id
+from app.desk.rules import DUE_SOON
+from app.models import (
+    BillTo,
+    Digest,
+    DigestLine,
+    Hold,
+    HoldKind,
+    Invoice,
+    InvoiceChange,
+    InvoiceState,
+    Message,
+    Outcome,
+    Side,
+    Thread,
+    ThreadInvoice,
+    ThreadState,
+)
+from app.money import Money, Totals
+from app.scope import widened
+
+PAGE = 25
+NAMELESS = "A customer"
+_FAR = date(9999, 12, 31)
+
+
+class Box(StrEnum):
+    """The tabs of the queue."""
+
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+    MINE = "mine"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSearch:
+    """``after`` is the key of the last row of the page before: when it began to wait, or was begun, and its id."""
+
+    box: Box
+    text: str
+    person_id: UUID
+    after: tuple[datetime, UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    id: UUID
+    subject: str
+    state: ThreadState
+    result: str
+    waiting_since: datetime | None
+    begun_at: datetime
+    customer_name: str
+    last_at: datetime
+    last_side: Side
+    last_body: str
+
+    def key(self, box: Box) -> tuple[datetime, UUID]:
+        """Where the next page begins after this row."""
+        return (self.waiting_since or self.begun_at) if box == Box.WAITING else self.begun_at, self.id
+
+
+def find_threads(session: Session, search: QueueSearch) -> list[QueueRow]:
+    """One page and one row more, in one statement: who waits longest first, or the newest first."""
+    statement = (
+        select(
+            Thread.id,
+            Thread.subject,
+            Thread.state,
+            Thread.result,
+            Thread.waiting_since,
+            Thread.created_at,
+            func.coalesce(customer_name(Thread.vendor_id, Thread.customer_id), NAMELESS),
+            Message.created_at,
+            Message.side,
+            Message.body,
+        )
+        .join(Message, Message.id == last_message_id())
+        .where(_in_box(search), _speaks_of(search.text))
+    )
+    if search.box == Box.WAITING:
+        statement = statement.order_by(Thread.waiting_since, Thread.id)
+        if search.after:
+            statement = statement.where(tuple_(Thread.waiting_since, Thread.id) > search.after)
+    else:
+        statement = statement.order_by(Thread.created_at.desc(), Thread.id.desc())
+        if search.after:
+            statement = statement.where(tuple_(Thread.created_at, Thread.id) < search.after)
+    return [QueueRow(*row) for row in session.execute(statement.limit(PAGE + 1))]
+
+
+def count_waiting(session: Session) -> int:
+    return session.execute(select(func.count(Thread.id)).where(Thread.state == ThreadState.WAITING_VENDOR)).scalar_one()
+
+
+def customer_name(vendor_id: Any, customer_id: Any) -> ScalarSelect[str]:
+    """For a statement: what this vendor's books call this customer. Never Customer.name: other vendors' books gave it."""
+    return (
+        select(BillTo.name)
+        .where(BillTo.vendor_id == vendor_id, BillTo.customer_id == customer_id, BillTo.name != "")
+        .order_by(BillTo.created_at, BillTo.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def name_of_customer(session: Session, thread: Thread) -> str:
+    name = session.execute(select(customer_name(thread.vendor_id, thread.customer_id))).scalar_one_or_none()
+    return name or NAMELESS
+
+
+def _in_box(search: QueueSearch) -> ColumnElement[bool]:
+    if search.box == Box.ALL:
+        return true()
+    if search.box == Box.MINE:
+        mine = select(Message.id).where(Message.thread_id == Thread.id, Message.person_id == search.person_id)
+        return mine.where(Message.side == Side.VENDOR).exists()
+    states = {
+        Box.WAITING: ThreadState.WAITING_VENDOR,
+        Box.ANSWERED: ThreadState.WAITING_CUSTOMER,
+        Box.CLOSED: ThreadState.CLOSED,
+    }
+    return Thread.state == states[search.box]
+
+
+def _speaks_of(text: str) -> ColumnElement[bool]:
+    """The customer's name, or the number of one of the thread's invoices, contains ``text``.
+
+    Owners are compared here too: a search must find nothing by another vendor's words (INVARIANTS I2).
+    """
+    if not text:
+        return true()
+    named = select(BillTo.id).where(
+        BillTo.vendor_id == Thread.vendor_id,
+        BillTo.customer_id == Thread.customer_id,
+        BillTo.name.icontains(text, autoescape=True),
+    )
+    numbered = (
+        select(Invoice.id)
+        .join(ThreadInvoice, ThreadInvoice.invoice_id == Invoice.id)
+        .where(ThreadInvoice.thread_id == Thread.id, Invoice.vendor_id == Thread.vendor_id)
+        .where(Invoice.number.icontains(text, autoescape=True))
+    )
+    return or_(named.exists(), numbered.exists())
+
+
+class Shelf(StrEnum):
+    """The tabs of the invoices."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    SOON = "soon"
+    NO_ADDRESS = "no_address"
+    ON_HOLD = "on_hold"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceSearch:
+    """``after`` is the key of the last row of the page before: the day it is due (settled: issued), and its id."""
+
+    shelf: Shelf
+    text: str
+    now: datetime
+    today: date
+    after: tuple[date, UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRow:
+    id: UUID
+    number: str
+    customer_name: str
+    issued_on: date | None
+    due_on: date | None
+    currency: str
+    balance_minor: int
+    total_minor: int
+    state: InvoiceState
+    has_mailbox: bool
+    hold: HoldKind | None
+    is_asked: bool
+
+    @property
+    def label(self) -> str:
+        return self.number or "without number"
+
+    def key(self, shelf: Shelf) -> tuple[date, UUID]:
+        """Where the next page begins after this row."""
+        if shelf == Shelf.SETTLED:
+            return self.issued_on or date(1, 1, 1), self.id
+        return self.due_on or _FAR, self.id
+
+
+def find_invoices(session: Session, search: InvoiceSearch) -> list[InvoiceRow]:
+    """One page and one row more, in one statement: what is due longest first; settled ones newest first."""
+    held = _live_hold(search.now)
+    asked = (
+        select(Thread.id)
+        .join(ThreadInvoice, ThreadInvoice.thread_id == Thread.id)
+        .where(ThreadInvoice.invoice_id == Invoice.id, Thread.state != ThreadState.CLOSED)
+    )
+    statement = (
+        select(
+            Invoice.id,
+            Invoice.number,
+            func.coalesce(func.nullif(BillTo.name, ""), NAMELESS),
+            Invoice.issued_on,
+            Invoice.due_on,
+            Invoice.currency,
+            Invoice.balance_minor,
+            Invoice.total_minor,
+            Invoice.state,
+            Invoice.mailbox_id.is_not(None),
+            held.order_by(Hold.created_at.desc()).limit(1).scalar_subquery(),
+            asked.exists(),
+        )
+        .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
+        .where(_on_shelf(search, held), _named(search.text))
+    )
+    if search.shelf == Shelf.SETTLED:
+        key = func.coalesce(Invoice.issued_on, date(1, 1, 1))
+        statement = statement.order_by(key.desc(), Invoice.id.desc())
+        later = tuple_(key, Invoice.id) < search.after if search.after else true()
+    else:
+        key = func.coalesce(Invoice.due_on, _FAR)
+        statement = statement.order_by(key, Invoice.id)
+        later = tuple_(key, Invoice.id) > search.after if search.after else true()
+    return [InvoiceRow(*row) for row in session.execute(statement.where(later).limit(PAGE + 1))]
+
+
+def _live_hold(now: datetime) -> Select[tuple[HoldKind]]:
+    return select(Hold.kind).where(Hold.invoice_id == Invoice.id, Hold.ended_at.is_(None), Hold.ends_at > now)
+
+
+def _is_open() -> ColumnElement[bool]:
+    return and_(Invoice.state == InvoiceState.OPEN, Invoice.balance_minor > 0)
+
+
+def _on_shelf(search: InvoiceSearch, held: Select[tuple[HoldKind]]) -> ColumnElement[bool]:
+    if search.shelf == Shelf.SETTLED:
+        return or_(Invoice.state != InvoiceState.OPEN, Invoice.balance_minor <= 0)
+    narrower: dict[Shelf, ColumnElement[bool]] = {
+        Shelf.OPEN: true(),
+        Shelf.OVERDUE: Invoice.due_on < search.today,
+        Shelf.SOON: Invoice.due_on.between(search.today, search.today + DUE_SOON),
+        Shelf.NO_ADDRESS: Invoice.mailbox_id.is_(None),
+        Shelf.ON_HOLD: held.exists(),
+    }
+    return and_(_is_open(), narrower[search.shelf])
+
+
+def _named(text: str) -> ColumnElement[bool]:
+    if not text:
+        return true()
+    return or_(
+        *(column.icontains(text, autoescape=True) for column in (BillTo.name, Invoice.number, Invoice.po_number))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is owed to the vendor: one sum for each currency."""
+
+    open: Totals
+    overdue: Totals
+    count: int
+    overdue_count: int
+
+
+def standing(session: Session, today: date) -> Standing:
+    """One aggregate over the vendor's open invoices."""
+    late = Invoice.due_on < today
+    rows = session.execute(
+        select(
+            Invoice.currency,
+            func.count(Invoice.id),
+            func.sum(Invoice.balance_minor),
+            func.sum(case((late, 1), else_=0)),
+            func.sum(case((late, Invoice.balance_minor), else_=0)),
+        )
+        .where(_is_open())
+        .group_by(Invoice.currency)
+    ).all()
+    return Standing(
+        open=Totals(Money(int(total), currency) for currency, _, total, _, _ in rows),
+        overdue=Totals(Money(int(total), currency) for currency, _, _, count, total in rows if count),
+        count=sum(int(row[1]) for row in rows),
+        overdue_count=sum(int(row[3]) for row in rows),
+    )
+
+
+def invoice_of(session: Session, invoice_id: UUID) -> tuple[Invoice, BillTo | None] | None:
+    row = session.execute(
+        select(Invoice, BillTo).outerjoin(BillTo, BillTo.id == Invoice.bill_to_id).where(Invoice.id == invoice_id)
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def changes_of(session: Session, invoice_id: UUID) -> Sequence[InvoiceChange]:
+    """What the books told, oldest first."""
+    query = select(InvoiceChange).where(InvoiceChange.invoice_id == invoice_id)
+    return session.execute(query.order_by(InvoiceChange.at, InvoiceChange.id)).scalars().all()
+
+
+def holds_of(session: Session, invoice_id: UUID) -> Sequence[Hold]:
+    query = select(Hold).where(Hold.invoice_id == invoice_id)
+    return session.execute(query.order_by(Hold.created_at, Hold.id)).scalars().all()
+
+
+def reminded_at(session: Session, invoice: Invoice) -> list[datetime]:
+    """When this invoice stood in a reminder that went out, oldest first. Instants and nothing else: a digest is the
+    customer's, and the vendor may know of it only that its own line was in it. ``invoice`` was found in the vendor's scope."""
+    with widened(session, "the dates of this vendor's own lines"):
+        rows = session.execute(
+            select(Digest.accepted_at)
+            .join(DigestLine, DigestLine.digest_id == Digest.id)
+            .where(DigestLine.invoice_id == invoice.id, DigestLine.is_shown, Digest.outcome == Outcome.ACCEPTED)
+            .where(Digest.accepted_at.is_not(None))
+            .order_by(Digest.accepted_at.desc())
+            .limit(60)
+        ).scalars()
+        return [at for at in rows if at is not None][::-1]
