@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, and_, exists, or_, select
+from sqlalchemy import ScalarSelect, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.models import Invoice, Message, Person, Side, Thread, ThreadInvoice, ThreadState, Vendor
@@ -175,9 +175,14 @@ def open_thread(session: Session, *, vendor_id: UUID, customer_id: UUID, invoice
 
 
 def last_message(session: Session, thread_id: UUID) -> Message | None:
-    return session.execute(
-        select(Message)
-        .where(Message.thread_id == thread_id)
-        .order_by(Message.created_at.desc(), Message.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+    return session.execute(_newest(thread_id)).scalar_one_or_none()
+
+
+def last_from(session: Session, thread_id: UUID, side: Side) -> Message | None:
+    """What one side said last, in words."""
+    return session.execute(_newest(thread_id).where(Message.side == side, Message.body != "")).scalar_one_or_none()
+
+
+def _newest(thread_id: UUID) -> Select[Message]:
+    newest_first = (Message.created_at.desc(), Message.id.desc())
+    return select(Message).where(Message.thread_id == thread_id).order_by(*newest_first).limit(1)

@@ -4,9 +4,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from app.models import Side
+from app.aging import days_past_due
+from app.models import InvoiceState, Side
 
 BODY_LIMIT = 4000  # characters
 REOPEN = timedelta(days=30)
@@ -114,3 +115,23 @@ def quote(body: str, limit: int = 280) -> str:
     """The beginning of a message, on one line, for a mail that only needs to remind of it."""
     line = " ".join(body.split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+_SETTLED = {
+    InvoiceState.DRAFT: "draft",
+    InvoiceState.PAID: "paid, thank you",
+    InvoiceState.VOID: "void",
+    InvoiceState.WRITTEN_OFF: "nothing owed",
+    InvoiceState.GONE: "withdrawn",
+    InvoiceState.UNKNOWN: "being looked at",
+}
+
+
+def state_words(state: InvoiceState, balance_minor: int, due_on: date | None, today: date) -> str:
+    """An invoice's state now, for a mail about it."""
+    if state != InvoiceState.OPEN:
+        return _SETTLED[state]
+    if balance_minor <= 0:
+        return "nothing owed"
+    late = days_past_due(due_on, today)
+    return f"{late} {'day' if late == 1 else 'days'} overdue" if late else "open"

@@ -134,7 +134,7 @@ class ProfileForm:
 
     @classmethod
     def read(cls, form: Mapping[str, str]) -> "ProfileForm":
-        read = cls(**{name: form.get(name, "").strip()[:300] for name in _PROFILE})
+        read = cls(*(form.get(name, "").replace("\0", "").strip()[:300] for name in _PROFILE))
         read._check_name()
         read._check_looks()
         read._check_place()

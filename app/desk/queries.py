@@ -1,4 +1,4 @@
-"""Reads for the vendor's pages. The session's scope is the vendor; a customer is known by what the vendor's books call it."""
+"""Reads for the vendor's pages. The scope is the vendor; a customer is known by what the vendor's books call it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class QueueRow:
 
 def find_threads(session: Session, search: QueueSearch) -> list[QueueRow]:
     """One page and one row more, in one statement: who waits longest first, or the newest first."""
-    statement = (
+    statement: Any = (
         select(
             Thread.id,
             Thread.subject,
@@ -108,7 +108,7 @@ def count_waiting(session: Session) -> int:
 
 
 def customer_name(vendor_id: Any, customer_id: Any) -> ScalarSelect[str]:
-    """For a statement: what this vendor's books call this customer. Never Customer.name: other vendors' books gave it."""
+    """For a statement: what this vendor's books call this customer. Never Customer.name, which others gave."""
     return (
         select(BillTo.name)
         .where(BillTo.vendor_id == vendor_id, BillTo.customer_id == customer_id, BillTo.name != "")
@@ -243,7 +243,7 @@ def find_invoices(session: Session, search: InvoiceSearch) -> list[InvoiceRow]:
     return [InvoiceRow(*row) for row in session.execute(statement.where(later).limit(PAGE + 1))]
 
 
-def _live_hold(now: datetime) -> Select[tuple[HoldKind]]:
+def _live_hold(now: datetime) -> Select[HoldKind]:
     return select(Hold.kind).where(Hold.invoice_id == Invoice.id, Hold.ended_at.is_(None), Hold.ends_at > now)
 
 
@@ -251,7 +251,7 @@ def _is_open() -> ColumnElement[bool]:
     return and_(Invoice.state == InvoiceState.OPEN, Invoice.balance_minor > 0)
 
 
-def _on_shelf(search: InvoiceSearch, held: Select[tuple[HoldKind]]) -> ColumnElement[bool]:
+def _on_shelf(search: InvoiceSearch, held: Select[HoldKind]) -> ColumnElement[bool]:
     if search.shelf == Shelf.SETTLED:
         return or_(Invoice.state != InvoiceState.OPEN, Invoice.balance_minor <= 0)
     narrower: dict[Shelf, ColumnElement[bool]] = {
@@ -324,7 +324,7 @@ def holds_of(session: Session, invoice_id: UUID) -> Sequence[Hold]:
 
 def reminded_at(session: Session, invoice: Invoice) -> list[datetime]:
     """When this invoice stood in a reminder that went out, oldest first. Instants and nothing else: a digest is the
-    customer's, and the vendor may know of it only that its own line was in it. ``invoice`` was found in the vendor's scope."""
+    customer's, and all the vendor may know of it is that its own line was in it. ``invoice`` is one the scope found."""
     with widened(session, "the dates of this vendor's own lines"):
         rows = session.execute(
             select(Digest.accepted_at)

@@ -1,6 +1,5 @@
 """The vendor's pages: who waits for an answer, what is owed, how quickly we answer, who we are."""
 
-from datetime import date
 from typing import Any
 from uuid import UUID
 
