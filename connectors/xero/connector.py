@@ -1,0 +1,274 @@
+"""How to ask Xero. What its answers mean is in mapping.py; the facts are FACTS.md section 2."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from connectors.base import (
+    Account,
+    Batch,
+    Connector,
+    Context,
+    CursorExpired,
+    Event,
+    Forbidden,
+    GiveUp,
+    Gone,
+    Json,
+    Kind,
+    Mode,
+    NotFound,
+    PayLink,
+    ProviderSpec,
+    Response,
+    RetryLater,
+    Tokens,
+)
+from connectors.fields import BadField, Fields, known_zone, micros, parse_instant
+from connectors.http import provider_time, refuse
+from connectors.paging import Page, Record, by_time, chunks, gather, pull_start
+from connectors.signing import header, is_signed_base64
+from connectors.xero import mapping
+from connectors.xero.zones import ZONES
+
+TITLE = "Xero"
+API = "/api.xro/2.0"
+PAGE_SIZE = 1000  # asked for; what was granted is read from the answer, because some endpoints may stop at 100 [P]
+IDS_AT_ONCE = 40  # GUIDs in one address
+RECENT = timedelta(days=90)  # payments of a first pull
+ROUNDING = timedelta(seconds=1)  # If-Modified-Since has whole seconds, and may or may not mean "at or after"
+SALES = {"where": 'Type=="ACCREC"', "summaryOnly": "true"}
+RECEIVED = {"where": 'PaymentType=="ACCRECPAYMENT"'}
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+Mapper = Callable[[Any], Record | None]
+
+
+class Xero(Connector):
+    spec: ClassVar[ProviderSpec] = ProviderSpec(
+        id="xero",
+        title=TITLE,
+        authorize_url="https://login.xero.com/identity/connect/authorize",
+        token_url="https://identity.xero.com/connect/token",  # noqa: S106  an address
+        revoke_url="https://identity.xero.com/connect/revocation",
+        api_url="https://api.xero.com",
+        scopes="openid profile email offline_access accounting.invoices.read accounting.payments.read "
+        "accounting.contacts.read accounting.settings.read",
+        pkce=True,
+        feed_days=36_500,  # If-Modified-Since reaches back to the first day
+        calls_per_minute=60,
+        reminders_help="In Xero: Business, Invoices, Invoice reminders.",  # [R]
+        pay_hosts=("in.xero.com",),
+    )
+
+    def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
+        """The organisations of this consent; one person may have allowed several."""
+        consent = mapping.auth_event_id(ctx.tokens.access_token if ctx.tokens else "")
+        url = f"{ctx.endpoints.api_url}/connections"
+        rows = _checked(ctx.http.get(url, params={"authEventId": consent} if consent else None), list)
+        return [account for row in rows if (account := _account(ctx, row))]
+
+    def revoke(self, ctx: Context) -> None:
+        if ctx.tokens and ctx.tokens.refresh_token:
+            client = (ctx.endpoints.client_id, ctx.endpoints.client_secret)
+            ctx.http.post(ctx.endpoints.revoke_url, data={"token": ctx.tokens.refresh_token}, auth=client)
+
+    def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
+        books = _Books(ctx)
+        if mode == "changes":
+            yield from gather(books.changes(cursor), books.contacts, books.cursor)
+        elif mode == "full":
+            yield from gather(books.everything(), books.contacts, books.cursor)
+        else:
+            yield from gather(books.open_items(), books.contacts, lambda: (None, books.started))
+
+    def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
+        books = _Books(ctx)
+        yield from gather(books.singly(kind, external_ids), books.contacts)
+
+    def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
+        if not _GUID.fullmatch(invoice_external_id):
+            raise NotFound(f"{TITLE} does not have this.")
+        try:
+            body = _Books(ctx).get(f"Invoices/{invoice_external_id}/OnlineInvoice")
+        except GiveUp:  # a draft has none
+            return None
+        rows = body.get("OnlineInvoices")
+        first = rows[0] if isinstance(rows, list) and rows else None
+        url = first.get("OnlineInvoiceUrl") if isinstance(first, dict) else None
+        return PayLink(url) if isinstance(url, str) and url else None
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
+        return is_signed_base64(header(headers, "x-xero-signature"), body, secret)
+
+    def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
+        return mapping.events(json.loads(body))
+
+    def parse_token(self, answer: Json, now: datetime) -> Tokens:
+        return mapping.tokens(answer, now)
+
+
+class _Books:
+    """One organisation's books during one piece of work; remembers the provider's clock of the first answer."""
+
+    def __init__(self, ctx: Context, tenant: str = "") -> None:
+        self._ctx = ctx
+        tenant = tenant or (ctx.account.external_id if ctx.account else "")
+        if not _GUID.fullmatch(tenant):
+            raise GiveUp("This connection names no Xero organisation.")
+        self._tenant = tenant
+        self.started: datetime | None = None
+
+    # --- asking ---
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None, since: datetime | None = None) -> Json:
+        headers = {"Xero-tenant-id": self._tenant, "Accept": "application/json"}
+        if since is not None:
+            headers["If-Modified-Since"] = (since - ROUNDING).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        response = self._ctx.http.get(f"{self._ctx.endpoints.api_url}{API}/{path}", params=params, headers=headers)
+        body: Json = _checked(response, dict)
+        if self.started is None:
+            self.started = pull_start(mapping.answered_at(body) or provider_time(response), self._ctx.now)
+        return body
+
+    def rows(self, name: str, params: Mapping[str, Any], since: datetime | None = None) -> Iterator[Any]:
+        """All pages of a list, in the order of their last change."""
+
+        def page(after: datetime | None, number: int) -> Page:
+            asked = {"order": "UpdatedDateUTC ASC", "pageSize": PAGE_SIZE, "page": number} | dict(params)
+            body = self.get(name, asked, after)
+            found = body.get(name)
+            rows = found if isinstance(found, list) else []
+            return Page(rows, is_last=_is_last(body, number, len(rows)))
+
+        return by_time(page, since, mapping.changed_at)
+
+    def cursor(self) -> tuple[Json, datetime]:
+        started = self.started or self._ctx.now
+        return {"since": (started - timedelta(seconds=Xero.spec.overlap_seconds)).isoformat()}, started
+
+    # --- what to ask for ---
+
+    def everything(self) -> Iterator[Record]:
+        yield from self.open_items()
+        yield from _mapped(self.rows("Payments", RECEIVED, self._ctx.now - RECENT), mapping.payment)
+
+    def open_items(self) -> Iterator[Record]:
+        yield from _mapped(self.rows("Invoices", SALES | {"Statuses": "AUTHORISED"}), mapping.invoice)
+        for name, mapper in CREDITS.items():
+            yield from _mapped(self.rows(name, {"where": 'Status=="AUTHORISED"'}), mapper)
+
+    def changes(self, cursor: Json) -> Iterator[Record]:
+        """Without a filter on the status, or what was paid or voided would never reach us."""
+        since = parse_instant(str(cursor.get("since", "")))
+        if since is None:
+            raise CursorExpired("There is no earlier pull to go on from.")
+        yield from _mapped(self.rows("Contacts", {"includeArchived": "true"}, since), mapping.contact)
+        yield from _mapped(self.rows("Invoices", SALES, since), mapping.invoice)
+        for name, mapper in CREDITS.items():
+            yield from _mapped(self.rows(name, {}, since), mapper)
+        yield from _mapped(self.rows("Payments", RECEIVED, since), mapping.payment)
+
+    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
+        """Each as it is now; whatever is not there any more is gone."""
+        if kind == "invoice":
+            yield from self._listed(kind, external_ids, self._invoices)
+        elif kind == "customer":
+            yield from self._listed(kind, external_ids, self.contacts)
+        elif kind == "payment":
+            yield from self._one_by_one(kind, external_ids, {"Payments": mapping.payment})
+        elif kind == "credit":
+            yield from self._one_by_one(kind, external_ids, CREDITS)
+
+    def contacts(self, ids: list[str]) -> Iterator[Record]:
+        """Lists of invoices name their contacts without an address; this is where it is."""
+        for some in chunks(filter(_GUID.fullmatch, ids), IDS_AT_ONCE):
+            asked = {"IDs": ",".join(some), "includeArchived": "true"}
+            yield from _mapped(self.rows("Contacts", asked), mapping.contact)
+
+    def _invoices(self, ids: list[str]) -> Iterator[Record]:
+        for some in chunks(filter(_GUID.fullmatch, ids), IDS_AT_ONCE):
+            yield from _mapped(self.rows("Invoices", {"IDs": ",".join(some)}), mapping.invoice)
+
+    def _listed(
+        self, kind: Kind, external_ids: Iterable[str], ask: Callable[[list[str]], Iterator[Record]]
+    ) -> Iterator[Record]:
+        missing = dict.fromkeys(external_ids)
+        for record in ask(list(missing)):
+            missing.pop(record.external_id, None)
+            yield record
+        for each in missing:
+            yield Gone(kind, each, micros(self._ctx.now))
+
+    def _one_by_one(self, kind: Kind, ids: Iterable[str], places: Mapping[str, Mapper]) -> Iterator[Record]:
+        """From the first of the places that has it."""
+        for each in dict.fromkeys(ids):
+            found = [row for name in places for row in self._single(name, each)]
+            yield from found[:1] or [Gone(kind, each, micros(self._ctx.now))]
+
+    def _single(self, name: str, object_id: str) -> Iterator[Record]:
+        if not _GUID.fullmatch(object_id):
+            return
+        try:
+            body = self.get(f"{name}/{object_id}")
+        except NotFound:
+            return
+        yield from _mapped(body.get(name) or [], SINGLES[name])
+
+
+CREDITS: dict[str, Mapper] = {
+    "CreditNotes": mapping.credit_note,
+    "Overpayments": mapping.overpayment,
+    "Prepayments": mapping.prepayment,
+}
+SINGLES: dict[str, Mapper] = CREDITS | {"Payments": mapping.payment}
+
+
+def _mapped(rows: Iterable[Any], mapper: Mapper) -> Iterator[Record]:
+    return (record for row in rows if (record := mapper(row)) is not None)
+
+
+def _is_last(body: Json, number: int, count: int) -> bool:
+    """By the answer's own pagination; without one, only an empty page ends the list."""
+    try:
+        size, pages = (Fields(body).number("pagination", name) for name in ("pageSize", "pageCount"))
+    except BadField:
+        return count == 0
+    return count == 0 or (pages is not None and number >= pages) or (size is not None and count < size)
+
+
+def _account(ctx: Context, row: Any) -> Account | None:
+    try:
+        tenant = Fields(row)
+        if tenant.text("tenantType") != "ORGANISATION":
+            return None
+        found = tenant.id("tenantId")
+        about = _organisation(ctx, found)
+        return Account(
+            external_id=found,
+            name=about.text("Name") or tenant.text("tenantName"),
+            currency=about.text("BaseCurrency", most=3),
+            zone=known_zone(ZONES.get(about.text("Timezone"), "")),
+            country=about.text("CountryCode", most=2),
+        )
+    except BadField as problem:
+        raise RetryLater(f"{TITLE} described the organisation in a way we do not understand.") from problem
+
+
+def _organisation(ctx: Context, tenant: str) -> Fields:
+    try:
+        rows = _Books(ctx, tenant).get("Organisation").get("Organisations")
+    except Forbidden:  # the organisation can still be chosen; its currency is then asked for
+        rows = None
+    return Fields(rows[0] if isinstance(rows, list) and rows else {})
+
+
+def _checked(response: Response, shape: type) -> Any:
+    """The body. A page of HTML with a good status is trouble on their side, not an answer."""
+    if not 200 <= response.status < 300:
+        refuse(TITLE, response)
+    if not isinstance(response.json, shape):
+        raise RetryLater(f"{TITLE} sent something other than data.")
+    return response.json
