@@ -4,6 +4,7 @@ A view without a mark is closed. Whoever does not belong here finds nothing here
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -14,10 +15,10 @@ from flask_wtf.csrf import CSRFProtect
 
 from app import clock
 from app.access import Access, Who, access_of
+from app.accounts.actions import stay
 from app.accounts.queries import Membership, SignedIn, memberships_of, signed_in_by
 from app.db import database
-from app.links import digest_of
-from app.models import Person
+from app.models import Person, WebSession
 from app.scope import CustomerScope, Everything, PersonScope, VendorScope, enter
 from app.settings import Settings
 
@@ -28,6 +29,7 @@ login_manager = LoginManager()
 login_manager.session_protection = "basic"
 
 _READER = Everything("the gate asks who is there")
+_AWAKE_FOR = timedelta(minutes=5)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
@@ -41,7 +43,7 @@ def install(app: Flask) -> None:
 @login_manager.user_loader  # type: ignore[untyped-decorator]
 def _load(token: str) -> SignedIn | None:
     with database().reading(_READER) as reading:
-        return signed_in_by(reading, digest_of(token), clock.now(), _settings().limits)
+        return signed_in_by(reading, token, clock.now(), _settings().limits)
 
 
 def _come_in() -> ResponseReturnValue | None:
@@ -82,6 +84,7 @@ def _recognise() -> None:
     if "_user_id" not in session or not current_user.is_authenticated:
         return
     person: Person = current_user.person
+    _keep_awake(current_user.web_session)
     with database().reading(_READER) as reading:
         found = memberships_of(reading, person.id)
     g.person, g.zone, g.locale, g.memberships = person, person.zone, person.locale, found
@@ -89,6 +92,13 @@ def _recognise() -> None:
     g.vendor_id = g.vendor.id if g.vendor else None
     g.customer_id = g.customer.id if g.customer else None
     g.is_operator = person.address in _operators()
+
+
+def _keep_awake(web_session: WebSession) -> None:
+    """Idle time begins anew with every visit, written down now and then only: pages should cost no write."""
+    if clock.now() - web_session.seen_at > _AWAKE_FOR:
+        with database().transaction(_READER) as writing:
+            stay(writing, web_session.token_hash, clock.now())
 
 
 def _chosen(found: list[Membership], kind: str) -> Membership | None:
@@ -173,9 +183,9 @@ def _ask_to_sign_in() -> Response:
     asked = request.full_path.rstrip("?") if request.method in _SAFE_METHODS else None
     if request.headers.get("HX-Request") == "true":
         answer = make_response("", 204)
-        answer.headers["HX-Redirect"] = url_for("accounts.sign_in")
+        answer.headers["HX-Redirect"] = url_for("accounts.ask")
         return answer
-    return make_response(redirect(url_for("accounts.sign_in", next=asked)))
+    return make_response(redirect(url_for("accounts.ask", next=asked)))
 
 
 def _settings() -> Settings:

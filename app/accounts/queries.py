@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from flask_login import UserMixin
-from sqlalchemy import literal, select, union_all
+from sqlalchemy import ColumnElement, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from app.models import Customer, CustomerMember, Person, Vendor, VendorMember, WebSession
+from app.links import digest_of
+from app.models import Customer, CustomerMember, LoginToken, Person, Vendor, VendorMember, WebSession
 from app.settings import Limits
 
 
@@ -27,29 +28,49 @@ class Membership:
 class SignedIn(UserMixin):  # type: ignore[misc]
     """Flask-Login's user: a person in one browser session, known to the browser by the session's token only."""
 
-    def __init__(self, person: Person, web_session: WebSession, token: str = "") -> None:
+    def __init__(self, person: Person, token: str, web_session: WebSession | None = None) -> None:
         self.person = person
-        self.web_session = web_session
         self.token = token
+        self.web_session = web_session
 
     def get_id(self) -> str:
         return self.token
 
 
-def signed_in_by(session: Session, token_hash: bytes, now: datetime, limits: Limits) -> SignedIn | None:
+def signed_in_by(session: Session, token: str, now: datetime, limits: Limits) -> SignedIn | None:
     """The person whose session this is: not ended, not idle or old beyond the limits, not disabled (INVARIANTS L5)."""
     row = session.execute(
         select(WebSession, Person)
         .join(Person, Person.id == WebSession.person_id)
         .where(
-            WebSession.token_hash == token_hash,
-            WebSession.ended_at.is_(None),
-            WebSession.seen_at > now - timedelta(hours=limits.session_idle_hours),
-            WebSession.created_at > now - timedelta(days=limits.session_absolute_days),
+            WebSession.token_hash == digest_of(token),
+            *_alive(now, limits),
             Person.disabled_at.is_(None),
         )
     ).one_or_none()
-    return SignedIn(row[1], row[0]) if row else None
+    return SignedIn(row[1], token, row[0]) if row else None
+
+
+def _alive(now: datetime, limits: Limits) -> tuple[ColumnElement[bool], ...]:
+    return (
+        WebSession.ended_at.is_(None),
+        WebSession.seen_at > now - timedelta(hours=limits.session_idle_hours),
+        WebSession.created_at > now - timedelta(days=limits.session_absolute_days),
+    )
+
+
+def sessions_of(session: Session, person_id: UUID, now: datetime, limits: Limits) -> list[WebSession]:
+    """Browsers in which the person is signed in now, the last used first."""
+    query = select(WebSession).where(WebSession.person_id == person_id, *_alive(now, limits))
+    return list(session.scalars(query.order_by(WebSession.seen_at.desc())))
+
+
+def asked_by_token(session: Session, token_hash: bytes) -> LoginToken | None:
+    return session.scalar(select(LoginToken).where(LoginToken.token_hash == token_hash))
+
+
+def asked_by_id(session: Session, asked_id: UUID) -> LoginToken | None:
+    return session.get(LoginToken, asked_id)
 
 
 def memberships_of(session: Session, person_id: UUID) -> list[Membership]:
