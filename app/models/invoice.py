@@ -67,6 +67,7 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base
     )  # [[due_on iso, amount_minor, balance_minor]] if several
     state: Mapped[InvoiceState] = mapped_column(String(12))
     raw_state: Mapped[str] = mapped_column(String(40), default="")
+    address: Mapped[str | None] = mapped_column(String(254), default=None)  # canonical: whom the invoice itself names
     is_autopay: Mapped[bool] = mapped_column(default=False)
     can_pay_online: Mapped[bool] = mapped_column(default=False)  # the provider has, or can make, a pay page for it
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # opaque: terms, memo, lines

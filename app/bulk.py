@@ -1,0 +1,123 @@
+"""Rows by the thousand: one staging write, then a few statements, whatever the number of rows (PERFORMANCE.md 2).
+
+Plain tuples and SQL on both databases: PostgreSQL takes the rows by binary COPY, SQLite by executemany. The SQL handed
+to run() is written once, in what both databases share; what they do not share has a name here.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Table, insert, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+Kind = Literal["uuid", "text", "int", "bigint", "bool", "date", "moment", "json"]
+
+_POSTGRESQL: dict[Kind, str] = {
+    "uuid": "uuid", "text": "text", "int": "int4", "bigint": "int8",
+    "bool": "bool", "date": "date", "moment": "timestamptz", "json": "text",
+}  # fmt: skip
+_SQLITE: dict[Kind, str] = {
+    "uuid": "CHAR(32)", "text": "TEXT", "int": "INTEGER", "bigint": "INTEGER",
+    "bool": "BOOLEAN", "date": "DATE", "moment": "DATETIME", "json": "TEXT",
+}  # fmt: skip
+
+# A fresh version 7 UUID for every row a statement writes (app/ids.py makes the same in Python). :ms is the time.
+_NEW_ID_POSTGRESQL = (
+    "CAST(lpad(to_hex(CAST(:ms AS bigint)), 12, '0')"
+    " || '7' || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 14, 3)"
+    " || '8' || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 18, 15) AS uuid)"
+)
+_NEW_ID_SQLITE = (
+    "lower(printf('%012x', :ms) || '7' || substr(hex(randomblob(2)), 1, 3) || '8' || substr(hex(randomblob(8)), 1, 15))"
+)
+
+
+class Bulk:
+    """Set-based work inside a session's transaction. Statements here are not narrowed by scope: worker's paths only,
+    or rows that were found in scope before."""
+
+    def __init__(self, session: Session) -> None:
+        self._connection = session.connection()
+        self.is_sqlite = self._connection.dialect.name == "sqlite"
+        self.new_id = _NEW_ID_SQLITE if self.is_sqlite else _NEW_ID_POSTGRESQL
+
+    def stage(self, table: str, columns: Mapping[str, Kind], rows: Iterable[Sequence[Any]]) -> None:
+        """Fill the temporary ``table`` with ``rows`` and nothing else. It is gone when the transaction ends.
+
+        Values come as native() makes them.
+        """
+        self.make(table, columns)
+        if self.is_sqlite:
+            if rows := list(rows):
+                marks = ", ".join("?" * len(columns))
+                self._connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({marks})", [tuple(row) for row in rows])  # noqa: S608
+        else:
+            self._copy(table, columns, rows)
+
+    def make(self, table: str, columns: Mapping[str, Kind]) -> None:
+        """An empty temporary table."""
+        types = _SQLITE if self.is_sqlite else _POSTGRESQL
+        listed = ", ".join(f"{name} {types[kind]}" for name, kind in columns.items())
+        end = "" if self.is_sqlite else " ON COMMIT DELETE ROWS"
+        self._connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({listed}){end}")
+        self._connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608
+
+    def run(self, sql: str, **values: Any) -> int:
+        """Run one statement; returns how many rows it wrote. ``{new_id}`` in it becomes a fresh key for every row."""
+        return int(self._execute(sql, values).rowcount)
+
+    def read(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._execute(sql, values)]
+
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, unless: Sequence[str] = ()) -> int:
+        """Insert a few hundred rows with the columns' own defaults; returns how many were new.
+
+        Rows that meet one with the same ``unless`` columns are left out.
+        """
+        statement: Any = insert(table)
+        if unless:
+            chosen = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+            statement = chosen.on_conflict_do_nothing(index_elements=list(unless))
+        return int(self._connection.execute(statement, list(rows)).rowcount)
+
+    def _execute(self, sql: str, values: dict[str, Any]) -> Any:
+        if "{new_id}" in sql:
+            sql = sql.replace("{new_id}", self.new_id)
+            values["ms"] = time.time_ns() // 1_000_000
+        return self._connection.execute(text(sql), {name: self.native(value) for name, value in values.items()})
+
+    def native(self, value: Any) -> Any:
+        """``value`` as this database's driver stores it in our columns (app/db.py says how)."""
+        if not self.is_sqlite or value is None:
+            return value
+        if isinstance(value, UUID):
+            return value.hex
+        if isinstance(value, datetime):
+            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        return value.isoformat() if isinstance(value, date) else value
+
+    def uuid(self, value: Any) -> UUID:
+        """A key as read() returned it."""
+        return value if isinstance(value, UUID) else UUID(str(value))
+
+    def json(self, column: str) -> str:
+        """SQL that turns a staged JSON text into what a JSON column takes."""
+        return column if self.is_sqlite else f"CAST({column} AS json)"
+
+    def _copy(self, table: str, columns: Mapping[str, Kind], rows: Iterable[Sequence[Any]]) -> None:
+        driver: Any = self._connection.connection.driver_connection
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types([_POSTGRESQL[kind] for kind in columns.values()])
+            for row in rows:
+                copy.write_row(row)
+
+
+def json_text(value: Any) -> str:
+    """The JSON text both databases keep, keys in one order so that equal content is equal text."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,0 +1,135 @@
+"""From the books' word for a customer to the customer: bill_to -> canonical address -> mailbox -> customer.
+
+Never by name (INVARIANTS D2). All of it is set-based: the same few statements for one bill_to and for ten thousand.
+"""
+# ruff: noqa: S608  the pieces put into the SQL below are constants of this file
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Table
+
+from app.bulk import Bulk, Kind
+from app.ids import new_id
+from app.models import Customer, Mailbox
+from app.windows import first_due
+
+_WANTED: dict[str, Kind] = {
+    "bill_to_id": "uuid",
+    "connection_id": "uuid",
+    "vendor_id": "uuid",
+    "name": "text",
+    "address": "text",
+    "old_mailbox_id": "uuid",
+}
+_CUSTOMER = cast("Table", Customer.__table__)
+_MAILBOX = cast("Table", Mailbox.__table__)
+
+# The vendor's own choice wins; then the books' address; then whom the newest invoice itself names.
+_EFFECTIVE = """coalesce(b.chosen_address, b.address, (
+    SELECT i.address FROM invoice i WHERE i.bill_to_id = b.id AND i.address IS NOT NULL AND i.state <> 'gone'
+    ORDER BY i.version DESC, i.external_id DESC LIMIT 1))"""
+
+
+def touch(bulk: Bulk, bill_to_ids: Iterable[UUID]) -> None:
+    """Name the bill_tos the next reach_customers() is about."""
+    bulk.stage("stage_touched", {"bill_to_id": "uuid"}, ([bulk.native(one)] for one in bill_to_ids))
+
+
+def reach_customers(bulk: Bulk, now: datetime) -> None:
+    """Bring the bill_tos of stage_touched to the mailbox of their address, making mailboxes that are new, and take what
+    they owe along. What reaches nobody, or shares its address, is marked for the vendor."""
+    bulk.make("stage_wanted", _WANTED)
+    bulk.run(
+        f"""INSERT INTO stage_wanted
+        SELECT b.id, b.connection_id, b.vendor_id, b.name, {_EFFECTIVE}, b.mailbox_id
+        FROM bill_to b JOIN stage_touched t ON t.bill_to_id = b.id"""
+    )
+    _make_mailboxes(bulk, now)
+    bulk.run(
+        """UPDATE bill_to AS b SET mailbox_id = m.id, customer_id = m.customer_id
+        FROM stage_wanted w LEFT JOIN mailbox m ON m.address = w.address
+        WHERE b.id = w.bill_to_id
+          AND (b.mailbox_id IS DISTINCT FROM m.id OR b.customer_id IS DISTINCT FROM m.customer_id)"""
+    )
+    _mark_issues(bulk)
+    _take_along(bulk)
+
+
+def _make_mailboxes(bulk: Bulk, now: datetime) -> None:
+    """A mailbox starts as its own customer. Two workers may meet the same new address: the first one's stays."""
+    missing = bulk.read(
+        """SELECT w.address, max(w.name), max(v.zone) FROM stage_wanted w JOIN vendor v ON v.id = w.vendor_id
+        LEFT JOIN mailbox m ON m.address = w.address
+        WHERE w.address IS NOT NULL AND m.id IS NULL GROUP BY w.address ORDER BY w.address"""
+    )
+    if not missing:
+        return
+    customers = [{"id": new_id(), "name": (name or address)[:120], "created_at": now} for address, name, _ in missing]
+    mailboxes = [
+        {**_default_rhythm(zone, now), "customer_id": customer["id"], "address": address, "created_at": now}
+        for customer, (address, _, zone) in zip(customers, missing, strict=True)
+    ]
+    bulk.insert(_CUSTOMER, customers)
+    made = bulk.insert(_MAILBOX, mailboxes, unless=["address"])
+    if made < len(missing):
+        bulk.stage("stage_orphan", {"customer_id": "uuid"}, ([bulk.native(one["id"])] for one in customers))
+        bulk.run(
+            """DELETE FROM customer WHERE id IN (SELECT customer_id FROM stage_orphan)
+            AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.customer_id = customer.id)"""
+        )
+
+
+def _mark_issues(bulk: Bulk) -> None:
+    """Also of those that share, or no longer share, an address with a bill_to that moved."""
+    bulk.run(
+        """UPDATE bill_to AS b SET issue = x.issue
+        FROM (
+            SELECT c.id, CASE
+                WHEN c.mailbox_id IS NULL AND c.address_text = '' THEN 'missing'
+                WHEN c.mailbox_id IS NULL THEN 'invalid'
+                WHEN c.is_active AND c.chosen_address IS NULL AND (
+                    SELECT count(*) FROM bill_to d
+                    WHERE d.mailbox_id = c.mailbox_id AND d.connection_id = c.connection_id AND d.is_active) > 1
+                THEN 'shared' ELSE '' END AS issue
+            FROM bill_to c WHERE c.id IN (
+                SELECT bill_to_id FROM stage_wanted
+                UNION
+                SELECT n.id FROM bill_to n JOIN (
+                    SELECT connection_id, old_mailbox_id AS mailbox_id FROM stage_wanted
+                    UNION
+                    SELECT w.connection_id, m.id FROM stage_wanted w JOIN mailbox m ON m.address = w.address
+                ) k ON n.mailbox_id = k.mailbox_id AND n.connection_id = k.connection_id)
+        ) x WHERE b.id = x.id AND b.issue <> x.issue"""
+    )
+
+
+def _take_along(bulk: Bulk) -> None:
+    """Whatever is owed by a bill_to belongs to the customer it reaches now; so does its history."""
+    moved = 0
+    for table, has_mailbox in (("invoice", True), ("credit", True), ("payment", False)):
+        sets = "customer_id = b.customer_id" + (", mailbox_id = b.mailbox_id" if has_mailbox else "")
+        differs = "t.customer_id IS DISTINCT FROM b.customer_id"
+        if has_mailbox:
+            differs = f"({differs} OR t.mailbox_id IS DISTINCT FROM b.mailbox_id)"
+        count = bulk.run(
+            f"""UPDATE {table} AS t SET {sets}
+            FROM stage_wanted w JOIN bill_to b ON b.id = w.bill_to_id
+            WHERE t.bill_to_id = b.id AND {differs}"""
+        )
+        moved += count if table == "invoice" else 0
+    if moved:
+        bulk.run(
+            """UPDATE invoice_change AS t SET customer_id = i.customer_id
+            FROM stage_wanted w JOIN invoice i ON i.bill_to_id = w.bill_to_id
+            WHERE t.invoice_id = i.id AND t.customer_id IS DISTINCT FROM i.customer_id"""
+        )
+
+
+def _default_rhythm(zone: str, now: datetime) -> dict[str, Any]:
+    """The rhythm nobody has chosen yet: the columns' own defaults, on the vendor's wall clock."""
+    columns: Any = _MAILBOX.c
+    rhythm = {name: columns[name].default.arg for name in ("cadence", "weekday", "month_day", "send_at")}
+    return {**rhythm, "zone": zone, "next_digest_at": first_due(Mailbox(zone=zone, **rhythm), now)}

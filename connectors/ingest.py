@@ -1,0 +1,322 @@
+"""Records -> receivables: insert, update, close what is gone. Set-based: the same statements for one row and for many.
+
+Facts carry the provider's version and an older one never wins, so order and repetition do not matter (INVARIANTS N3).
+An unchanged row costs no write: it is recognised by version and content hash before anything is touched.
+"""
+# ruff: noqa: S608  the names put into the SQL below are columns of connectors/rows.py
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.bulk import Bulk, Kind, json_text
+from app.models import Connection
+from app.receivables.matching import reach_customers
+from connectors.base import BadRecord, Batch, Gone
+from connectors.rows import BILL_TO, CREDIT, GONE_HASH, INVOICE, NOUNS, PAYMENT, UNSEEN_VERSION, Noun, Row, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a batch did: ``received`` records, of which so many ``changed`` something, were ``gone``, not understood."""
+
+    received: int = 0
+    changed: int = 0
+    gone: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.received + other.received,
+            self.changed + other.changed,
+            self.gone + other.gone,
+            self.quarantined + other.quarantined,
+        )
+
+
+def ingest(
+    session: Session, connection: Connection, batch: Batch, now: datetime, read_at: datetime | None = None
+) -> Counts:
+    """Write ``batch`` for ``connection`` (whose vendor is known) in the session's transaction; the caller moves the
+    cursor in the same one. ``read_at``: when the oldest page of the batch was asked for.
+
+    Of two facts with the same version the one read later wins.
+    """
+    bulk = Bulk(session)
+    place = {"c": connection.id, "v": connection.vendor_id, "now": now, "read_at": read_at or now}
+    if not bulk.is_sqlite:  # one writer a connection; FOR NO KEY UPDATE, so that rows may refer to it meanwhile
+        bulk.read("SELECT id FROM connection WHERE id = :c FOR NO KEY UPDATE", c=connection.id)
+    rows, bad = rows_of(batch)
+    changed = _write_bill_tos(bulk, rows[BILL_TO.table], place)
+    changed += _write_invoices(bulk, rows[INVOICE.table], place)
+    changed += _write(bulk, CREDIT, rows[CREDIT.table], place)
+    changed += _write(bulk, PAYMENT, rows[PAYMENT.table], place)
+    gone = _close_gone(bulk, batch.gone, place)
+    for noun in NOUNS:
+        if rows[noun.table]:
+            _release(bulk, noun, place)
+    _quarantine(bulk, bad, place)
+    return Counts(received=len(batch), changed=changed + gone, gone=gone, quarantined=len(bad))
+
+
+# --- the four nouns -------------------------------------------------------------------------------------------------
+
+
+def _write_bill_tos(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> int:
+    if not (changed := _write(bulk, BILL_TO, rows, place)):
+        return 0
+    bulk.make("stage_touched", {"bill_to_id": "uuid"})
+    bulk.run(
+        """INSERT INTO stage_touched SELECT b.id FROM fresh_bill_to f
+        JOIN bill_to b ON b.connection_id = :c AND b.external_id = f.external_id""",
+        c=place["c"],
+    )
+    reach_customers(bulk, place["now"])
+    return changed
+
+
+def _write_invoices(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> int:
+    if not (changed := _write(bulk, INVOICE, rows, place)):
+        return 0
+    bulk.run(
+        """INSERT INTO invoice_change
+            (id, vendor_id, customer_id, invoice_id, at, state, balance_minor, total_minor, due_on)
+        SELECT {new_id}, i.vendor_id, i.customer_id, i.id, :now, i.state, i.balance_minor, i.total_minor, i.due_on
+        FROM fresh_invoice f JOIN invoice i ON i.connection_id = :c AND i.external_id = f.external_id
+        WHERE f.old_id IS NULL OR f.old_state <> f.state OR f.old_balance_minor <> f.balance_minor
+           OR f.old_total_minor <> f.total_minor OR f.old_due_on IS DISTINCT FROM f.due_on""",
+        c=place["c"],
+        now=place["now"],
+    )
+    # A bill_to without an address of its own is reached through the one its newest invoice names.
+    bulk.make("stage_touched", {"bill_to_id": "uuid"})
+    touched = bulk.run(
+        """INSERT INTO stage_touched SELECT b.id FROM bill_to b
+        WHERE b.address IS NULL AND b.chosen_address IS NULL AND b.id IN (
+            SELECT n.id FROM fresh_invoice f JOIN bill_to n ON n.connection_id = :c AND n.external_id = f.bill_to
+            UNION SELECT f.old_bill_to_id FROM fresh_invoice f)""",
+        c=place["c"],
+    )
+    if touched:
+        reach_customers(bulk, place["now"])
+    return changed
+
+
+def _write(bulk: Bulk, noun: Noun, rows: list[Row], place: Mapping[str, Any]) -> int:
+    """Stage the rows, keep those that say something new, write them. Returns how many changed content."""
+    if not rows:
+        return 0
+    bulk.stage(f"stage_{noun.table}", noun.columns, _native(bulk, noun, rows))
+    bulk.make(f"fresh_{noun.table}", noun.columns | _OLD | (_OLD_INVOICE if noun is INVOICE else {}))
+    given = {name: place[name] for name in ("c", "read_at") if name == "c" or noun is INVOICE}
+    if not bulk.run(_keep_fresh(noun), **given):
+        return 0
+    if noun.refers:
+        bulk.run(_NAME_UNSEEN.replace("NOUN", noun.table), c=place["c"], v=place["v"], now=place["now"])
+    bulk.run(_upsert(noun, bulk.is_sqlite), c=place["c"], v=place["v"], now=place["now"])
+    count = f"SELECT count(*) FROM fresh_{noun.table} WHERE old_hash IS DISTINCT FROM content_hash"
+    return int(bulk.read(count)[0][0])
+
+
+_OLD: dict[str, Kind] = {"old_id": "uuid", "old_hash": "bigint"}
+_OLD_INVOICE: dict[str, Kind] = {
+    "old_state": "text",
+    "old_balance_minor": "bigint",
+    "old_total_minor": "bigint",
+    "old_due_on": "date",
+    "old_bill_to_id": "uuid",
+}
+
+_NAME_UNSEEN = f"""INSERT INTO bill_to
+    (id, created_at, vendor_id, connection_id, external_id, version, content_hash, name, address_text, issue, is_active)
+SELECT {{new_id}}, :now, :v, :c, u.bill_to, {UNSEEN_VERSION}, {GONE_HASH}, '', '', 'missing', true
+FROM (SELECT DISTINCT bill_to FROM fresh_NOUN WHERE bill_to <> '') u
+WHERE NOT EXISTS (SELECT 1 FROM bill_to b WHERE b.connection_id = :c AND b.external_id = u.bill_to)
+ORDER BY u.bill_to ON CONFLICT (connection_id, external_id) DO NOTHING"""
+
+
+@cache
+def _keep_fresh(noun: Noun) -> str:
+    """The anti-join: what is older than what we have, or the same, stays behind in the stage.
+
+    At the same version other content wins (the provider's clock ticks slowly), but not over a deletion, and not when
+    what we have was written after this was asked for.
+    """
+    same_key = " AND ".join(f"i.{key} = s.{key}" for key in ("external_id", *noun.keys))
+    old = ["i.id", "i.content_hash"]
+    tie = f"s.version = i.version AND s.content_hash <> i.content_hash AND i.content_hash <> {GONE_HASH}"
+    if noun is INVOICE:
+        old += [f"i.{name.removeprefix('old_')}" for name in _OLD_INVOICE]
+        tie += " AND (i.updated_at IS NULL OR i.updated_at <= :read_at)"
+    columns = ", ".join(f"s.{name}" for name in noun.columns)
+    return f"""INSERT INTO fresh_{noun.table} SELECT {columns}, {", ".join(old)}
+        FROM stage_{noun.table} s LEFT JOIN {noun.table} i ON i.connection_id = :c AND {same_key}
+        WHERE i.id IS NULL OR s.version > i.version OR ({tie})"""
+
+
+@cache
+def _upsert(noun: Noun, is_sqlite: bool) -> str:
+    kept = ["version", "content_hash", *noun.values]
+    targets = ["id", "created_at", "vendor_id", "connection_id", "external_id", *noun.keys, *kept]
+    sources = ["coalesce(f.old_id, {new_id})", ":now", ":v", ":c", "f.external_id", *(f"f.{key}" for key in noun.keys)]
+    json = "f.{}" if is_sqlite else "CAST(f.{} AS json)"
+    sources += [json.format(name) if noun.values.get(name) == "json" else f"f.{name}" for name in kept]
+    sets = [f"{name} = excluded.{name}" for name in kept]
+    join = ""
+    if noun.refers:
+        reached = ["bill_to_id", "customer_id", *(["mailbox_id"] if noun is not PAYMENT else [])]
+        targets += reached
+        sources += ["b.id", *(f"b.{name}" for name in reached[1:])]
+        sets += [f"{name} = excluded.{name}" for name in reached]
+        join = "LEFT JOIN bill_to b ON b.connection_id = :c AND b.external_id = f.bill_to"
+    else:
+        targets.append("issue")
+        sources.append("''")
+    if noun is INVOICE:
+        targets += ["updated_at", "settled_at"]
+        sources += [":now", "CASE WHEN f.state = 'paid' THEN :now END"]
+        sets += [
+            "updated_at = CASE WHEN excluded.content_hash <> invoice.content_hash THEN excluded.updated_at"
+            " ELSE invoice.updated_at END",
+            "settled_at = CASE WHEN excluded.state = 'paid' THEN coalesce(invoice.settled_at, excluded.settled_at) END",
+        ]
+    key = ", ".join(["connection_id", *noun.keys, "external_id"])
+    return f"""INSERT INTO {noun.table} ({", ".join(targets)})
+        SELECT {", ".join(sources)} FROM fresh_{noun.table} f {join} WHERE true ORDER BY f.external_id
+        ON CONFLICT ({key}) DO UPDATE SET {", ".join(sets)}"""
+
+
+def _native(bulk: Bulk, noun: Noun, rows: list[Row]) -> Iterable[Row]:
+    if not bulk.is_sqlite:
+        return rows
+    dates = [place for place, kind in enumerate(noun.columns.values()) if kind == "date"]
+    return (_without_dates(row, dates) for row in rows)
+
+
+def _without_dates(row: Row, dates: list[int]) -> Row:
+    changed = list(row)
+    for place in dates:
+        if isinstance(found := row[place], date):
+            changed[place] = found.isoformat()
+    return tuple(changed)
+
+
+# --- what is gone ---------------------------------------------------------------------------------------------------
+
+
+def _close_gone(bulk: Bulk, gone: list[Gone], place: Mapping[str, Any]) -> int:
+    """A deletion is a fact with a version like any other; it also holds for what we have not seen yet."""
+    if not gone:
+        return 0
+    newest: dict[tuple[str, str], int] = {}
+    for one in gone:
+        key = (one.kind, one.external_id)
+        newest[key] = max(one.version, newest.get(key, one.version))
+    columns: dict[str, Kind] = {"noun": "text", "external_id": "text", "version": "bigint"}
+    bulk.stage("stage_gone", columns, [(kind, name, version) for (kind, name), version in newest.items()])
+    bulk.run(
+        f"""INSERT INTO invoice_change
+            (id, vendor_id, customer_id, invoice_id, at, state, balance_minor, total_minor, due_on)
+        SELECT {{new_id}}, t.vendor_id, t.customer_id, t.id, :now, 'gone', 0, t.total_minor, t.due_on
+        FROM invoice t JOIN stage_gone g ON {_IS_GONE} WHERE t.content_hash <> {GONE_HASH}""",
+        c=place["c"],
+        kind=INVOICE.kind,
+        now=place["now"],
+    )
+    closed = sum(_close(bulk, noun, place) for noun in NOUNS)
+    _reach_without_gone(bulk, place)
+    _remember_deletions(bulk, place)
+    return closed
+
+
+_IS_GONE = f"""g.noun = :kind AND t.connection_id = :c AND t.external_id = g.external_id
+    AND (g.version > t.version OR (g.version = t.version AND t.content_hash <> {GONE_HASH}))"""
+
+
+def _close(bulk: Bulk, noun: Noun, place: Mapping[str, Any]) -> int:
+    given = {"now": place["now"]} if ":now" in noun.gone else {}
+    closed = bulk.read(
+        f"SELECT count(*) FROM {noun.table} t JOIN stage_gone g ON {_IS_GONE} WHERE t.content_hash <> {GONE_HASH}",
+        c=place["c"],
+        kind=noun.kind,
+    )
+    bulk.run(
+        f"""UPDATE {noun.table} AS t SET {noun.gone}, version = g.version, content_hash = {GONE_HASH}
+        FROM stage_gone g WHERE {_IS_GONE}""",
+        c=place["c"],
+        kind=noun.kind,
+        **given,
+    )
+    return int(closed[0][0])
+
+
+def _reach_without_gone(bulk: Bulk, place: Mapping[str, Any]) -> None:
+    """A bill_to that is gone shares its address with nobody; a deleted invoice's recipient stands in for nobody."""
+    bulk.make("stage_touched", {"bill_to_id": "uuid"})
+    touched = bulk.run(
+        """INSERT INTO stage_touched SELECT b.id FROM bill_to b JOIN stage_gone g ON g.external_id = b.external_id
+        WHERE b.connection_id = :c AND g.noun = 'customer'
+        UNION SELECT b.id FROM stage_gone g JOIN invoice i ON i.connection_id = :c AND i.external_id = g.external_id
+        JOIN bill_to b ON b.id = i.bill_to_id
+        WHERE g.noun = 'invoice' AND b.address IS NULL AND b.chosen_address IS NULL""",
+        c=place["c"],
+    )
+    if touched:
+        reach_customers(bulk, place["now"])
+
+
+def _remember_deletions(bulk: Bulk, place: Mapping[str, Any]) -> None:
+    """A page read before a deletion may be written after it: nothing may come back to life by that."""
+    for noun in NOUNS:
+        columns, values = zip(*(pair.split(" = ") for pair in noun.blank.split("; ")), strict=True)
+        by_kind = "JOIN (SELECT 'credit_note' AS kind UNION SELECT 'unapplied_cash') k ON true" if noun.keys else ""
+        same_kind = " AND i.kind = k.kind" if noun.keys else ""
+        bulk.run(
+            f"""INSERT INTO {noun.table} (id, created_at, vendor_id, connection_id, external_id, version, content_hash,
+                {", ".join(columns)})
+            SELECT {{new_id}}, :now, :v, :c, g.external_id, g.version, {GONE_HASH}, {", ".join(values)}
+            FROM stage_gone g {by_kind} WHERE g.noun = :kind AND NOT EXISTS (
+                SELECT 1 FROM {noun.table} i
+                WHERE i.connection_id = :c AND i.external_id = g.external_id{same_kind})""",
+            c=place["c"],
+            v=place["v"],
+            now=place["now"],
+            kind=noun.kind,
+        )
+
+
+# --- what was not understood ----------------------------------------------------------------------------------------
+
+
+def _release(bulk: Bulk, noun: Noun, place: Mapping[str, Any]) -> None:
+    bulk.run(
+        f"""UPDATE quarantined SET resolved_at = :now WHERE connection_id = :c AND resolved_at IS NULL AND kind = :kind
+        AND external_id IN (SELECT external_id FROM stage_{noun.table})""",
+        c=place["c"],
+        now=place["now"],
+        kind=noun.kind,
+    )
+
+
+def _quarantine(bulk: Bulk, bad: list[BadRecord], place: Mapping[str, Any]) -> None:
+    if not bad:
+        return
+    last = {(one.kind, one.external_id): one for one in bad}
+    rows = [(kind, name, one.reason[:300], json_text(one.raw)) for (kind, name), one in last.items()]
+    columns: dict[str, Kind] = {"kind": "text", "external_id": "text", "reason": "text", "record": "json"}
+    bulk.stage("stage_quarantined", columns, rows)
+    bulk.run(
+        f"""INSERT INTO quarantined (id, created_at, vendor_id, connection_id, kind, external_id, reason, record)
+        SELECT {{new_id}}, :now, :v, :c, s.kind, s.external_id, s.reason, {bulk.json("s.record")}
+        FROM stage_quarantined s WHERE true ORDER BY s.kind, s.external_id
+        ON CONFLICT (connection_id, kind, external_id)
+        DO UPDATE SET reason = excluded.reason, record = excluded.record, resolved_at = NULL
+        WHERE quarantined.reason <> excluded.reason OR quarantined.resolved_at IS NOT NULL""",
+        c=place["c"],
+        v=place["v"],
+        now=place["now"],
+    )
