@@ -2,7 +2,7 @@
 
 import html
 import re
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import requests
 
@@ -13,6 +13,15 @@ class SandboxControl:
     def __init__(self, base_url: str, timeout: float = 30.0) -> None:
         self.base_url, self.timeout = base_url.rstrip("/"), timeout
         self.session = requests.Session()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.session.close()
 
     def settings(self) -> dict[str, str]:
         """The product's environment for this sandbox."""

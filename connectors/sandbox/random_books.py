@@ -10,6 +10,7 @@ from .world import Customer, Invoice, Line
 
 TERMS = (7, 14, 30, 30, 30, 45, 60)
 YEN = 150
+MEMOS = ("Thank you for your business", "Please quote our number with your payment", "Partial delivery, rest to follow")
 
 
 def add_buyers(keeper: Bookkeeper, buyers: Sequence[Buyer], *, double_up: bool = False) -> list[tuple[Customer, float]]:
@@ -45,7 +46,8 @@ def one_invoice(keeper: Bookkeeper, customer: Customer, items: Sequence[Item], d
     reference = f"PO-{source.randrange(1000, 9999)}" if source.random() < 0.6 else ""
     draft = company.provider != "quickbooks" and day > -6 and source.random() < 0.3
     number = None if company.provider == "quickbooks" and source.random() < 0.02 else "next"
-    return keeper.post(customer, lines, tax, day, due, reference=reference, draft=draft, number=number)
+    memo = source.choice(MEMOS) if source.random() < 0.25 else ""
+    return keeper.post(customer, lines, tax, day, due, reference=reference, draft=draft, number=number, memo=memo)
 
 
 def some_lines(keeper: Bookkeeper, currency: str, items: Sequence[Item]) -> list[Line]:

@@ -1,0 +1,48 @@
+"""python -m tests.judges: the sandbox before the providers' descriptions, their own libraries and Prism.
+
+Exits 1 on a violation; what cannot be installed is skipped, with the reason in the table.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from tests.judges import contract, prism, sdk
+from tests.judges.rooms import NotHere, node_room, python_room
+from tests.judges.stage import Stage, running_sandbox
+from tests.judges.table import Verdict, show
+from tests.judges.visits import stir
+
+SHARED = Path(os.environ.get("SHEAF_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+
+
+def main() -> int:
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    if not (SHARED / "judges/spec_contract.py").exists():
+        print(f"judges skipped: no {SHARED}/judges; SHEAF_SHARED may name another place")
+        return 0
+    with running_sandbox("demo") as stage:
+        stir(stage)
+        verdicts = [*with_python(stage), *with_node(stage)]
+    print(show(verdicts))
+    return 1 if any(one.result == "violations" for one in verdicts) else 0
+
+
+def with_python(stage: Stage) -> list[Verdict]:
+    try:
+        room = python_room()
+    except NotHere as reason:
+        return [Verdict(name, "all", "skipped", str(reason)) for name in ("contract", "sdk")]
+    return [*sdk.judge(SHARED, room, stage), *contract.judge(SHARED, room, stage)]
+
+
+def with_node(stage: Stage) -> list[Verdict]:
+    try:
+        return prism.judge(SHARED, node_room(), stage)
+    except NotHere as reason:
+        return [Verdict("prism", "all", "skipped", str(reason))]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
