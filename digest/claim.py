@@ -1,0 +1,324 @@
+"""Claiming a batch of the outbox: one transaction that looks at every brake and begins an attempt for what goes.
+
+After its commit the mails are this worker's until the lease ends, and every attempt is on record before anybody is
+called (INVARIANTS S6). The number of statements does not depend on the size of the batch.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import and_, literal_column, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.db import database_now
+from app.house import House
+from app.ids import new_id
+from app.keys import CannotOpen
+from app.models import (
+    Attempt,
+    AttemptResult,
+    Digest,
+    Mailbox,
+    Outcome,
+    Outgoing,
+    OutgoingKind,
+    OutgoingState,
+    StopSwitch,
+)
+from app.outbox.actions import open_token
+from digest.brakes import SEND, Addressee, Decision, DueMail, Past, decide
+from digest.known import addressees, counted_as, digest_facts, handed_lately
+from digest.owners import Owners, load_owners
+from digest.stale import stale_digests
+
+log = structlog.get_logger()
+
+Recompose = Callable[[Session, Sequence[UUID]], object]  # composes these digests anew, or takes their mails back
+
+_WAITING = text("outgoing.state IN ('queued', 'claimed') AND outgoing.state = 'queued'")  # as the partial index says it
+_URGENT = text("outgoing.state IN ('queued', 'claimed') AND outgoing.kind <> 'digest' AND outgoing.state = 'queued'")
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A claimed mail with its attempt, and what the rows say about whose it is."""
+
+    mail: DueMail
+    attempt_id: UUID
+    owners: Owners
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one look at the queue brought: ``seen`` mails were due, ``parcels`` of them may go, until the lease ends."""
+
+    seen: int
+    parcels: list[Parcel]
+    owner: str
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What the operator has stopped (FEATURES L1)."""
+
+    everything: bool
+    kinds: frozenset[str]
+    vendors: frozenset[UUID]
+
+    @classmethod
+    def read(cls, session: Session) -> "Stops":
+        names = set(session.execute(select(StopSwitch.name)).scalars())
+        return cls(
+            everything="sending" in names,
+            kinds=frozenset(name.removeprefix("kind:") for name in names if name.startswith("kind:")),
+            vendors=frozenset(UUID(name.removeprefix("vendor:")) for name in names if name.startswith("vendor:")),
+        )
+
+
+def claim_mails(session: Session, house: House, channel: str, recompose: Recompose | None, limit: int) -> Claim:
+    """Take up to ``limit`` due mails. Those that may not go are put off or cancelled here, each with its reason."""
+    now = database_now(session)
+    lease = timedelta(seconds=house.limits.lease_seconds)
+    owner = f"{house.worker}-{secrets.token_hex(3)}"[:64]
+    stops = Stops.read(session)
+    mails = _due(session, house, stops, now, limit)
+    if not mails:
+        return Claim(0, [], owner, lease)
+    to = addressees(session, mails)
+    decisions = _decide(session, house, mails, to, now)
+    _refresh(session, house, mails, decisions, stops, recompose, now)
+    _put_off(session, mails, decisions)
+    _drop(session, mails, decisions, now)
+    going = [mail for mail in mails if decisions[mail.id].action == "send"]
+    taken = _take(session, going, owner, now + lease, now) if going else {}
+    begun = _begin(session, [mail for mail in going if mail.id in taken], channel, now)
+    parcels = _parcels(session, house, [mail for mail in going if mail.id in begun], to, begun, taken)
+    return Claim(len(mails), parcels, owner, lease)
+
+
+def _due(session: Session, house: House, stops: Stops, now: datetime, limit: int) -> list[DueMail]:
+    """Locked: mails somebody waits for first, then digests, each the longest due first."""
+    if stops.everything:
+        return _locked(session, _URGENT, now, limit, _is_operators_sign_in(house))
+    allowed = Outgoing.kind.not_in(stops.kinds)
+    urgent = _locked(session, _URGENT, now, limit, allowed)
+    if len(urgent) == limit:
+        return urgent
+    return urgent + _locked(
+        session, _WAITING, now, limit - len(urgent), and_(allowed, Outgoing.kind == OutgoingKind.DIGEST)
+    )
+
+
+def _is_operators_sign_in(house: House) -> Any:
+    """Whoever stopped all sending must still be able to sign in and let it go on."""
+    operators = [address.strip() for address in house.settings.operators.split(",")]
+    return and_(Outgoing.kind == OutgoingKind.LOGIN, Outgoing.address.in_(operators))
+
+
+def _locked(session: Session, waiting: Any, now: datetime, limit: int, more: Any) -> list[DueMail]:
+    query = (
+        select(
+            Outgoing.id,
+            Outgoing.kind,
+            Outgoing.address,
+            Outgoing.created_at,
+            Outgoing.mailbox_id,
+            Outgoing.person_id,
+            Outgoing.login_token_id,
+            Outgoing.digest_id,
+            Outgoing.thread_id,
+        )
+        .where(waiting, Outgoing.due_at <= now, more)
+        .order_by(Outgoing.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [DueMail(row[0], OutgoingKind(row[1]), *row[2:]) for row in session.execute(query)]
+
+
+def _decide(
+    session: Session, house: House, mails: Sequence[DueMail], to: dict[UUID, Addressee], now: datetime
+) -> dict[UUID, Decision]:
+    """One decision a mail, in their order: what goes counts against what comes after it in the same batch."""
+    past = handed_lately(session, mails, to, now)
+    digests = digest_facts(session, [mail.digest_id for mail in mails if mail.digest_id], now)
+    decisions: dict[UUID, Decision] = {}
+    for mail in mails:
+        stored = to.get(mail.recipient_id) if mail.recipient_id else None
+        before = past.setdefault(counted_as(mail, stored) or mail.id, [])
+        facts = digests.get(mail.digest_id) if mail.digest_id else None
+        decision = decide(mail, stored, facts, before, house.limits, now)
+        if decision is SEND:
+            before.append(Past(mail.kind, now))
+        decisions[mail.id] = decision
+    return decisions
+
+
+def _refresh(
+    session: Session,
+    house: House,
+    mails: Sequence[DueMail],
+    decisions: dict[UUID, Decision],
+    stops: Stops,
+    recompose: Recompose | None,
+    now: datetime,
+) -> None:
+    """Digests that no longer tell the truth are composed anew in this very transaction, or stay (INVARIANTS S3)."""
+    going = {mail.digest_id: mail for mail in mails if mail.digest_id and decisions[mail.id] is SEND}
+    stale = sorted(stale_digests(session, list(going), stops.vendors, now))
+    if not stale:
+        return
+    log.info("composing digests anew", count=len(stale), worker=house.worker)
+    if recompose is not None:
+        recompose(session, stale)
+        session.flush()
+        return
+    for digest_id in stale:
+        reason = "an invoice on it changed before it could leave"
+        decisions[going[digest_id].id] = Decision("drop", reason, outcome=Outcome.HELD)
+
+
+def _put_off(session: Session, mails: Sequence[DueMail], decisions: dict[UUID, Decision]) -> None:
+    waiting = [(mail, decisions[mail.id]) for mail in mails if decisions[mail.id].action == "wait"]
+    if waiting:
+        session.execute(
+            update(Outgoing),
+            [{"id": mail.id, "due_at": decision.until, "reason": decision.reason} for mail, decision in waiting],
+        )
+
+
+def _drop(session: Session, mails: Sequence[DueMail], decisions: dict[UUID, Decision], now: datetime) -> None:
+    dropped = [(mail, decisions[mail.id]) for mail in mails if decisions[mail.id].action == "drop"]
+    if not dropped:
+        return
+    gone = {"state": OutgoingState.CANCELLED, "finished_at": now, "sealed_token": None}
+    session.execute(update(Outgoing), [{"id": mail.id, "reason": said.reason, **gone} for mail, said in dropped])
+    ended = {mail.digest_id: said for mail, said in dropped if mail.digest_id and said.outcome}
+    if ended:
+        session.execute(
+            update(Digest),
+            [{"id": each, "outcome": ended[each].outcome, "reason": ended[each].reason} for each in sorted(ended)],
+        )
+
+
+def _take(session: Session, going: Sequence[DueMail], owner: str, until: datetime, now: datetime) -> dict[UUID, Any]:
+    """The claim itself (INVARIANTS C2): one worker wins. Gives the mails' words, as composed anew."""
+    statement = (
+        update(Outgoing)
+        .where(
+            Outgoing.id.in_([mail.id for mail in going]),
+            Outgoing.state == OutgoingState.QUEUED,
+            Outgoing.due_at <= now,
+        )
+        .values(state=OutgoingState.CLAIMED, lease_owner=owner, lease_until=until, reason="")
+        .returning(Outgoing.id, Outgoing.subject, Outgoing.text, Outgoing.html, Outgoing.headers, Outgoing.sealed_token)
+        .execution_options(synchronize_session=False)
+    )
+    return {row[0]: row for row in session.execute(statement)}
+
+
+def _begin(session: Session, taken: Sequence[DueMail], channel: str, now: datetime) -> dict[UUID, UUID]:
+    """Attempts by mail, started. A mail that has a live one already gets none: it is held instead (INVARIANTS S1)."""
+    if not taken:
+        return {}
+    rows = [
+        {
+            "id": new_id(),
+            "outgoing_id": mail.id,
+            "channel": channel,
+            "started_at": now,
+            "result": AttemptResult.STARTED,
+            "detail": "",
+            "provider_message_id": "",
+        }
+        for mail in taken
+    ]
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = insert(Attempt).values(rows).on_conflict_do_nothing().returning(Attempt.outgoing_id, Attempt.id)
+    begun = {row[0]: row[1] for row in session.execute(statement)}
+    doubled = [mail.id for mail in taken if mail.id not in begun]
+    if doubled:
+        log.error("mail has a live attempt already", outgoing=[str(each) for each in doubled])
+        held = {"state": OutgoingState.HELD, "lease_owner": None, "lease_until": None}
+        session.execute(
+            update(Outgoing), [{"id": each, "reason": "it may have gone out before", **held} for each in doubled]
+        )
+    return begun
+
+
+def _parcels(
+    session: Session,
+    house: House,
+    mails: Sequence[DueMail],
+    to: dict[UUID, Addressee],
+    begun: dict[UUID, UUID],
+    taken: dict[UUID, Any],
+) -> list[Parcel]:
+    tokens = {}
+    for mail in mails:
+        try:
+            token = open_token(taken[mail.id].sealed_token, house.keys, mail.id, mail.recipient_id)
+        except CannotOpen:
+            token = ""  # opens nothing, so the look at its owner stops the mail
+        if token is not None:
+            tokens[mail.id] = token
+    owners = load_owners(session, mails, to, tokens)
+    return [
+        Parcel(
+            mail=mail,
+            attempt_id=begun[mail.id],
+            owners=owners[mail.id],
+            subject=taken[mail.id].subject,
+            text=taken[mail.id].text,
+            html=taken[mail.id].html,
+            headers=dict(taken[mail.id].headers),
+            token=tokens.get(mail.id),
+        )
+        for mail in mails
+    ]
+
+
+def still_ours(session: Session, claim: Claim) -> set[UUID]:
+    """Which of the claimed mails may still go: the lease is ours and runs, nothing was stopped, nobody unsubscribed.
+
+    One statement (and PostgreSQL's clock): asked just before the calls, and again while they take long.
+    """
+    now = database_now(session)
+    stopped = select(StopSwitch.name).where(
+        or_(
+            and_(StopSwitch.name == "sending", Outgoing.kind != OutgoingKind.LOGIN),
+            StopSwitch.name == literal_column("'kind:'").concat(Outgoing.kind),
+        )
+    )
+    silenced = select(Mailbox.id).where(
+        Mailbox.id == Outgoing.mailbox_id,
+        Outgoing.kind != OutgoingKind.LOGIN,
+        or_(
+            Mailbox.suppressed_at.is_not(None),
+            and_(
+                Outgoing.kind == OutgoingKind.DIGEST,
+                or_(Mailbox.reminders_off_at.is_not(None), Mailbox.paused_until > now),
+            ),
+        ),
+    )
+    query = select(Outgoing.id).where(
+        Outgoing.id.in_([parcel.mail.id for parcel in claim.parcels]),
+        Outgoing.state == OutgoingState.CLAIMED,
+        Outgoing.lease_owner == claim.owner,
+        Outgoing.lease_until > now,
+        ~stopped.exists(),
+        ~silenced.exists(),
+    )
+    return set(session.execute(query).scalars())

@@ -1,0 +1,37 @@
+"""The jobs that carry mail and learn what became of it."""
+
+import threading
+from collections.abc import Sequence
+
+from app.house import House
+from app.scheduler import Job
+from digest.channels import open_channel
+from digest.channels.base import Channel
+from digest.claim import Recompose
+from digest.deliver import deliver_batch
+from digest.events import handle_events
+from digest.sweep import resolve_unknown
+
+
+class _OneChannel:
+    """The process's channel, opened when it is first needed and kept: its connections and its pause outlive a batch."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: Channel | None = None
+
+    def of(self, house: House) -> Channel:
+        with self._lock:
+            if self._open is None:
+                self._open = open_channel(house.settings)
+            return self._open
+
+
+def jobs(recompose: Recompose | None) -> Sequence[Job]:
+    """For one house. ``recompose(session, digest_ids)`` composes digests anew, in the transaction that claims them."""
+    channel = _OneChannel()
+    return (
+        Job("delivery events", 2.0, handle_events),
+        Job("unknown attempts", 30.0, resolve_unknown),
+        Job("deliver", 2.0, lambda house: deliver_batch(house, channel.of(house), recompose)),
+    )

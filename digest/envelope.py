@@ -1,0 +1,56 @@
+"""A claimed mail as the envelope a channel takes: senders, headers, and the token put in its place (INVARIANTS S11)."""
+
+from email.utils import parseaddr
+
+from app.models import OutgoingKind
+from app.outbox.rendering import TOKEN_PLACE
+from app.settings import Settings
+from digest.channels.base import Envelope
+from digest.claim import Parcel
+
+_LISTS = {
+    OutgoingKind.DIGEST: ("Sheaf reminders", "reminders"),
+    OutgoingKind.QUESTION: ("Sheaf questions", "questions"),
+    OutgoingKind.ANSWER: ("Sheaf questions", "questions"),
+    OutgoingKind.NOTICE: ("Sheaf notices", "notices"),
+}
+
+
+def envelope_of(parcel: Parcel, settings: Settings) -> Envelope:
+    """Raises ValueError when a header would break or a link has no token."""
+    mail = parcel.mail
+    name, sender = parseaddr(settings.login_from if mail.kind == OutgoingKind.LOGIN else settings.mail_from)
+    written = dict(parcel.headers)
+    return Envelope(
+        attempt_id=parcel.attempt_id,
+        sender_name=name,
+        sender=sender,
+        recipient=mail.address,
+        subject=parcel.subject,
+        text=_with_token(parcel.text, parcel.token),
+        html=_with_token(parcel.html, parcel.token),
+        reply_to=written.pop("Reply-To", ""),
+        headers=_headers(parcel, sender.rpartition("@")[2], settings.public_url) | written,
+    )
+
+
+def _headers(parcel: Parcel, domain: str, public_url: str) -> dict[str, str]:
+    """The Message-ID belongs to the mail, not to the attempt: a mailbox that gets one twice can see that it is one."""
+    headers = {"Message-ID": f"<{parcel.mail.id}@{domain}>", "Auto-Submitted": "auto-generated"}
+    if parcel.mail.kind in _LISTS:
+        title, label = _LISTS[parcel.mail.kind]
+        headers["List-Id"] = f"{title} <{label}.{domain}>"
+    if parcel.mail.kind == OutgoingKind.DIGEST:
+        if not parcel.token:
+            raise ValueError("a digest without a token cannot be unsubscribed from")
+        headers["List-Unsubscribe"] = f"<{public_url}/m/{parcel.token}/unsubscribe/one-click>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+def _with_token(body: str, token: str | None) -> str:
+    if TOKEN_PLACE not in body:
+        return body
+    if not token:
+        raise ValueError("the links have no token")
+    return body.replace(TOKEN_PLACE, token)

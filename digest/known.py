@@ -1,0 +1,126 @@
+"""What is known of mails that are due: who they are for as stored now, what those were sent lately, which digest it is.
+
+Each function is a fixed number of statements, however many mails are asked about.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from app.address import rate_key
+from app.models import Attempt, AttemptResult, Digest, LoginToken, Mailbox, Outcome, Outgoing, OutgoingKind, Person
+from digest.brakes import Addressee, DigestFacts, DueMail, Past
+
+_LIVE = (AttemptResult.STARTED, AttemptResult.UNKNOWN, AttemptResult.ACCEPTED)
+_LONGEST_QUEUE = timedelta(days=7)  # older mails are not looked through for what was handed over in the last day
+
+
+def addressees(session: Session, mails: Sequence[DueMail]) -> dict[UUID, Addressee]:
+    """The stored recipients by their ids."""
+    boxes = _mailboxes(session, [mail.mailbox_id for mail in mails if mail.mailbox_id])
+    people = _people(session, [mail.person_id for mail in mails if mail.person_id])
+    return boxes | people | _sign_ins(session, [mail.login_token_id for mail in mails if mail.login_token_id])
+
+
+def _mailboxes(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
+    """Locked until the commit, in the order of their ids: two workers with two mails of one mailbox must see each
+    other's attempt before they count."""
+    if not ids:
+        return {}
+    query = (
+        select(
+            Mailbox.id,
+            Mailbox.address,
+            Mailbox.customer_id,
+            Mailbox.suppressed_at,
+            Mailbox.reminders_off_at,
+            Mailbox.paused_until,
+            Mailbox.last_digest_at,
+        )
+        .where(Mailbox.id.in_(ids))
+        .order_by(Mailbox.id)
+        .with_for_update(key_share=True)
+    )
+    return {
+        row.id: Addressee(
+            address=row.address,
+            rate_key=rate_key(row.address),
+            customer_id=row.customer_id,
+            suppressed_at=row.suppressed_at,
+            reminders_off_at=row.reminders_off_at,
+            paused_until=row.paused_until,
+            last_digest_at=row.last_digest_at,
+        )
+        for row in session.execute(query)
+    }
+
+
+def _people(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
+    if not ids:
+        return {}
+    query = select(Person.id, Person.address, Person.suppressed_at, Person.disabled_at).where(Person.id.in_(ids))
+    return {
+        row.id: Addressee(
+            row.address, rate_key(row.address), suppressed_at=row.suppressed_at, disabled_at=row.disabled_at
+        )
+        for row in session.execute(query)
+    }
+
+
+def _sign_ins(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
+    if not ids:
+        return {}
+    query = (
+        select(LoginToken.id, LoginToken.address, LoginToken.rate_key, LoginToken.expires_at, Person.disabled_at)
+        .outerjoin(Person, Person.address == LoginToken.address)
+        .where(LoginToken.id.in_(ids))
+    )
+    return {
+        row.id: Addressee(row.address, row.rate_key, expires_at=row.expires_at, disabled_at=row.disabled_at)
+        for row in session.execute(query)
+    }
+
+
+def handed_lately(
+    session: Session, mails: Sequence[DueMail], to: dict[UUID, Addressee], now: datetime
+) -> dict[UUID | str, list[Past]]:
+    """What was or may have been handed over in the last 24 hours, by counted_as()."""
+    boxes = {mail.mailbox_id for mail in mails if mail.mailbox_id}
+    keys = {to[mail.login_token_id].rate_key for mail in mails if mail.login_token_id and mail.login_token_id in to}
+    alive = (Attempt.result.in_(_LIVE), Attempt.started_at > now - timedelta(hours=24))
+    found: dict[UUID | str, list[Past]] = {}
+    if boxes:
+        mailed = select(Outgoing.mailbox_id, Outgoing.kind, Attempt.started_at)
+        mailed = mailed.join(Attempt, Attempt.outgoing_id == Outgoing.id)
+        mailed = mailed.where(Outgoing.mailbox_id.in_(boxes), Outgoing.created_at > now - _LONGEST_QUEUE, *alive)
+        for row in session.execute(mailed):
+            found.setdefault(row[0] or "", []).append(Past(OutgoingKind(row[1]), row[2]))
+    if keys:
+        asked = select(LoginToken.rate_key, Outgoing.kind, Attempt.started_at)
+        asked = asked.join(Outgoing, Outgoing.login_token_id == LoginToken.id)
+        asked = asked.join(Attempt, Attempt.outgoing_id == Outgoing.id)
+        asked = asked.where(LoginToken.rate_key.in_(keys), LoginToken.created_at > now - timedelta(hours=2), *alive)
+        for key, kind, at in session.execute(asked):
+            found.setdefault(key, []).append(Past(OutgoingKind(kind), at))
+    return found
+
+
+def counted_as(mail: DueMail, to: Addressee | None) -> UUID | str | None:
+    """Sign-in mails count by the human's address however spelled, all others by mailbox or person."""
+    if mail.login_token_id is not None:
+        return to.rate_key if to else None
+    return mail.recipient_id
+
+
+def digest_facts(session: Session, digest_ids: Sequence[UUID], now: datetime) -> dict[UUID, DigestFacts]:
+    if not digest_ids:
+        return {}
+    later = aliased(Digest)
+    overtaken = select(later.id).where(
+        later.mailbox_id == Digest.mailbox_id, later.due_at > Digest.due_at, later.due_at <= now
+    )
+    query = select(Digest.id, Digest.due_at, Digest.outcome, overtaken.exists()).where(Digest.id.in_(digest_ids))
+    return {row[0]: DigestFacts(row[1], Outcome(row[2]), bool(row[3])) for row in session.execute(query)}

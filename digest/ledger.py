@@ -1,0 +1,230 @@
+"""What became of attempts, written down: the one place where an attempt's end moves its mail, digest and mailbox.
+
+Senders, sweeps and delivery events all come through settle(). It locks mails in the order of their ids, before anything
+else of theirs, so that any number of them may settle at once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.models import Attempt, AttemptResult, Digest, Mailbox, Outcome, Outgoing, OutgoingKind, OutgoingState
+
+_OPEN = (AttemptResult.STARTED, AttemptResult.UNKNOWN)
+_LIVE = (*_OPEN, AttemptResult.ACCEPTED)
+_SETTLED = (OutgoingState.ACCEPTED, OutgoingState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one attempt ended, as far as its bearer knows. ``at`` is the hand-over's instant when it is known better."""
+
+    attempt_id: UUID
+    result: AttemptResult
+    detail: str = ""
+    provider_message_id: str = ""
+    retry_after: timedelta = timedelta(0)
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An attempt as it stands, with its mail."""
+
+    attempt_id: UUID
+    result: AttemptResult
+    outgoing_id: UUID
+    state: OutgoingState
+    kind: OutgoingKind
+    digest_id: UUID | None
+    mailbox_id: UUID | None
+
+
+_Ended = Sequence[tuple[_Case, Verdict]]
+
+
+def settle(session: Session, verdicts: Sequence[Verdict], now: datetime) -> set[UUID]:
+    """Write the verdicts that still say something new; returns the ids of their attempts.
+
+    An open attempt (started, unknown) takes any verdict. A closed one only learns that it was accepted after all, when
+    no other attempt of its mail lives. Accepted is final. The number of statements does not grow with the verdicts.
+    """
+    if not verdicts:
+        return set()
+    ended = _that_apply(session, verdicts)
+    if not ended:
+        return set()
+    session.execute(
+        update(Attempt),
+        [
+            {
+                "id": case.attempt_id,
+                "result": verdict.result,
+                "finished_at": now,
+                "detail": verdict.detail,
+                "provider_message_id": verdict.provider_message_id,
+            }
+            for case, verdict in ended
+        ],
+    )
+    _accept(session, _those(ended, AttemptResult.ACCEPTED), now)
+    _queue_again(session, _those(ended, AttemptResult.REFUSED), now)
+    _give_up(session, _those(ended, AttemptResult.REJECTED), now)
+    _hold(session, _those(ended, AttemptResult.UNKNOWN))
+    return {case.attempt_id for case, _ in ended}
+
+
+def _that_apply(session: Session, verdicts: Sequence[Verdict]) -> list[tuple[_Case, Verdict]]:
+    cases = _lock(session, [verdict.attempt_id for verdict in verdicts])
+    late = [case.outgoing_id for case in cases.values() if case.result not in _LIVE]
+    living = _with_live_attempt(session, late) if late else set()
+    ended: dict[UUID, tuple[_Case, Verdict]] = {}
+    for verdict in verdicts:
+        case = cases.get(verdict.attempt_id)
+        if case is None or case.attempt_id in ended:
+            continue
+        if case.result in _OPEN and verdict.result != case.result:
+            ended[case.attempt_id] = case, verdict
+        elif case.result not in _LIVE and verdict.result == AttemptResult.ACCEPTED and case.outgoing_id not in living:
+            ended[case.attempt_id] = case, verdict
+            living.add(case.outgoing_id)
+    return list(ended.values())
+
+
+def _lock(session: Session, attempt_ids: Sequence[UUID]) -> dict[UUID, _Case]:
+    query = (
+        select(
+            Attempt.id,
+            Attempt.result,
+            Outgoing.id,
+            Outgoing.state,
+            Outgoing.kind,
+            Outgoing.digest_id,
+            Outgoing.mailbox_id,
+        )
+        .join(Outgoing, Outgoing.id == Attempt.outgoing_id)
+        .where(Attempt.id.in_(attempt_ids))
+        .order_by(Outgoing.id)
+        .with_for_update(of=Outgoing, key_share=True)
+    )
+    return {row[0]: _Case(*row) for row in session.execute(query)}
+
+
+def _with_live_attempt(session: Session, outgoing_ids: Sequence[UUID]) -> set[UUID]:
+    query = select(Attempt.outgoing_id).where(Attempt.outgoing_id.in_(outgoing_ids), Attempt.result.in_(_LIVE))
+    return set(session.execute(query).scalars())
+
+
+def _those(ended: _Ended, result: AttemptResult) -> list[tuple[_Case, Verdict]]:
+    return [(case, verdict) for case, verdict in ended if verdict.result == result]
+
+
+def _accept(session: Session, ended: _Ended, now: datetime) -> None:
+    """Handed over: the token is destroyed, the window is done, the mailbox has had its digest."""
+    if not ended:
+        return
+    _set(session, Outgoing, _mails(ended), state=OutgoingState.ACCEPTED, finished_at=now, reason="", **_FREE, **_BARE)
+    digests = [(case, verdict.at or now) for case, verdict in ended if case.kind == OutgoingKind.DIGEST]
+    handed = {case.digest_id: at for case, at in digests if case.digest_id}
+    if handed:
+        session.execute(
+            update(Digest),
+            [
+                {"id": each, "outcome": Outcome.ACCEPTED, "accepted_at": handed[each], "reason": ""}
+                for each in sorted(handed)
+            ],
+        )
+    reached = {case.mailbox_id: at for case, at in digests if case.mailbox_id}
+    if reached:
+        session.execute(_newest_digest, [{"mailbox": each, "handed": reached[each]} for each in sorted(reached)])
+
+
+def _queue_again(session: Session, ended: _Ended, now: datetime) -> None:
+    """Certainly not taken: back into the queue, to be claimed again when the wait is over."""
+    again = [(case, verdict) for case, verdict in ended if case.state not in _SETTLED]
+    if not again:
+        return
+    session.execute(
+        update(Outgoing),
+        [
+            {
+                "id": case.outgoing_id,
+                "state": OutgoingState.QUEUED,
+                "due_at": now + verdict.retry_after,
+                "reason": verdict.detail,
+                **_FREE,
+            }
+            for case, verdict in again
+        ],
+    )
+    _set(session, Digest, _digests(again), outcome=Outcome.QUEUED, reason="")
+
+
+def _give_up(session: Session, ended: _Ended, now: datetime) -> None:
+    over = [(case, verdict) for case, verdict in ended if case.state not in _SETTLED]
+    if not over:
+        return
+    session.execute(
+        update(Outgoing),
+        [
+            {
+                "id": case.outgoing_id,
+                "state": OutgoingState.FAILED,
+                "finished_at": now,
+                "reason": verdict.detail,
+                **_FREE,
+                "sealed_token": None,
+            }
+            for case, verdict in over
+        ],
+    )
+    _set(session, Digest, _digests(over), outcome=Outcome.FAILED, reason="The mail service refused this mail.")
+
+
+def _hold(session: Session, ended: _Ended) -> None:
+    """Perhaps taken: nobody touches it until an event names the attempt, or its kind's policy says otherwise (S13)."""
+    unsure = [(case, verdict) for case, verdict in ended if case.state not in _SETTLED]
+    if not unsure:
+        return
+    session.execute(
+        update(Outgoing),
+        [
+            {"id": case.outgoing_id, "state": OutgoingState.HELD, "reason": verdict.detail, **_FREE}
+            for case, verdict in unsure
+        ],
+    )
+    _set(
+        session, Digest, _digests(unsure), outcome=Outcome.HELD, reason="We do not know yet whether this mail went out."
+    )
+
+
+_boxes = Mailbox.__table__.c
+_handed = bindparam("handed", type_=_boxes.last_digest_at.type)
+_newest_digest = (
+    update(Mailbox.__table__)  # type: ignore[arg-type]  # declared as FromClause, always a Table
+    .where(_boxes.id == bindparam("mailbox"), or_(_boxes.last_digest_at.is_(None), _boxes.last_digest_at < _handed))
+    .values(last_digest_at=_handed)
+)
+_FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+_BARE: dict[str, Any] = {"sealed_token": null()}
+
+
+def _mails(ended: _Ended) -> list[UUID]:
+    return [case.outgoing_id for case, _ in ended]
+
+
+def _digests(ended: _Ended) -> list[UUID]:
+    return [case.digest_id for case, _ in ended if case.digest_id is not None]
+
+
+def _set(session: Session, table: Any, ids: Iterable[UUID], **values: Any) -> None:
+    """The same values into several rows."""
+    wanted = list(ids)
+    if wanted:
+        statement = update(table).where(table.id.in_(wanted)).values(**values)
+        session.execute(statement.execution_options(synchronize_session=False))

@@ -1,0 +1,135 @@
+"""What time decides about attempts nobody settled: lapsed leases, and mails whose fate stays unknown (S7 S13).
+
+Digests would rather be missed than doubled, notices rather doubled than lost, sign-in mails go once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func, or_, select, text
+from sqlalchemy.orm import Session, aliased
+
+from app.db import database_now
+from app.house import House
+from app.models import (
+    Attempt,
+    AttemptResult,
+    Cadence,
+    DeliveryEvent,
+    Mailbox,
+    Outgoing,
+    OutgoingKind,
+)
+from app.scope import Everything
+from digest.ledger import Verdict, settle
+
+log = structlog.get_logger()
+
+_WORKER = Everything("the sweep settles everybody's mail")
+_CLAIMED = text("outgoing.state = 'claimed'")  # as the partial index says it
+_HELD = text("outgoing.state IN ('held', 'failed') AND outgoing.state = 'held'")
+_NOTICES = (OutgoingKind.QUESTION, OutgoingKind.ANSWER, OutgoingKind.NOTICE)
+_RARE = (Cadence.WEEKLY, Cadence.SEMIMONTHLY, Cadence.MONTHLY)
+_LONG_AGO = timedelta(days=3)  # what was held longer stays so, for a human to see
+_GIVEN_UP = "given up: "
+_NOTICE_TRIES = 3
+_BATCH = 500
+
+
+def resolve_unknown(house: House) -> int:
+    """One sweep; returns how many attempts it settled."""
+    with house.database.transaction(_WORKER) as session:
+        now = database_now(session)
+        lapsed = _verdicts(_lapsed(session, now), AttemptResult.UNKNOWN, "the sender vanished before it could say")
+        settled = len(settle(session, lapsed, now))
+    with house.database.transaction(_WORKER) as session:
+        now = database_now(session)
+        again = _verdicts(
+            _doubtful_notices(session, house, now),
+            AttemptResult.REFUSED,
+            f"{_GIVEN_UP}a notice would rather come twice than not at all",
+        ) + _verdicts(
+            _unnamed_digests(session, house, now),
+            AttemptResult.REFUSED,
+            f"{_GIVEN_UP}no event named it while those of later mails came",
+        )
+        settled += len(settle(session, again, now))
+    if settled:
+        log.info("attempts swept", lapsed=len(lapsed), again=len(again))
+    return settled
+
+
+def _verdicts(attempts: Sequence[UUID], result: AttemptResult, detail: str) -> list[Verdict]:
+    return [Verdict(attempt_id, result, detail) for attempt_id in attempts]
+
+
+def _lapsed(session: Session, now: datetime) -> Sequence[UUID]:
+    """Attempts still started though their sender's lease has run out: it crashed, or is frozen and will not call."""
+    query = _attempts().where(_CLAIMED, Outgoing.lease_until < now, Attempt.result == AttemptResult.STARTED)
+    return session.execute(query).scalars().all()
+
+
+def _doubtful_notices(session: Session, house: House, now: datetime) -> Sequence[UUID]:
+    """Unknown attempts of notices that have waited long enough for an event."""
+    waited = now - timedelta(minutes=house.limits.notice_again_minutes)
+    query = _attempts().where(
+        _HELD,
+        Outgoing.created_at > now - _LONG_AGO,
+        Outgoing.kind.in_(_NOTICES),
+        Attempt.result == AttemptResult.UNKNOWN,
+        Attempt.started_at < waited,
+        _given_up_before() < _NOTICE_TRIES,
+    )
+    return session.execute(query).scalars().all()
+
+
+def _unnamed_digests(session: Session, house: House, now: datetime) -> Sequence[UUID]:
+    """Unknown attempts of weekly or rarer digests that no event names, though the event channel is alive: events of
+    mails handed over later have come. Once a window, while the window lasts."""
+    proven = _newest_with_event(session)
+    if proven is None:
+        return []
+    waited = now - timedelta(minutes=house.limits.release_minutes)
+    named = select(DeliveryEvent.id).where(DeliveryEvent.attempt_id == Attempt.id)
+    query = (
+        _attempts()
+        .join(Mailbox, Mailbox.id == Outgoing.mailbox_id)
+        .where(
+            _HELD,
+            Outgoing.created_at > now - _LONG_AGO,
+            Outgoing.kind == OutgoingKind.DIGEST,
+            Attempt.result == AttemptResult.UNKNOWN,
+            Attempt.started_at < min(waited, proven),
+            ~named.exists(),
+            _given_up_before() == 0,
+            Mailbox.cadence.in_(_RARE),
+            or_(Mailbox.next_digest_at.is_(None), Mailbox.next_digest_at > now),
+        )
+    )
+    return session.execute(query).scalars().all()
+
+
+def _newest_with_event(session: Session) -> datetime | None:
+    """When the youngest mail was handed over of which the mail service has told us something lately."""
+    lately = select(DeliveryEvent.attempt_id).order_by(DeliveryEvent.id.desc()).limit(100).subquery()
+    query = select(func.max(Attempt.started_at)).join(lately, lately.c.attempt_id == Attempt.id)
+    return session.execute(query).scalar_one_or_none()
+
+
+def _attempts() -> Any:
+    return (
+        select(Attempt.id)
+        .join(Outgoing, Outgoing.id == Attempt.outgoing_id)
+        .order_by(Outgoing.id)
+        .limit(_BATCH)
+        .with_for_update(of=Outgoing, skip_locked=True, key_share=True)
+    )
+
+
+def _given_up_before() -> Any:
+    earlier = aliased(Attempt)
+    count = select(func.count()).where(earlier.outgoing_id == Outgoing.id, earlier.detail.startswith(_GIVEN_UP))
+    return count.correlate(Outgoing).scalar_subquery()
