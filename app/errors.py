@@ -1,5 +1,6 @@
 """What people see when something is not there or went wrong. A foreign id and a missing one give the same page (I1)."""
 
+import sqlite3
 from dataclasses import dataclass
 
 import structlog
@@ -32,7 +33,8 @@ _WORDS = {
     ),
 }
 _OTHER = {404: (404, 410), 400: (408, 411, 414, 415, 416, 417, 422, 431)}
-_DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+_SQLITE_AWAY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
+_SQLITE_AWAY |= {sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN}
 
 
 def install(app: Flask) -> None:
@@ -51,10 +53,17 @@ def _answer(error: HTTPException) -> Response:
 
 def _broken(error: Exception) -> Response:
     """Anything no view expected: recorded, and answered without a word about its inside."""
-    away = isinstance(error, _DATABASE_AWAY)
+    away = _is_database_away(error)
     rule = request.url_rule.rule if request.url_rule else ""
     log.error("database away" if away else "request broke", rule=rule, method=request.method, exc_info=error)
     return _answer(ServiceUnavailable(retry_after=30) if away else InternalServerError())
+
+
+def _is_database_away(error: Exception) -> bool:
+    """Whether trying again later may help. SQLite gives wrong statements the same class; its own number tells."""
+    if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.OperationalError):
+        return error.orig.sqlite_errorcode & 0xFF in _SQLITE_AWAY
+    return isinstance(error, OperationalError | InterfaceError | PoolTimeout)
 
 
 def _page(code: int, error: HTTPException) -> Response:

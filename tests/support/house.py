@@ -49,6 +49,14 @@ def app(house: House) -> Flask:
 
 
 @pytest.fixture
+def bare_app(settings: Settings) -> Iterator[Flask]:
+    """The house's pages before any table exists: for what asks the database nothing."""
+    opened = House.open(settings)
+    yield create_app(opened)
+    opened.database.dispose()
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A browser nobody signed in with."""
     return app.test_client()
