@@ -134,7 +134,18 @@ class ProfileForm:
 
     @classmethod
     def read(cls, form: Mapping[str, str]) -> "ProfileForm":
-        read = cls(*(form.get(name, "").replace("\0", "").strip()[:300] for name in _PROFILE))
+        def said(name: str) -> str:
+            return form.get(name, "").replace("\0", "").strip()[:300]
+
+        read = cls(
+            name=said("name"),
+            colour=said("colour"),
+            support_address=said("support_address"),
+            country=said("country"),
+            zone=said("zone"),
+            opens_at=said("opens_at"),
+            closes_at=said("closes_at"),
+        )
         read._check_name()
         read._check_looks()
         read._check_place()
@@ -168,5 +179,3 @@ class ProfileForm:
         if not 0 <= hours[0] < hours[1] <= 24:
             self.errors["opens_at"] = "Open before you close, between 0 and 24 o'clock."
 
-
-_PROFILE = ("name", "colour", "support_address", "country", "zone", "opens_at", "closes_at")
