@@ -119,6 +119,7 @@ class ProviderSettings(BaseSettings):
     revoke_url: str = ""
     api_url: str = ""
     scopes: str = ""
+    calls_per_minute: int = 0  # 0: what the provider publishes
 
 
 def provider_settings(provider: str) -> ProviderSettings:

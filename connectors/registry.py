@@ -54,5 +54,6 @@ def client(
     """An HTTP client for one account, through the rate gate this process keeps for it. ``authorization`` gives the
     header's value ("Bearer ...") at each call; Stripe brings its own and needs none."""
     spec = get(provider_id).spec
-    gate = gate_of(provider_id, account_id, spec.calls_per_minute)
+    most = provider_settings(provider_id).calls_per_minute or spec.calls_per_minute
+    gate = gate_of(provider_id, account_id, most)
     return HttpClient(endpoints(provider_id), spec.title, gate=gate, authorization=authorization, seconds=seconds)
