@@ -374,18 +374,14 @@ def reassign(company: Company, invoice: Invoice, customer: Customer, at: datetim
 def change_email(
     company: Company, customer: Customer, email: str | None, at: datetime, invoices_too: bool
 ) -> list[Change]:
-    """QuickBooks keeps the address of each invoice apart, so it follows only when asked."""
+    """An issued invoice keeps its own address at QuickBooks (until edited: `invoices_too`) and at Stripe (for good)."""
     customer.email = email
     changes = [changed(company, "customer", "updated", customer, at)]
     for invoice in company.invoices.values():
-        if (
-            invoice.customer_id == customer.id
-            and invoice.is_open
-            and (invoices_too or company.provider != "quickbooks")
-        ):
+        edited = invoices_too and company.provider == "quickbooks" and invoice.is_open
+        if invoice.customer_id == customer.id and (edited or invoice.status == "draft"):
             invoice.email = email
-            if invoices_too:
-                changes.append(changed(company, "invoice", "updated", invoice, at))
+            changes.append(changed(company, "invoice", "updated", invoice, at))
     return changes
 
 

@@ -103,6 +103,7 @@ def invoice_truth(company: Company, one: Invoice) -> Json:
         "customer_id": person.id,
         "customer": person.name,
         "email": person.email,
+        "sent_to": person.email if company.provider == "xero" else one.email,
         "currency": one.currency,
         "total": str(to_decimal(one.total, one.currency)),
         "balance": str(to_decimal(one.balance, one.currency)),

@@ -83,10 +83,10 @@ class Api:
     provider: str
     grant: dict[str, Any]
 
-    def get(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> requests.Response:
+    def get(self, path: str, headers: dict[str, str] | None = None, /, **query: Any) -> requests.Response:
         return self.call("GET", path, headers, params=query)
 
-    def call(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> requests.Response:
+    def call(self, method: str, path: str, headers: dict[str, str] | None = None, /, **more: Any) -> requests.Response:
         root = {
             "quickbooks": f"/quickbooks/v3/company/{self.grant['external_id']}",
             "xero": "/xero/api.xro/2.0",
