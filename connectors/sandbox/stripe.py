@@ -71,9 +71,13 @@ def account_of(key: str) -> Company | None:
     held, state = sandbox.ledger.look("stripe", key)
     if held is None:
         raise Denied(stripe_error(401, f"Invalid API Key provided: {key[:8]}{'*' * 8}{key[-4:]}"))
+    if state != "good":
+        raise Denied(
+            stripe_error(401, f"Expired API Key provided: {key[:8]}{'*' * 8}{key[-4:]}", code="api_key_expired")
+        )
     company = held.grant.companies[0]
-    if state != "good" or wanted not in (None, company.external_id):
-        raise Denied(no_access(wanted or company.external_id))
+    if wanted not in (None, company.external_id):
+        raise Denied(no_access(str(wanted)))
     return company
 
 

@@ -183,7 +183,8 @@ class Courier:
         if delivery.provider == "xero" and self.xero_state == "refused":
             delivery.status, delivery.note = "not sent", "intent to receive was not confirmed"
             return
-        status = self._send(delivery.provider, delivery.body)
+        unasked = delivery.provider == "xero" and self.xero_state != "ok"
+        status = "no intent to receive yet" if unasked else self._send(delivery.provider, delivery.body)
         with self._wake:
             delivery.attempts.append({"at": self.clock.now().isoformat(), "answer": status})
             if isinstance(status, int) and 200 <= status < 300:

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.judges import contract, prism, sdk
+from tests.judges import contract, prism, sdk, webhook
 from tests.judges.rooms import NotHere, node_room, python_room
 from tests.judges.stage import Stage, running_sandbox
 from tests.judges.table import Verdict, show
@@ -33,8 +33,8 @@ def with_python(stage: Stage) -> list[Verdict]:
     try:
         room = python_room()
     except NotHere as reason:
-        return [Verdict(name, "all", "skipped", str(reason)) for name in ("contract", "sdk")]
-    return [*sdk.judge(SHARED, room, stage), *contract.judge(SHARED, room, stage)]
+        return [Verdict(name, "all", "skipped", str(reason)) for name in ("sdk", "webhook", "contract")]
+    return [*sdk.judge(SHARED, room, stage), *webhook.judge(room, stage), *contract.judge(SHARED, room, stage)]
 
 
 def with_node(stage: Stage) -> list[Verdict]:

@@ -228,7 +228,11 @@ def test_a_vendor_may_disconnect_at_the_provider(wire: Wire) -> None:
         wire.control.revoke(company)
     assert apis["quickbooks"].query("SELECT * FROM Invoice").status_code == 401
     assert apis["xero"].get("/Invoices", page=1).json()["Detail"] == "AuthenticationUnsuccessful"
-    assert apis["stripe"].get("/invoices").json()["error"]["code"] == "account_invalid"
+    own_key = apis["stripe"].get("/invoices")
+    account = {"Authorization": "Bearer sk_test_sandbox", "Stripe-Account": apis["stripe"].grant["external_id"]}
+    platform_key = apis["stripe"].get("/invoices", account)
+    assert (own_key.status_code, own_key.json()["error"]["code"]) == (401, "api_key_expired")
+    assert (platform_key.status_code, platform_key.json()["error"]["code"]) == (403, "account_invalid")
 
 
 def test_the_consent_page_shows_who_asks_and_for_what(wire: Wire) -> None:
