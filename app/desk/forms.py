@@ -178,4 +178,3 @@ class ProfileForm:
         hours = [int(text) if re.fullmatch(r"\d{1,2}", text) else -1 for text in (self.opens_at, self.closes_at)]
         if not 0 <= hours[0] < hours[1] <= 24:
             self.errors["opens_at"] = "Open before you close, between 0 and 24 o'clock."
-

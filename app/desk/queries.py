@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, or_, select, true, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.conversations.queries import last_message_id
 from app.desk.rules import DUE_SOON
@@ -127,8 +127,9 @@ def _in_box(search: QueueSearch) -> ColumnElement[bool]:
     if search.box == Box.ALL:
         return true()
     if search.box == Box.MINE:
-        mine = select(Message.id).where(Message.thread_id == Thread.id, Message.person_id == search.person_id)
-        return mine.where(Message.side == Side.VENDOR).exists()
+        said = aliased(Message)  # the statement itself joins the newest message
+        mine = select(said.id).where(said.thread_id == Thread.id, said.person_id == search.person_id)
+        return mine.where(said.side == Side.VENDOR).exists()
     states = {
         Box.WAITING: ThreadState.WAITING_VENDOR,
         Box.ANSWERED: ThreadState.WAITING_CUSTOMER,

@@ -449,7 +449,12 @@ def test_a_vendor_that_asks_itself_is_marked(house: House, world: World, ask: As
     with house.database.transaction(EVERYTHING) as session:
         own = make.customer(session, "Acme itself", address="owner@acme.example")
         bill = make.invoice(session, world.acme, own, number="A-0")
-    facts = {"customer_id": own.customer.id, "mailbox_id": own.mailbox.id, "invoice_ids": [bill.id], "person": None}
+    facts: dict[str, Any] = {
+        "customer_id": own.customer.id,
+        "mailbox_id": own.mailbox.id,
+        "invoice_ids": [bill.id],
+        "person": None,
+    }
     with house.database.transaction(CustomerScope(own.customer.id, own.person.id)) as session:
         ask_question(session, house=house, vendor_id=world.acme.vendor.id, body="Test", now=NOW, via="link", **facts)
     ask()
