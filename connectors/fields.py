@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.money import Money, MoneyError, exponent
@@ -20,6 +20,18 @@ _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Record = TypeVar("Record")
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON with exact numbers. Raises ValueError, and nothing else, for what is not."""
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+    except (RecursionError, ArithmeticError) as problem:
+        raise ValueError("not JSON that anybody would send") from problem
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
 
 
 class BadField(ValueError):

@@ -1,13 +1,11 @@
 """One careful HTTP client for all providers (INVARIANTS K6): known hosts only, explicit timeouts, no redirects, bounded
 bodies, exact numbers. What it raises says what to do next and never holds an address's query, a header or a body."""
 
-import json
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import ip_address
@@ -33,6 +31,7 @@ from connectors.base import (
     Response,
     RetryLater,
 )
+from connectors.fields import parse_json
 
 BODY_LIMIT = 20_000_000  # bytes, after decompression
 CONNECT_SECONDS = 5.0
@@ -314,13 +313,9 @@ def _is_loopback(host: str) -> bool:
 def _parsed(body: bytes) -> Any:
     """The body's JSON with exact numbers, or None."""
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
-    except (ValueError, RecursionError, ArithmeticError):
+        return parse_json(body)
+    except ValueError:
         return None
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
 
 
 def _is_drop(problem: requests.RequestException) -> bool:
@@ -340,7 +335,10 @@ def _may_repeat(problem: ProviderError, prepared: requests.PreparedRequest, star
 def _session(_process: int) -> requests.Session:
     """One pool a process (a fork makes its own); never any cookie, because the adapter is called directly."""
     session = requests.Session()
-    retry = Retry(total=2, connect=2, read=0, redirect=0, status=0, other=0, backoff_factor=0.2, allowed_methods=None)
+    retry = Retry(
+        total=2, connect=2, read=False, redirect=0, status=0, other=0, backoff_factor=0.2, allowed_methods=None,
+        respect_retry_after_header=False,  # it would sleep; a wait that was named is ours to plan
+    )  # fmt: skip
     adapter = HTTPAdapter(pool_connections=16, pool_maxsize=32, max_retries=retry)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

@@ -1,11 +1,9 @@
 """How to ask Stripe, always with the platform's own key and the account in a header: no vendor's key is ever used.
 What its answers mean is in mapping.py; the facts are FACTS.md section 3."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, ClassVar, NoReturn
 
 from connectors.base import (
@@ -30,7 +28,7 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, known_zone, micros, parse_instant
+from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
 from connectors.http import provider_time, refuse, retry_after
 from connectors.paging import Record, gather, pull_start
 from connectors.signing import header, is_signed_hex
@@ -125,7 +123,7 @@ class Stripe(Connector):
         return any(is_signed_hex(value, signed, secret) for name, _, value in parts if name == "v1")
 
     def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
-        return mapping.events(json.loads(body, parse_float=Decimal))
+        return mapping.events(parse_json(body))
 
     def parse_token(self, answer: Json, now: datetime) -> Tokens:
         return mapping.tokens(answer)

@@ -85,7 +85,7 @@ def _invoice(fields: Fields, version: int, zone: str) -> InvoiceRecord:
         issued_on=_day(fields, zone, ("effective_at",), ("status_transitions", "finalized_at"), ("created",)),
         due_on=_day(fields, zone, ("due_date",)),
         total=_money(fields, currency, "total"),
-        balance=Money(0, currency) if state == "void" else _money(fields, currency, "amount_remaining"),
+        balance=Money(0, currency) if state in ("void", "paid") else _money(fields, currency, "amount_remaining"),
         state=state,
         raw_state=raw_state,
         po_number=_po_number(fields),

@@ -1,6 +1,5 @@
 """How to ask Xero. What its answers mean is in mapping.py; the facts are FACTS.md section 2."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -26,7 +25,7 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, known_zone, micros, parse_instant
+from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
 from connectors.http import provider_time, refuse
 from connectors.paging import Page, Record, by_time, chunks, gather, pull_start
 from connectors.signing import header, is_signed_base64
@@ -104,7 +103,7 @@ class Xero(Connector):
         return is_signed_base64(header(headers, "x-xero-signature"), body, secret)
 
     def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
-        return mapping.events(json.loads(body))
+        return mapping.events(parse_json(body))
 
     def parse_token(self, answer: Json, now: datetime) -> Tokens:
         return mapping.tokens(answer, now)
