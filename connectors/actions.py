@@ -1,0 +1,332 @@
+"""What changes when a vendor connects, loses or ends a permission, chooses an address, or goes live."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.address import canonical
+from app.bulk import Bulk
+from app.house import House
+from app.models import (
+    AuditEntry,
+    BillTo,
+    Connection,
+    ConnectionState,
+    OutgoingKind,
+    Person,
+    Trust,
+    Vendor,
+    VendorMember,
+    VendorRole,
+)
+from app.money import MoneyError, exponent
+from app.outbox.actions import write_mail
+from app.outbox.rendering import inert, mail_template
+from app.receivables.matching import reach_customers, touch
+from app.settings import ROOT
+from connectors import registry
+from connectors.base import Account
+from connectors.rows import GONE_HASH, UNSEEN_VERSION
+from connectors.rules import is_same_company, shown_name
+
+log = structlog.get_logger()
+
+MANAGING = (VendorRole.OWNER, VendorRole.ADMIN)
+_MAILS = ROOT / "connectors" / "templates" / "connectors" / "mail"
+
+
+class NotConnected(Exception):
+    """The company cannot be connected here; the message says why, for the person who tried."""
+
+
+# --- connecting -----------------------------------------------------------------------------------------------------
+
+
+def keep_choice(
+    session: Session, *, person: Person, provider: str, accounts: Sequence[Account], now: datetime
+) -> Connection:
+    """Consent opened several companies: remember them until the person has chosen one."""
+    choices = [
+        {"id": one.external_id, "name": one.name, "currency": one.currency, "zone": one.zone, "country": one.country}
+        for one in accounts
+    ]
+    connection = Connection(
+        person_id=person.id, provider=provider, choices=choices, state=ConnectionState.CHOOSING, created_at=now
+    )
+    session.add(connection)
+    session.flush()
+    return connection
+
+
+def connect_company(
+    session: Session,
+    *,
+    person: Person,
+    provider: str,
+    account: Account,
+    vendor_id: UUID | None,
+    now: datetime,
+    pending: Connection | None = None,
+) -> Connection:
+    """The connection to ``account``, active and due for its first pull; its tokens are the caller's to store.
+
+    Without ``vendor_id`` the company signs up: a vendor is made and the person owns it. The same account again is a
+    reconnect and keeps its id. ``pending`` is the connection the choice was made from. Raises NotConnected.
+    """
+    _one_at_a_time(session, provider, account.external_id)
+    known = _connections_to(session, provider, account.external_id)
+    mine = _vendors_of(session, person)
+    taken = [one for one in known if one.state != ConnectionState.DISCONNECTED and one.vendor_id != vendor_id]
+    if vendor_id is None and (ours := next((one for one in taken if one.vendor_id in mine), None)):
+        vendor_id = ours.vendor_id  # signing up with a company of ours again: a reconnect
+    elif taken:
+        raise NotConnected(_taken(account, any(one.vendor_id in mine for one in taken)))
+    if vendor_id is not None and vendor_id not in mine:
+        raise NotConnected("You can connect books only for a company whose owner or administrator you are.")
+    vendor = session.get_one(Vendor, vendor_id) if vendor_id else _sign_up(session, person, account, provider, now)
+    found = next((one for one in known if one.vendor_id == vendor.id), None)
+    if found is not None and pending is not None:
+        session.delete(pending)
+    connection = found or pending or Connection(provider=provider, created_at=now)
+    _activate(connection, vendor, person, account, now)
+    session.add(connection)
+    session.flush()
+    _record(session, connection, "connection.reconnected" if found else "connection.made", now, person.id)
+    _judge(session, vendor, account, provider, now)
+    log.info("connected", connection=str(connection.id), provider=provider, again=found is not None)
+    return connection
+
+
+def _activate(connection: Connection, vendor: Vendor, person: Person, account: Account, now: datetime) -> None:
+    connection.vendor_id, connection.person_id, connection.account_id = vendor.id, person.id, account.external_id
+    connection.account_name = account.name[:200]
+    connection.account_currency, connection.account_zone = _currency(account), account.zone[:64]
+    connection.state, connection.choices = ConnectionState.ACTIVE, []
+    connection.refresh_lease_until = connection.lease_owner = connection.lease_until = None
+    connection.next_pull_at, connection.failures = now, 0
+    connection.last_error, connection.last_error_at = "", None
+
+
+def _one_at_a_time(session: Session, provider: str, account_id: str) -> None:
+    """Two people connecting the same company at the same moment must see each other; SQLite has one writer anyhow."""
+    if session.get_bind().dialect.name == "postgresql":
+        digest = hashlib.blake2b(f"{provider}/{account_id}".encode(), digest_size=8).digest()
+        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest, "big", signed=True))))
+
+
+def _connections_to(session: Session, provider: str, account_id: str) -> list[Connection]:
+    query = select(Connection).where(Connection.provider == provider, Connection.account_id == account_id)
+    return list(session.execute(query.order_by(Connection.created_at)).scalars())
+
+
+def _vendors_of(session: Session, person: Person) -> set[UUID]:
+    query = select(VendorMember.vendor_id).where(
+        VendorMember.person_id == person.id, VendorMember.role.in_([str(role) for role in MANAGING])
+    )
+    return set(session.execute(query).scalars())
+
+
+def _taken(account: Account, is_mine: bool) -> str:
+    """Said to somebody the provider has just shown to be in charge of that company's books."""
+    name = account.name or "This company"
+    if is_mine:
+        return f"{name} is already connected to another company of yours. Disconnect it there first."
+    return f"{name} is already connected to Sheaf by a colleague. Ask them to add you to the team."
+
+
+def _sign_up(session: Session, person: Person, account: Account, provider: str, now: datetime) -> Vendor:
+    """Connecting is the sign-up: what we need to know of a company, its books say."""
+    vendor = Vendor(
+        name=shown_name(account.name),
+        legal_name=" ".join(account.name.split())[:120],
+        country=account.country.upper() if len(account.country) == 2 and account.country.isalpha() else "",
+        currency=_currency(account) or "USD",
+        zone=account.zone if account.zone in available_timezones() else "UTC",
+        created_at=now,
+    )
+    session.add(vendor)
+    session.flush()
+    session.add(VendorMember(vendor_id=vendor.id, person_id=person.id, role=VendorRole.OWNER, created_at=now))
+    session.add(
+        AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=vendor.id, action="vendor.signed_up",
+                   subject_id=vendor.id, detail={"provider": provider})
+    )  # fmt: skip
+    return vendor
+
+
+def _currency(account: Account) -> str:
+    try:
+        exponent(account.currency)
+    except MoneyError:
+        return ""
+    return account.currency.upper()
+
+
+def _judge(session: Session, vendor: Vendor, account: Account, provider: str, now: datetime) -> None:
+    """Live books under the vendor's own name prove it for now (DESIGN.md 2); a suspended vendor stays suspended."""
+    title = registry.get(provider).spec.title
+    if vendor.trust != Trust.NEW or not is_same_company(account.name, vendor.name):
+        return
+    vendor.trust = Trust.VERIFIED
+    vendor.trust_reason = f"Its books in {title} are connected, and the company there is called the same."
+    session.add(
+        AuditEntry(at=now, actor="worker", vendor_id=vendor.id, action="vendor.verified", subject_id=vendor.id,
+                   detail={"reason": vendor.trust_reason})
+    )  # fmt: skip
+
+
+# --- losing and ending ----------------------------------------------------------------------------------------------
+
+
+def lose_permission(
+    session: Session, house: House, connection_id: UUID, why: str, now: datetime, *, sealed: str | None = None
+) -> bool:
+    """The grant is dead, only the vendor can mend it: says so on the page, in the audit, once by mail to each owner.
+
+    ``sealed``: only while that pair is still the stored one. Returns whether this call was the one that noticed.
+    """
+    statement = update(Connection).where(Connection.id == connection_id, Connection.state == ConnectionState.ACTIVE)
+    if sealed is not None:
+        statement = statement.where(Connection.tokens == sealed)
+    done = session.execute(
+        statement.values(
+            state=ConnectionState.NEEDS_RECONNECT,
+            next_pull_at=None,
+            refresh_lease_until=None,
+            last_error=f"{why} Please reconnect."[:300],
+            last_error_at=now,
+        )
+        .returning(Connection.id)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    if done is None:
+        return False
+    connection = session.get_one(Connection, connection_id, populate_existing=True)
+    _record(session, connection, "connection.lost", now, None, reason=why[:200])
+    _tell_owners(session, house, connection, now)
+    log.warning("permission lost", connection=str(connection_id), provider=connection.provider)
+    return True
+
+
+def _tell_owners(session: Session, house: House, connection: Connection, now: datetime) -> None:
+    owners = (
+        select(Person)
+        .join(VendorMember, VendorMember.person_id == Person.id)
+        .where(VendorMember.vendor_id == connection.vendor_id, VendorMember.role == VendorRole.OWNER)
+        .where(Person.disabled_at.is_(None))
+    )
+    facts = {
+        "title": registry.get(connection.provider).spec.title,
+        "account": inert(connection.account_name, 60),
+        "link": f"{house.settings.public_url}/desk/connections",
+        "postal_address": house.settings.postal_address,
+    }
+    mail = mail_template(_MAILS / "reconnect").render(**facts)
+    for owner in session.execute(owners).scalars():
+        write_mail(
+            session,
+            kind=OutgoingKind.NOTICE,
+            dedupe_key=f"reconnect:{connection.id}:{now:%Y%m%d%H%M%S%f}:{owner.id}",
+            person=owner,
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            due_at=now,
+        )
+
+
+def disconnect(session: Session, connection: Connection, *, person: Person, now: datetime) -> None:
+    """Destroy the tokens and take its lines out of every later digest (INVARIANTS K5). Connecting the same company
+    again brings back what is open then."""
+    connection.state, connection.tokens, connection.tokens_expire_at = ConnectionState.DISCONNECTED, None, None
+    connection.next_pull_at = connection.lease_owner = connection.lease_until = None
+    connection.refresh_lease_until = connection.first_synced_at = connection.reconciled_at = connection.as_of = None
+    connection.cursor, connection.failures, connection.last_error, connection.last_error_at = {}, 0, "", None
+    session.flush()
+    bulk = Bulk(session)
+    bulk.run(
+        """INSERT INTO invoice_change
+            (id, vendor_id, customer_id, invoice_id, at, state, balance_minor, total_minor, due_on)
+        SELECT {new_id}, i.vendor_id, i.customer_id, i.id, :now, 'gone', 0, i.total_minor, i.due_on
+        FROM invoice i WHERE i.connection_id = :c AND i.state = 'open'""",
+        c=connection.id,
+        now=now,
+    )
+    forgotten: dict[str, Any] = {"c": connection.id, "version": UNSEEN_VERSION, "hash": GONE_HASH}
+    bulk.run(
+        """UPDATE invoice SET state = 'gone', balance_minor = 0, due_minor = 0, version = :version,
+            content_hash = :hash, updated_at = :now WHERE connection_id = :c AND state = 'open'""",
+        now=now,
+        **forgotten,
+    )
+    bulk.run(
+        """UPDATE credit SET remaining_minor = 0, version = :version, content_hash = :hash
+        WHERE connection_id = :c AND remaining_minor <> 0""",
+        **forgotten,
+    )
+    _record(session, connection, "connection.ended", now, person.id)
+    log.info("disconnected", connection=str(connection.id), provider=connection.provider)
+
+
+# --- what the vendor decides ----------------------------------------------------------------------------------------
+
+
+def go_live(session: Session, vendor: Vendor, *, person: Person, now: datetime) -> None:
+    """From now on the vendor's invoices go into its customers' digests. Idempotent."""
+    if vendor.live_at is None:
+        vendor.live_at = now
+        session.add(
+            AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=vendor.id, action="vendor.live",
+                       subject_id=vendor.id)
+        )  # fmt: skip
+        log.info("vendor live", vendor=str(vendor.id))
+
+
+def choose_address(session: Session, bill_to: BillTo, written: str, *, person: Person, now: datetime) -> str | None:
+    """Where this bill_to's mail goes from now on, whatever the books say; "" goes back to the books (FEATURES A5).
+
+    Returns what is wrong with ``written``, for the person who typed it, or None.
+    """
+    address = canonical(written) if written.strip() else None
+    if written.strip() and address is None:
+        return "This is not an e-mail address."
+    bill_to.chosen_address = address
+    session.add(
+        AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=bill_to.vendor_id,
+                   action="bill_to.address_chosen", subject_id=bill_to.id)
+    )  # fmt: skip
+    session.flush()
+    bulk = Bulk(session)
+    touch(bulk, [bill_to.id])
+    reach_customers(bulk, now)
+    session.expire(bill_to)
+    return None
+
+
+def pull_soon(connection: Connection, now: datetime) -> None:
+    """The next tick pulls it, whatever it was waiting for."""
+    if connection.state == ConnectionState.ACTIVE:
+        connection.next_pull_at = now
+
+
+def _record(
+    session: Session, connection: Connection, action: str, now: datetime, person_id: UUID | None, **detail: str
+) -> None:
+    session.add(
+        AuditEntry(
+            at=now,
+            actor="person" if person_id else "worker",
+            person_id=person_id,
+            vendor_id=connection.vendor_id,
+            action=action,
+            subject_id=connection.id,
+            detail={"provider": connection.provider, **detail},
+        )
+    )

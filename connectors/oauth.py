@@ -1,0 +1,302 @@
+"""The OAuth dance, danced by Authlib, and the keeper of the tokens it yields. Tokens are opened here and nowhere else.
+
+The dance (INVARIANTS K3): begin() keeps state, verifier, person and time in the browser's session; finish() takes that
+back once, within ten minutes, from the same browser, the same person and the same provider.
+
+The keeper (INVARIANTS K4): tokens_for() renews an access token at most once at a time for a connection. The right to do
+so is a lease in the database, won only while the stored pair is still the one that was read; the new pair is stored
+before anybody uses it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import SystemRandom
+from typing import Any, NoReturn
+from uuid import UUID
+
+import requests
+import structlog
+from authlib.common.security import generate_token
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from sqlalchemy import or_, select, update
+
+from app import clock, links
+from app.db import database_now
+from app.house import House
+from app.keys import CannotOpen
+from app.models import Connection, ConnectionState
+from app.scope import Everything
+from connectors import registry
+from connectors.actions import lose_permission
+from connectors.base import Connector, Denied, GiveUp, Json, MustReconnect, ProviderError, RetryLater, Tokens
+
+log = structlog.get_logger()
+
+PLACE = "connection.tokens"
+KEPT = "connecting"  # in the browser's session
+DANCES = 3  # at once in one browser: a few tabs
+MARGIN = timedelta(seconds=90)  # a token that dies sooner is renewed first
+LEASE = timedelta(seconds=60)
+PATIENCE = 25.0  # seconds a loser waits for the winner
+_OURS = {"invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
+_KEEPER = Everything("the token keeper serves all connections")
+_dice = SystemRandom()
+
+
+class Stray(ProviderError):
+    """A callback that does not belong to a dance this browser began: nothing is done with it."""
+
+
+# --- the dance ------------------------------------------------------------------------------------------------------
+
+
+def begin(
+    house: House, connector: Connector, kept: MutableMapping[str, Any], *, person_id: UUID, vendor: str, now: datetime
+) -> str:
+    """Where to send the browser. ``kept`` is its session; ``vendor`` is an id, or "" for a company that signs up."""
+    spec, ends = connector.spec, registry.endpoints(connector.spec.id)
+    verifier = generate_token(64) if spec.pkce else ""
+    state = links.new_token()
+    with _client(house, connector, scope=ends.scopes) as client:
+        url, _ = client.create_authorization_url(ends.authorize_url, state=state, code_verifier=verifier or None)
+    dance = {
+        "provider": spec.id,
+        "verifier": verifier,
+        "person": str(person_id),
+        "vendor": vendor,
+        "at": now.isoformat(),
+    }
+    others = dict(list((kept.get(KEPT) or {}).items())[-(DANCES - 1) :])
+    kept[KEPT] = {**others, state: dance}
+    return str(url)
+
+
+def take_back(
+    house: House, provider: str, kept: MutableMapping[str, Any], state: str, *, person_id: UUID, now: datetime
+) -> Mapping[str, str]:
+    """The dance this callback ends; it can be taken once. Raises Stray."""
+    dances = dict(kept.get(KEPT) or {})
+    dance = dances.pop(state, None)
+    kept[KEPT] = dances
+    if dance is None:
+        raise Stray("This browser did not begin this connection, or has already finished it.")
+    if dance["provider"] != provider or dance["person"] != str(person_id):
+        raise Stray("This connection was begun by somebody else or for another system.")
+    if now - datetime.fromisoformat(dance["at"]) > timedelta(minutes=house.limits.oauth_minutes):
+        raise Stray(f"More than {house.limits.oauth_minutes} minutes have passed since you began.")
+    return {name: str(value) for name, value in dance.items()}
+
+
+def finish(
+    house: House, connector: Connector, dance: Mapping[str, str], args: Mapping[str, str], now: datetime
+) -> Tokens:
+    """The code of the callback turned into tokens. Raises Denied, or the ProviderError that says what to do."""
+    title = connector.spec.title
+    if error := args.get("error"):
+        if error == "access_denied":
+            raise Denied(f"You did not allow Sheaf to read your books in {title}. Nothing was connected.")
+        raise GiveUp(f"{title} ended the connection before it began. Please try again.")
+    if not args.get("code"):
+        raise GiveUp(f"{title} sent you back without a code. Please try again.")
+    extra = {"code_verifier": dance["verifier"]} if dance["verifier"] else {}
+    with _client(house, connector) as client:
+        answer = _ask(
+            title,
+            lambda: client.fetch_token(
+                registry.endpoints(connector.spec.id).token_url,
+                grant_type="authorization_code",
+                code=args["code"],
+                allow_redirects=False,
+                **extra,
+            ),
+        )
+    return connector.parse_token(answer, now)
+
+
+def callback_url(house: House, provider: str) -> str:
+    """One exact address a provider, from PUBLIC_URL: what is registered there."""
+    return f"{house.settings.public_url}/connect/{provider}/callback"
+
+
+def _client(house: House, connector: Connector, scope: str | None = None) -> OAuth2Session:
+    ends = registry.endpoints(connector.spec.id)
+    return OAuth2Session(
+        client_id=ends.client_id,
+        client_secret=ends.client_secret,
+        token_endpoint_auth_method=connector.spec.client_auth,
+        scope=scope,
+        redirect_uri=callback_url(house, connector.spec.id),
+        code_challenge_method="S256" if connector.spec.pkce else None,
+        default_timeout=house.limits.http_seconds,
+    )
+
+
+def _ask(title: str, call: Callable[[], Any]) -> Json:
+    """The token endpoint's answer. What is raised holds neither request nor body: both are secret."""
+    try:
+        return dict(call())
+    except OAuthError as problem:
+        word = str(problem.error)[:40]
+    except requests.RequestException as problem:
+        _later(title, problem)
+    except ValueError:
+        raise RetryLater(f"{title} sent something other than a permission.") from None
+    if word == "invalid_grant":
+        raise MustReconnect(f"{title} no longer honours the permission.")
+    if word in _OURS:
+        log.error("provider refuses our client", provider=title, error=word)
+        raise GiveUp(f"{title} does not accept Sheaf's own registration at the moment.")
+    raise RetryLater(f"{title} has trouble giving permissions.")
+
+
+def _later(title: str, problem: requests.RequestException) -> NoReturn:
+    response = problem.response
+    wait = response.headers.get("Retry-After", "") if response is not None else ""
+    after = float(wait) if wait.isascii() and wait.isdigit() else None
+    raise RetryLater(f"{title} could not be reached.", after) from None
+
+
+# --- sealed tokens --------------------------------------------------------------------------------------------------
+
+
+def seal(house: House, tokens: Tokens, connection_id: UUID, vendor_id: UUID | None) -> str:
+    """Authenticated ciphertext, bound to its row and its vendor (None while the company is being chosen)."""
+    said = {
+        "access": tokens.access_token,
+        "refresh": tokens.refresh_token,
+        "expires_at": tokens.expires_at.isoformat() if tokens.expires_at else None,
+        "extra": tokens.extra,
+    }
+    return house.keys.seal(json.dumps(said), place=PLACE, row=connection_id, tenant=vendor_id)
+
+
+def unseal(house: House, sealed: str | None, connection_id: UUID, vendor_id: UUID | None) -> Tokens:
+    """Raises MustReconnect when there is nothing, GiveUp when it does not open (a key is missing, or it was moved)."""
+    if sealed is None:
+        raise MustReconnect("This connection has no permission any more.")
+    try:
+        said = json.loads(house.keys.open(sealed, place=PLACE, row=connection_id, tenant=vendor_id))
+    except CannotOpen:
+        log.error("stored permission does not open", connection=str(connection_id))
+        raise GiveUp("The stored permission cannot be read. Please reconnect.") from None
+    expires_at = datetime.fromisoformat(said["expires_at"]) if said["expires_at"] else None
+    return Tokens(said["access"], said["refresh"], expires_at, said["extra"])
+
+
+# --- the keeper -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The pair as it lies in the database, and its ciphertext, by which a later write recognises it."""
+
+    connection_id: UUID
+    vendor_id: UUID | None
+    provider: str
+    sealed: str
+    tokens: Tokens
+
+
+def tokens_for(house: House, connection_id: UUID, *, refused: str = "") -> Tokens:
+    """Tokens good for the next minute. ``refused``: the access token a provider just answered 401 to.
+
+    Raises MustReconnect when the grant is dead, RetryLater when nobody can renew it now.
+    """
+    patience = time.monotonic() + PATIENCE
+    while True:
+        held = _held(house, connection_id)
+        if _is_good(held.tokens, refused):
+            return held.tokens
+        lease = _claim(house, held)
+        if lease is not None:
+            if renewed := _renew(house, held, lease):
+                return renewed
+        elif time.monotonic() > patience:
+            raise RetryLater("Its permission is being renewed. That takes longer than usual.", 5.0)
+        else:
+            time.sleep(_dice.uniform(0.02, 0.15))
+
+
+def _held(house: House, connection_id: UUID) -> _Held:
+    query = select(Connection.vendor_id, Connection.provider, Connection.tokens, Connection.state)
+    with house.database.reading(_KEEPER) as session:
+        row = session.execute(query.where(Connection.id == connection_id)).one_or_none()
+    if row is None or row.state != ConnectionState.ACTIVE:
+        raise MustReconnect("This connection is not active.")
+    tokens = unseal(house, row.tokens, connection_id, row.vendor_id)
+    return _Held(connection_id, row.vendor_id, row.provider, row.tokens, tokens)
+
+
+def _is_good(tokens: Tokens, refused: str) -> bool:
+    if tokens.access_token == refused:
+        return False
+    return tokens.expires_at is None or tokens.expires_at - MARGIN > clock.now()
+
+
+def _claim(house: House, held: _Held) -> datetime | None:
+    """The lease's end when we won it: only while nobody else has it and the stored pair is the one we read."""
+    with house.database.transaction(_KEEPER) as session:
+        now = database_now(session)
+        statement = (
+            update(Connection)
+            .where(Connection.id == held.connection_id, Connection.tokens == held.sealed)
+            .where(Connection.state == ConnectionState.ACTIVE)
+            .where(or_(Connection.refresh_lease_until.is_(None), Connection.refresh_lease_until < now))
+            .values(refresh_lease_until=now + LEASE)
+            .returning(Connection.refresh_lease_until)
+            .execution_options(synchronize_session=False)
+        )
+        return session.execute(statement).scalar_one_or_none()
+
+
+def _renew(house: House, held: _Held, lease: datetime) -> Tokens | None:
+    """The new pair, stored. None when another pair was stored meanwhile: look again."""
+    connector = registry.get(held.provider)
+    try:
+        fresh = _refreshed(house, connector, held.tokens)
+    except MustReconnect as problem:
+        if _held(house, held.connection_id).sealed != held.sealed:  # the vendor reconnected while we asked
+            return None
+        _bury(house, held, str(problem))
+        raise
+    except ProviderError:
+        _store(house, held, {"refresh_lease_until": None}, lease)
+        raise
+    sealed = seal(house, fresh, held.connection_id, held.vendor_id)
+    values = {"tokens": sealed, "tokens_expire_at": fresh.expires_at, "refresh_lease_until": None}
+    if not _store(house, held, values):
+        return None
+    log.info("access renewed", connection=str(held.connection_id), provider=held.provider)
+    return fresh
+
+
+def _refreshed(house: House, connector: Connector, old: Tokens) -> Tokens:
+    if not old.refresh_token:
+        raise MustReconnect(f"{connector.spec.title} no longer honours the permission.")
+    ends = registry.endpoints(connector.spec.id)
+    with _client(house, connector) as client:
+        answer = _ask(
+            connector.spec.title,
+            lambda: client.refresh_token(ends.token_url, refresh_token=old.refresh_token, allow_redirects=False),
+        )
+    fresh = connector.parse_token(answer, clock.now())
+    return replace(fresh, refresh_token=fresh.refresh_token or old.refresh_token, extra={**old.extra, **fresh.extra})
+
+
+def _store(house: House, held: _Held, values: Mapping[str, Any], lease: datetime | None = None) -> bool:
+    """Write only over the pair we read (and, with ``lease``, only while the lease is ours)."""
+    statement = update(Connection).where(Connection.id == held.connection_id, Connection.tokens == held.sealed)
+    if lease is not None:
+        statement = statement.where(Connection.refresh_lease_until == lease)
+    with house.database.transaction(_KEEPER) as session:
+        done = session.execute(statement.values(values).execution_options(synchronize_session=False))
+        return bool(getattr(done, "rowcount", 0))
+
+
+def _bury(house: House, held: _Held, why: str) -> None:
+    with house.database.transaction(_KEEPER) as session:
+        lose_permission(session, house, held.connection_id, why, clock.now(), sealed=held.sealed)
