@@ -28,7 +28,8 @@ def before() -> Response | None:
     g.company = asked_company(provider)
     name = g.company.name if g.company else ""
     if request.url_rule is not None:
-        here().calls[(name, provider, f"{request.method} {request.url_rule.rule}")] += 1
+        with here().world.lock:
+            here().calls[(name, provider, f"{request.method} {request.url_rule.rule}")] += 1
     slow = here().faults.take("slow", provider, name, request.path, g.where)
     if slow:
         time.sleep(slow.seconds)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC
 
 from . import stripe_shapes
@@ -104,9 +105,14 @@ def stripe_object(change: Change, base_url: str) -> stripe_shapes.Json:
     if record is None:
         return {"id": CLIENTS["stripe"].id, "object": "application", "name": CLIENTS["stripe"].name}
     if isinstance(record, Invoice):
-        return stripe_shapes.invoice(books, record)
+        return stripe_shapes.invoice(books, as_draft(record) if change.op == "created" else record)
     if isinstance(record, Payment):
         return stripe_shapes.invoice_payment(record, record.applied[0])
     if isinstance(record, CreditNote):
         return stripe_shapes.credit_note(books, record)
     return stripe_shapes.customer(record)
+
+
+def as_draft(invoice: Invoice) -> Invoice:
+    """Every Stripe invoice begins as a draft, so that is what invoice.created shows."""
+    return replace(invoice, status="draft", finalized_at=None)

@@ -19,6 +19,7 @@ class Books:
     company: Company
     links: dict[str, list[Payment]] = field(default_factory=lambda: defaultdict(list))
     owed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    several_currencies: bool = False
 
     def __post_init__(self) -> None:
         for payment in self.company.payments.values():
@@ -27,6 +28,11 @@ class Books:
                     self.links[part.invoice_id].append(payment)
         for invoice in self.company.invoices.values():
             self.owed[invoice.customer_id] += invoice.balance
+        self.several_currencies = has_several_currencies(self.company)
+
+
+def has_several_currencies(company: Company) -> bool:
+    return any(person.currency != company.currency for person in company.customers.values())
 
 
 def stamp(record: Customer | Invoice | Payment | CreditNote) -> Json:
@@ -101,7 +107,7 @@ def invoice(books: Books, one: Invoice) -> Json:
         "CustomerMemo": {"value": one.memo} if one.memo else None,
         "BillAddr": address(customer.address, f"2{customer.id}", customer.name),
         "ShipAddr": address(customer.address, f"3{customer.id}", customer.name),
-        "SalesTermRef": {"value": "3", "name": "Net 30"} if one.due_on else None,
+        "SalesTermRef": terms(one),
         "DueDate": one.due_on.isoformat() if one.due_on else None,
         "TotalAmt": 0 if void else to_float(one.total, one.currency),
         "ApplyTaxAfterDiscount": False,
@@ -114,11 +120,18 @@ def invoice(books: Books, one: Invoice) -> Json:
         else None,
         "Deposit": 0,
     }
-    if any(person.currency != company.currency for person in company.customers.values()):
+    if books.several_currencies:
         shaped |= {"ExchangeRate": 1, "HomeTotalAmt": shaped["TotalAmt"], "HomeBalance": shaped["Balance"]}
     if "no_currency_ref" in company.quirks:
         del shaped["CurrencyRef"]
     return {key: value for key, value in shaped.items() if value not in (None, "")}
+
+
+def terms(one: Invoice) -> Json | None:
+    if one.due_on is None:
+        return None
+    days = (one.due_on - one.issued_on).days
+    return {"value": str(1 + days), "name": f"Net {days}" if days else "Due on receipt"}
 
 
 def linked(books: Books, one: Invoice) -> list[Json]:
@@ -272,7 +285,7 @@ def company_info(company: Company) -> Json:
 
 
 def preferences(company: Company) -> Json:
-    several = any(person.currency != company.currency for person in company.customers.values())
+    several = has_several_currencies(company)
     created = qbo_time(company.created_at, False)
     return {
         "AccountingInfoPrefs": {

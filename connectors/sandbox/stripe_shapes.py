@@ -130,100 +130,71 @@ def line_item(one: Line, invoice: Invoice) -> Json:
     }
 
 
+# What is the same on every invoice and credit note here: features of Stripe that the sandbox's companies do not use.
+PLAIN_INVOICE: Json = {
+    "account_tax_ids": None, "amount_overpaid": 0, "amount_shipping": 0, "application": None, "attempt_count": 0,
+    "auto_advance": False, "automatic_tax": {
+        "disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None},
+    "automatically_finalizes_at": None, "billing_reason": "manual", "collection_method": "send_invoice",
+    "customer_account": None, "customer_shipping": None, "customer_tax_exempt": "none", "customer_tax_ids": [],
+    "default_payment_method": None, "default_source": None, "default_tax_rates": [], "discounts": [], "footer": None,
+    "from_invoice": None, "issuer": {"type": "self"}, "last_finalization_error": None, "latest_revision": None,
+    "livemode": False, "next_payment_attempt": None, "on_behalf_of": None, "parent": None, "payment_settings": {
+        "default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+    "post_payment_credit_notes_amount": 0, "receipt_number": None, "rendering": None, "shipping_cost": None,
+    "shipping_details": None, "starting_balance": 0, "statement_descriptor": None, "test_clock": None,
+    "total_discount_amounts": [], "total_pretax_credit_amounts": [], "total_taxes": [],
+}  # fmt: skip
+PLAIN_CREDIT_NOTE: Json = {
+    "amount_shipping": 0, "customer_account": None, "customer_balance_transaction": None, "discount_amount": 0,
+    "discount_amounts": [], "livemode": False, "metadata": {}, "out_of_band_amount": None, "post_payment_amount": 0,
+    "pretax_credit_amounts": [], "reason": "order_change", "refunds": [], "shipping_cost": None, "total_taxes": [],
+    "type": "pre_payment", "voided_at": None,
+}  # fmt: skip
+
+
 def invoice(books: Books, one: Invoice, expand: frozenset[str] = frozenset()) -> Json:
-    """`amount_due`: the total less credit notes issued before payment; `amount_remaining`: what is still owed of it."""
-    company, person = books.company, books.company.customers[one.customer_id]
-    draft, due = one.status == "draft", one.total - one.credited
-    finalized = epoch(one.finalized_at)
-    page = None if draft else f"{books.base_url}/pay/{one.pay_token}"
-    shaped: Json = {
-        "id": one.id,
-        "object": "invoice",
-        "account_country": company.country,
-        "account_name": company.name,
-        "account_tax_ids": None,
-        "amount_due": due,
-        "amount_overpaid": 0,
-        "amount_paid": one.paid,
-        "amount_remaining": max(0, due - one.paid),
-        "amount_shipping": 0,
-        "application": None,
-        "attempt_count": 0,
-        "attempted": one.status == "paid" and one.paid > 0,
-        "auto_advance": False,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "automatically_finalizes_at": None,
-        "billing_reason": "manual",
-        "collection_method": "send_invoice",
-        "created": epoch(one.created_at),
-        "currency": one.currency.lower(),
-        "custom_fields": [{"name": "PO number", "value": one.reference}] if one.reference else None,
+    person = books.company.customers[one.customer_id]
+    shaped: Json = {"id": one.id, "object": "invoice"} | PLAIN_INVOICE | {
+        "account_country": books.company.country, "account_name": books.company.name,
         "customer": customer(person) if "customer" in expand else person.id,
-        "customer_account": None,
         "customer_address": address(person.address),
-        "customer_email": one.email,
-        "customer_name": person.name,
-        "customer_phone": person.phone or None,
-        "customer_shipping": None,
-        "customer_tax_exempt": "none",
-        "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": one.memo or None,
-        "discounts": [],
-        "due_date": end_of_day(company, one.due_on),
-        "effective_at": finalized,
-        "ending_balance": None if draft else 0,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": page,
-        "invoice_pdf": page and page + "/pdf",
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
+        "customer_email": one.email, "customer_name": person.name, "customer_phone": person.phone or None,
+        "custom_fields": [{"name": "PO number", "value": one.reference}] if one.reference else None,
+        "metadata": {"po_number": one.reference} if one.reference else {}, "description": one.memo or None,
         "lines": listing(f"/v1/invoices/{one.id}/lines", [line_item(row, one) for row in one.lines]),
-        "livemode": False,
-        "metadata": {"po_number": one.reference} if one.reference else {},
-        "next_payment_attempt": None,
-        "number": None if draft else one.number,
-        "on_behalf_of": None,
-        "parent": None,
-        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
-        "period_end": epoch(one.created_at),
-        "period_start": epoch(one.created_at),
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": one.credited,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": 0,
-        "statement_descriptor": None,
-        "status": one.status,
-        "status_transitions": transitions(one),
-        "subtotal": one.subtotal,
-        "subtotal_excluding_tax": one.subtotal,
-        "test_clock": None,
-        "total": one.total,
-        "total_discount_amounts": [],
-        "total_excluding_tax": one.total,
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "webhooks_delivered_at": finalized,
-    }
+        **amounts(one), **moments(books.company, one), **pages(books, one),
+    }  # fmt: skip
     if "payments" in expand:
-        shaped["payments"] = listing(
-            f"/v1/invoice_payments?invoice={one.id}",
-            [invoice_payment(payment, part) for payment, part in books.payments.get(one.id, ())],
-        )
+        rows = [invoice_payment(payment, part) for payment, part in books.payments.get(one.id, ())]
+        shaped["payments"] = listing(f"/v1/invoice_payments?invoice={one.id}", rows)
     return shaped
+
+
+def amounts(one: Invoice) -> Json:
+    """`amount_due`: the total less credit notes issued before payment; `amount_remaining`: what is still owed of it."""
+    due = one.total - one.credited
+    return {
+        "currency": one.currency.lower(), "subtotal": one.subtotal, "subtotal_excluding_tax": one.subtotal,
+        "total": one.total, "total_excluding_tax": one.subtotal, "amount_due": due, "amount_paid": one.paid,
+        "amount_remaining": max(0, due - one.paid), "pre_payment_credit_notes_amount": one.credited,
+        "ending_balance": None if one.status == "draft" else 0,
+    }  # fmt: skip
+
+
+def moments(company: Company, one: Invoice) -> Json:
+    created, finalized = epoch(one.created_at), epoch(one.finalized_at)
+    return {
+        "created": created, "period_start": created, "period_end": created, "effective_at": finalized,
+        "due_date": end_of_day(company, one.due_on), "webhooks_delivered_at": finalized, "status": one.status,
+        "status_transitions": transitions(one), "attempted": one.status == "paid" and one.paid > 0,
+    }  # fmt: skip
+
+
+def pages(books: Books, one: Invoice) -> Json:
+    """A draft has no number and no page yet."""
+    page = None if one.status == "draft" else f"{books.base_url}/pay/{one.pay_token}"
+    return {"number": page and one.number, "hosted_invoice_url": page, "invoice_pdf": page and page + "/pdf"}
 
 
 def transitions(one: Invoice) -> Json:
@@ -261,62 +232,25 @@ def invoice_payment(one: Payment, part: Applied) -> Json:
 
 def credit_note(books: Books, one: CreditNote) -> Json:
     target = one.applied[0].invoice_id
-    rows: list[Json] = [
-        {
-            "id": "cnli_" + line.id[3:],
-            "object": "credit_note_line_item",
-            "amount": line.amount,
-            "description": line.description,
-            "discount_amount": 0,
-            "discount_amounts": [],
-            "livemode": False,
-            "metadata": None,
-            "pretax_credit_amounts": [],
-            "quantity": line.quantity,
-            "tax_rates": [],
-            "taxes": [],
-            "type": "custom_line_item",
-            "unit_amount": line.unit,
-            "unit_amount_decimal": str(line.unit),
-        }
-        for line in one.lines
-    ]
-    return {
-        "id": one.id,
-        "object": "credit_note",
-        "amount": one.total,
-        "amount_shipping": 0,
-        "created": epoch(one.created_at),
-        "currency": one.currency.lower(),
-        "customer": one.customer_id,
-        "customer_account": None,
-        "customer_balance_transaction": None,
-        "discount_amount": 0,
-        "discount_amounts": [],
-        "effective_at": epoch(one.created_at),
-        "invoice": target,
-        "lines": listing(f"/v1/credit_notes/{one.id}/lines", rows),
-        "livemode": False,
-        "memo": one.reference or None,
-        "metadata": {},
-        "number": one.number,
-        "out_of_band_amount": None,
-        "pdf": f"{books.base_url}/pay/{books.company.invoices[target].pay_token}/pdf",
-        "post_payment_amount": 0,
-        "pre_payment_amount": one.total,
-        "pretax_credit_amounts": [],
-        "reason": "order_change",
-        "refunds": [],
-        "shipping_cost": None,
+    rows = [credit_line(line) for line in one.lines]
+    return {"id": one.id, "object": "credit_note"} | PLAIN_CREDIT_NOTE | {
+        "amount": one.total, "subtotal": one.subtotal, "subtotal_excluding_tax": one.subtotal, "total": one.total,
+        "total_excluding_tax": one.subtotal, "pre_payment_amount": one.total, "currency": one.currency.lower(),
+        "created": epoch(one.created_at), "effective_at": epoch(one.created_at), "customer": one.customer_id,
+        "invoice": target, "number": one.number, "memo": one.reference or None,
         "status": "void" if one.status == "void" else "issued",
-        "subtotal": one.subtotal,
-        "subtotal_excluding_tax": one.subtotal,
-        "total": one.total,
-        "total_excluding_tax": one.total,
-        "total_taxes": [],
-        "type": "pre_payment",
-        "voided_at": None,
-    }
+        "pdf": f"{books.base_url}/pay/{books.company.invoices[target].pay_token}/pdf",
+        "lines": listing(f"/v1/credit_notes/{one.id}/lines", rows),
+    }  # fmt: skip
+
+
+def credit_line(one: Line) -> Json:
+    return {
+        "id": "cnli_" + one.id[3:], "object": "credit_note_line_item", "amount": one.amount, "quantity": one.quantity,
+        "description": one.description, "discount_amount": 0, "discount_amounts": [], "livemode": False,
+        "metadata": None, "pretax_credit_amounts": [], "tax_rates": [], "taxes": [], "type": "custom_line_item",
+        "unit_amount": one.unit, "unit_amount_decimal": str(one.unit),
+    }  # fmt: skip
 
 
 def account(company: Company) -> Json:

@@ -101,6 +101,8 @@ def test_events_tell_what_happened(wire: Wire, cedar: Api) -> None:
         ("invoice.finalized", made),
         ("invoice.paid", paid),
     ]
+    created = next(one for one in events if one["type"] == "invoice.created")
+    assert (created["data"]["object"]["status"], created["data"]["object"]["number"]) == ("draft", None)
     assert "account" not in chosen[0]
     assert cedar.get(f"/events/{chosen[0]['id']}").json() == chosen[0]
 
