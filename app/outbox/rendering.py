@@ -1,4 +1,207 @@
-"""What the mails of all rooms share."""
+"""What the mails of all rooms share: how three template files become a subject, a text and a page of HTML.
 
-# Stands in a stored body where the mail's capability token belongs; the sender puts the token there at hand-over.
-TOKEN_PLACE = "TOKEN-GOES-HERE"  # noqa: S105 - the place of one, not one
+A mail is a folder of subject.txt, body.txt and body.html. They are compiled once in a process, their style sheet
+inlined into every element at that moment, never for each mail (PERFORMANCE.md section 6). app/templates/mail/ holds
+what all of them extend: layout.html, with mail.css to be inlined and kept.css for what only a style sheet can say.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import css_inline
+from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_date
+from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
+
+from app.money import exponent, format_minor
+from app.settings import ROOT
+
+# Stands in a stored body where the mail's capability token belongs; the sender puts the token there at hand-over. As
+# long as a token, so that what we measure is what is sent; letters and hyphens only, so that no quoting changes it.
+TOKEN_PLACE = "here-belongs-the-token-of-this-one-mail-now"  # noqa: S105 - the place of one, not one
+MAIL_FOLDER = ROOT / "app" / "templates" / "mail"
+
+_SPACES = re.compile(r"\s+")
+_LINK_LIKE = re.compile(r"(?<=\w)(\.(?=[^\W\d_]{2})|@(?=\w)|:(?=//))")
+_PLAIN = re.compile(r"[A-Za-z0-9_#/+ -]*")
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    subject: str
+    text: str
+    html: str
+
+
+class MailTemplate:
+    """The three compiled files of one mail."""
+
+    def __init__(self, folder: Path) -> None:
+        environment = _environment(folder)
+        self._subject = environment.get_template("subject.txt")
+        self._text = environment.get_template("body.txt")
+        self._html = environment.get_template("body.html")
+
+    def render(self, **facts: Any) -> Mail:
+        """Subject and text are plain; in the HTML every fact is escaped."""
+        return Mail(
+            subject=" ".join(self._subject.render(facts).split()),
+            text=self._text.render(facts).strip() + "\n",
+            html=self._html.render(facts).strip() + "\n",
+        )
+
+
+@cache
+def mail_template(folder: Path) -> MailTemplate:
+    """The mail whose three files lie in ``folder``, compiled the first time it is asked for."""
+    return MailTemplate(folder)
+
+
+# --- words of strangers, money and dates ----------------------------------------------------------------------------
+
+
+def inert(text: str, limit: int = 80) -> str:
+    """A vendor's word as a mail may carry it: one line, nothing invisible, and nothing a mail program makes a link of.
+
+    A word joiner after the dot of ``pay.example`` is not seen, and no program takes the rest for an address (INVARIANTS
+    A3).
+    """
+    if len(text) <= limit and _PLAIN.fullmatch(text):
+        return _SPACES.sub(" ", text).strip()
+    seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
+    line = _SPACES.sub(" ", seen).strip()
+    line = line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+    return _LINK_LIKE.sub("\\1\u2060", line)
+
+
+@cache
+def amounts(locale: str) -> Callable[[int, str], str]:
+    """A formatter of (minor units, currency) for one locale; what Babel knows of each currency is asked once."""
+    known = known_locale(locale)
+    writers: dict[str, Callable[[int], str]] = {}
+
+    def write(minor: int, currency: str) -> str:
+        writer = writers.get(currency)
+        if writer is None:
+            writer = writers[currency] = _writer(currency, known)
+        return writer(minor)
+
+    return write
+
+
+@cache
+def days(locale: str) -> Callable[[date | None], str]:
+    """A formatter of dates for one locale, which no country reads wrongly: 2 Feb 2026. Nothing for None."""
+    known = known_locale(locale)
+    written: dict[date, str] = {}
+
+    def write(day: date | None) -> str:
+        if day is None:
+            return ""
+        if day not in written:
+            if len(written) > 4000:
+                written.clear()
+            written[day] = format_date(day, "d MMM y", locale=known)
+        return written[day]
+
+    return write
+
+
+@cache
+def known_locale(locale: str) -> str:
+    """``locale`` when Babel knows it, else its language, else English."""
+    for candidate in (locale.replace("-", "_"), locale[:2]):
+        try:
+            return str(Locale.parse(candidate))
+        except (ValueError, UnknownLocaleError):
+            continue
+    return "en"
+
+
+def nowrap(text: str) -> str:
+    """The same on one line of HTML."""
+    return text.replace(" ", "\u00a0")
+
+
+def _writer(currency: str, locale: str) -> Callable[[int], str]:
+    """Writes one currency as Babel would, at a tenth of its 13 us; Babel itself where a sample says we would differ."""
+    digits = exponent(currency)
+    unit = 10**digits
+    sample = re.fullmatch(r"(\D*)1(\D)234(?:\2)567(?:(\D)0+)?(\D*)", format_minor(1_234_567 * unit, currency, locale))
+    before, group, point, after = (part or "" for part in sample.groups()) if sample else ("", "", "", "")
+
+    def write(minor: int) -> str:
+        whole, part = divmod(abs(minor), unit)
+        cents = f"{point}{part:0{digits}}" if digits else ""
+        return f"{'-' if minor < 0 else ''}{before}{f'{whole:,}'.replace(',', group)}{cents}{after}"
+
+    def ask(minor: int) -> str:
+        return format_minor(minor, currency, locale)
+
+    samples = (0, 7, -12, 1_234 * unit, -12_345 * unit - 1, 1_234_567 * unit)
+    return write if all(write(minor) == ask(minor) for minor in samples) else ask
+
+
+# --- compiling ------------------------------------------------------------------------------------------------------
+
+
+def _environment(folder: Path) -> Environment:
+    return Environment(
+        loader=FunctionLoader(lambda name: _source(folder, name)),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _source(folder: Path, name: str) -> str | None:
+    """The file of that name in ``folder``, else in the shared one; HTML with its styles in place."""
+    for place in (folder, MAIL_FOLDER):
+        path = place / name
+        if path.is_file():
+            text = path.read_text()
+            return with_styles(text) if name.endswith(".html") else text
+    return None
+
+
+_STATEMENT = re.compile(r"\{[%#].*?[%#]\}", re.DOTALL)
+_EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+
+
+def with_styles(source: str) -> str:
+    """A template's source with mail.css inlined into its elements.
+
+    The inliner reads HTML and would move a loop out of its table, so Jinja's statements travel as comments and its
+    expressions as words. Raises ValueError when one got lost: a statement may not stand inside a tag.
+    """
+    kept: list[str] = []
+
+    def hide(pattern: re.Pattern[str], text: str, shape: str) -> str:
+        def one(found: re.Match[str]) -> str:
+            kept.append(found.group())
+            return shape.format(len(kept) - 1)
+
+        return pattern.sub(one, text)
+
+    hidden = hide(_EXPRESSION, hide(_STATEMENT, source, "<!--jinja{}-->"), "jinja{}word")
+    css = (MAIL_FOLDER / "mail.css").read_text()
+    is_page = "<html" in hidden
+    inliner = css_inline.CSSInliner(extra_css=css, keep_style_tags=True, load_remote_stylesheets=False, minify_css=True)
+    styled = inliner.inline(hidden) if is_page else inliner.inline_fragment(hidden, css)
+    for number, original in enumerate(kept):
+        comment = f"<!--jinja{number}-->"
+        shapes = (comment, html.escape(comment), f"jinja{number}word")  # escaped: inside <title> a comment is text
+        found = [shape for shape in shapes if styled.count(shape) == 1]
+        if len(found) != 1:
+            raise ValueError(f"{original} does not survive the inlining of styles")
+        styled = styled.replace(found[0], original)
+    return re.sub(r"\s*\n\s*", "\n", styled.replace("/*kept*/", (MAIL_FOLDER / "kept.css").read_text()))

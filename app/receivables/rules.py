@@ -1,0 +1,320 @@
+"""The one function that says for each invoice send, hold or leave out, with a reason in words.
+
+Planner, preview, forewarning, inbox and audit all show that same reason (FEATURES J1). Pure: time and limits are handed
+in. Where several would apply, the books' own facts come first, then the operator, then the customer, then the vendor.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from app.models import ConnectionState, HoldKind, InvoiceState, Outcome, Trust
+from app.settings import Limits
+
+
+class Verdict(StrEnum):
+    SEND = "send"
+    HOLD = "hold"  # owed, but not asked for now
+    LEAVE_OUT = "leave_out"  # must not stand in the mail at all
+
+
+class Reason(StrEnum):
+    OVERDUE = "overdue"
+    SOON = "soon"
+    LATER = "later"
+    INTRODUCED = "introduced"
+    NOT_OPEN = "not_open"
+    SUSPENDED = "suspended"
+    STOPPED = "stopped"
+    BLOCKED = "blocked"
+    MUTED = "muted"
+    NOT_LIVE = "not_live"
+    DISCONNECTED = "disconnected"
+    STALE = "stale"
+    PROMISED = "promised"
+    DISPUTED = "disputed"
+    SAID_PAID = "said_paid"
+    PAYING = "paying"
+    VENDOR_HOLD = "vendor_hold"
+    AUTOPAY = "autopay"
+    IN_TALK = "in_talk"
+    JUST_ISSUED = "just_issued"
+    COVERED = "covered"
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """``words`` say why, for people. ``quiet``: stands in the block "Nothing to do". ``until``: when that changes."""
+
+    verdict: Verdict
+    reason: Reason
+    words: str
+    quiet: bool = False
+    until: date | None = None
+
+
+class InvoiceFacts(Protocol):
+    """app.models.Invoice has them, and so has the planner's row."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def balance_minor(self) -> int: ...
+    @property
+    def due_minor(self) -> int: ...
+    @property
+    def issued_on(self) -> date | None: ...
+    @property
+    def due_on(self) -> date | None: ...
+    @property
+    def is_autopay(self) -> bool: ...
+
+
+class VendorFacts(Protocol):
+    @property
+    def trust(self) -> str: ...
+    @property
+    def live_at(self) -> datetime | None: ...
+
+
+class RelationFacts(Protocol):
+    @property
+    def accepted_at(self) -> datetime | None: ...
+    @property
+    def muted_at(self) -> datetime | None: ...
+    @property
+    def blocked_at(self) -> datetime | None: ...
+
+
+class SourceFacts(Protocol):
+    """The connection the invoice came through."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def as_of(self) -> datetime | None: ...
+
+
+class HoldFacts(Protocol):
+    @property
+    def kind(self) -> str: ...
+    @property
+    def ends_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+    @property
+    def promised_on(self) -> date | None: ...
+
+
+class MailboxFacts(Protocol):
+    @property
+    def suppressed_at(self) -> datetime | None: ...
+    @property
+    def suppressed_reason(self) -> str: ...
+    @property
+    def reminders_off_at(self) -> datetime | None: ...
+    @property
+    def paused_until(self) -> datetime | None: ...
+    @property
+    def last_digest_at(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is the same for all invoices of one connection in one mailbox. ``soon_until`` is the last date called soon;
+    without one it is ``limits.later_days`` from today. ``today`` and ``zone`` are the mailbox's."""
+
+    vendor: VendorFacts
+    relation: RelationFacts | None
+    source: SourceFacts
+    now: datetime
+    limits: Limits
+    zone: str = "UTC"
+    soon_until: date | None = None
+    is_stopped: bool = False  # the operator's switch for this vendor
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
+
+    @property
+    def is_introduction(self) -> bool:
+        """Nothing is proven of this vendor and the mailbox has not said yes: name and count only (INVARIANTS A1)."""
+        return self.vendor.trust == Trust.NEW and not (self.relation and self.relation.accepted_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One open invoice with all that bears on it. ``touched_at``: the last message of a human about it, either side."""
+
+    invoice: InvoiceFacts
+    holds: Sequence[HoldFacts] = ()
+    touched_at: datetime | None = None
+
+
+def eligibility(case: Case, standing: Standing, today: date, net_minor: int | None = None) -> Eligibility:
+    """Send, hold or leave out, and why. ``today`` is ``standing.today``, handed in because it is asked so often.
+
+    ``net_minor``: what this vendor would ask for in this currency after its credits, once known; see judge().
+    """
+    if case.invoice.state != InvoiceState.OPEN or case.invoice.balance_minor <= 0:
+        return _left_out(Reason.NOT_OPEN, "no longer open")
+    return (
+        _against_vendor(standing)
+        or _on_hold(case, standing)
+        or _too_early(case, standing, today)
+        or _covered(net_minor)
+        or _due(case.invoice, standing, today)
+    )
+
+
+def judge(cases: Sequence[tuple[Case, Standing]], today: date, credits_minor: Mapping[str, int]) -> list[Eligibility]:
+    """The eligibility of all invoices one vendor has in one mailbox, in order, its credits per currency considered:
+    where they cover all that would be asked for, nothing is (FEATURES A9)."""
+    first = [eligibility(case, standing, today) for case, standing in cases]
+    net = {code: -minor for code, minor in credits_minor.items()}
+    if not net:
+        return first
+    for (case, _), found in zip(cases, first, strict=True):
+        if found.verdict == Verdict.SEND and case.invoice.currency in net:
+            net[case.invoice.currency] += case.invoice.due_minor
+    return [
+        eligibility(case, standing, today, net.get(case.invoice.currency)) if found.verdict == Verdict.SEND else found
+        for (case, standing), found in zip(cases, first, strict=True)
+    ]
+
+
+def is_aging(source: SourceFacts, now: datetime, limits: Limits) -> bool:
+    """The data is late, so the mail says of when it is (FEATURES D9)."""
+    if source.state != ConnectionState.ACTIVE or source.as_of is None:
+        return True
+    return now - source.as_of > timedelta(hours=limits.stale_warn_hours)
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxVerdict:
+    """``outcome`` is how its window ends when nothing may be sent; None when a digest may go. ``ready_at``: when the
+    reason will have passed, if that is known."""
+
+    outcome: Outcome | None
+    words: str = ""
+    ready_at: datetime | None = None
+
+
+def mailbox_verdict(
+    mailbox: MailboxFacts, *, now: datetime, limits: Limits, mails_last_day: int = 0, is_stopped: bool = False
+) -> MailboxVerdict:
+    """May any digest go to this mailbox now: asked when one is planned and again when it is handed over."""
+    if is_stopped:
+        return MailboxVerdict(Outcome.HELD, "all sending is stopped by the operator")
+    if mailbox.suppressed_at:
+        return MailboxVerdict(Outcome.SUPPRESSED, mailbox.suppressed_reason or "the address does not take our mail")
+    if mailbox.reminders_off_at:
+        return MailboxVerdict(Outcome.SUPPRESSED, f"reminders are off since {in_words(mailbox.reminders_off_at)}")
+    if mailbox.paused_until and mailbox.paused_until > now:
+        until = mailbox.paused_until
+        return MailboxVerdict(Outcome.PAUSED, f"paused until {in_words(until)}", until)
+    if mailbox.last_digest_at:
+        ready_at = mailbox.last_digest_at + timedelta(hours=limits.spacing_hours)
+        if ready_at > now:
+            words = f"the last digest went out less than {limits.spacing_hours} hours ago"
+            return MailboxVerdict(Outcome.HELD, words, ready_at)
+    if mails_last_day >= limits.mails_per_day:
+        return MailboxVerdict(Outcome.HELD, f"{mails_last_day} mails went to this address within a day")
+    return MailboxVerdict(None)
+
+
+def in_words(day: date) -> str:
+    """2 Feb 2026: no country reads that wrongly."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def _left_out(reason: Reason, words: str) -> Eligibility:
+    return Eligibility(Verdict.LEAVE_OUT, reason, words)
+
+
+def _against_vendor(standing: Standing) -> Eligibility | None:
+    """What keeps all of a vendor's lines out: operator, customer, vendor, then the age of its data."""
+    vendor, relation, source = standing.vendor, standing.relation, standing.source
+    if vendor.trust == Trust.SUSPENDED:
+        return _left_out(Reason.SUSPENDED, "the supplier is suspended")
+    if standing.is_stopped:
+        return _left_out(Reason.STOPPED, "sending for this supplier is stopped by the operator")
+    if relation and relation.blocked_at:
+        return _left_out(Reason.BLOCKED, "the supplier is blocked here")
+    if relation and relation.muted_at:
+        return _left_out(Reason.MUTED, "the supplier is muted here")
+    if vendor.live_at is None or vendor.live_at > standing.now:
+        return _left_out(Reason.NOT_LIVE, "the supplier has not gone live yet")
+    if source.state not in (ConnectionState.ACTIVE, ConnectionState.NEEDS_RECONNECT):
+        return _left_out(Reason.DISCONNECTED, "the supplier's books are not connected")
+    limit = timedelta(hours=standing.limits.stale_drop_hours)
+    if source.as_of is None:
+        return _left_out(Reason.STALE, "the supplier's books have not been read yet")
+    if standing.now - source.as_of > limit:
+        return _left_out(Reason.STALE, f"the supplier's books were last read on {in_words(source.as_of)}")
+    return None
+
+
+_HELD: dict[str, tuple[Reason, str]] = {
+    HoldKind.DISPUTE: (Reason.DISPUTED, "disputed"),
+    HoldKind.ALREADY_PAID: (Reason.SAID_PAID, "said to be paid, the supplier is looking"),
+    HoldKind.PAYING: (Reason.PAYING, "payment in progress"),
+    HoldKind.VENDOR: (Reason.VENDOR_HOLD, "on hold by the supplier"),
+}
+
+
+def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
+    live = [hold for hold in case.holds if hold.ended_at is None and hold.ends_at > standing.now]
+    quiet = not standing.is_introduction  # of a vendor not accepted yet, no line is shown at all
+    if live:
+        last = max(live, key=lambda hold: (hold.kind != HoldKind.VENDOR, hold.ends_at))
+        until = last.ends_at.astimezone(ZoneInfo(standing.zone)).date()
+        if last.kind == HoldKind.PROMISE:
+            words = f"promised for {in_words(last.promised_on or until)}"
+            return Eligibility(Verdict.HOLD, Reason.PROMISED, words, quiet, until)
+        reason, words = _HELD[last.kind]
+        return Eligibility(Verdict.HOLD, reason, words, quiet, until)
+    if case.invoice.is_autopay:
+        return Eligibility(Verdict.HOLD, Reason.AUTOPAY, "collected automatically", quiet)
+    return None
+
+
+def _too_early(case: Case, standing: Standing, today: date) -> Eligibility | None:
+    """No reminder right after the invoice, nor while people talk about it (FEATURES D12)."""
+    days = timedelta(days=standing.limits.grace_days)
+    if case.touched_at and standing.now - case.touched_at < days:
+        until = (case.touched_at + days).astimezone(ZoneInfo(standing.zone)).date()
+        quiet = not standing.is_introduction
+        return Eligibility(Verdict.HOLD, Reason.IN_TALK, "you are talking about it", quiet, until)
+    issued_on = case.invoice.issued_on
+    if issued_on and today < issued_on + days:
+        return Eligibility(
+            Verdict.HOLD, Reason.JUST_ISSUED, f"issued only on {in_words(issued_on)}", until=issued_on + days
+        )
+    return None
+
+
+def _covered(net_minor: int | None) -> Eligibility | None:
+    if net_minor is None or net_minor > 0:
+        return None
+    return Eligibility(Verdict.HOLD, Reason.COVERED, "covered by your credit with the supplier", quiet=True)
+
+
+def _due(invoice: InvoiceFacts, standing: Standing, today: date) -> Eligibility:
+    if standing.is_introduction:
+        return Eligibility(Verdict.SEND, Reason.INTRODUCED, "a new supplier: shown in full once you accept it")
+    if invoice.due_on is None:
+        return Eligibility(Verdict.SEND, Reason.LATER, "no due date")
+    days = (invoice.due_on - today).days
+    if days < 0:
+        return Eligibility(Verdict.SEND, Reason.OVERDUE, f"{-days} {'day' if days == -1 else 'days'} late")
+    soon_until = standing.soon_until or today + timedelta(days=standing.limits.later_days)
+    reason = Reason.SOON if invoice.due_on <= soon_until else Reason.LATER
+    words = "due today" if not days else "due tomorrow" if days == 1 else f"due in {days} days"
+    return Eligibility(Verdict.SEND, reason, words)

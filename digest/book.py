@@ -1,0 +1,120 @@
+"""What bears on one mailbox's digest, as it was read: plain values the composer is handed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from app.models import InvoiceState
+from app.settings import Limits
+
+
+class Item(NamedTuple):
+    """One open invoice. ``due_minor`` is asked for, ``balance_minor`` is all that is owed of it."""
+
+    id: UUID
+    vendor_id: UUID
+    connection_id: UUID
+    number: str
+    po_number: str
+    issued_on: date | None
+    due_on: date | None
+    currency: str
+    total_minor: int
+    balance_minor: int
+    due_minor: int
+    is_autopay: bool
+    can_pay_online: bool
+    state: str = InvoiceState.OPEN
+
+
+class CreditItem(NamedTuple):
+    vendor_id: UUID
+    number: str
+    issued_on: date | None
+    currency: str
+    total_minor: int
+    remaining_minor: int
+    is_cash: bool  # paid and not yet matched, rather than a credit note
+
+
+class VendorCard(NamedTuple):
+    id: UUID
+    name: str
+    colour: str
+    trust: str
+    live_at: datetime | None
+    is_stopped: bool = False
+
+
+class Source(NamedTuple):
+    """The connection an invoice came through."""
+
+    id: UUID
+    state: str
+    as_of: datetime | None
+
+
+class RelationCard(NamedTuple):
+    accepted_at: datetime | None = None
+    muted_at: datetime | None = None
+    blocked_at: datetime | None = None
+    first_mailed_at: datetime | None = None
+
+
+class HoldCard(NamedTuple):
+    kind: str
+    ends_at: datetime
+    promised_on: date | None
+    ended_at: datetime | None = None
+
+
+class Talk(NamedTuple):
+    """The last message of a human about an invoice."""
+
+    at: datetime
+    is_vendors: bool
+
+
+class Before(NamedTuple):
+    """One line of the last mail, and the state of its invoice now."""
+
+    invoice_id: UUID
+    amount_minor: int
+    due_on: date | None
+    currency: str
+    number: str
+    vendor_name: str
+    state: str
+
+
+@dataclass(slots=True)
+class Book:
+    """All that bears on one mailbox's digest. ``vendors`` and ``sources`` may be shared with other books."""
+
+    vendors: Mapping[UUID, VendorCard]
+    sources: Mapping[UUID, Source]
+    items: list[Item] = field(default_factory=list)
+    credits: list[CreditItem] = field(default_factory=list)
+    relations: dict[UUID, RelationCard] = field(default_factory=dict)  # by vendor
+    holds: dict[UUID, list[HoldCard]] = field(default_factory=dict)  # by invoice
+    talks: dict[UUID, Talk] = field(default_factory=dict)  # by invoice
+    last_mail_at: datetime | None = None
+    before: dict[UUID, Before] = field(default_factory=dict)  # by invoice: the lines of that last mail
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When and under which limits a digest is composed. ``soon_until``: what is due until then belongs into this mail,
+    because the next one would come too late."""
+
+    now: datetime
+    zone: str
+    soon_until: date
+    limits: Limits
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
