@@ -5,15 +5,10 @@ what is looked up there goes into the mail and nowhere else.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import css_inline
-from babel.dates import format_date
-from flask import render_template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -34,7 +29,7 @@ from app.models import (
     Vendor,
 )
 from app.outbox.actions import write_mail
-from app.outbox.rendering import TOKEN_PLACE
+from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, amounts, days, inert, mail_template, nowrap
 from app.scope import widened
 
 
@@ -44,18 +39,15 @@ def tell_vendor(
     """One mail to each of ``people``, with the customer's words and a link to the desk."""
     with widened(session, "the vendor's own name for its customer, and its invoices"):
         facts = {
-            "vendor_name": _vendor(session, thread).name,
-            "customer_name": _name_in_books(session, thread),
-            "author": _author(session, message),
+            **_shared(session, house, thread, message),
+            "customer_name": inert(_name_in_books(session, thread), 60),
+            "author": inert(_author(session, message)),
             "is_claimed": message.person_id is None,
-            "thread": thread,
-            "body": message.body,
             "link": f"{house.settings.public_url}/desk/threads/{thread.id}",
-            "postal_address": house.settings.postal_address,
         }
         invoices = invoices_of(session, [thread.id])[thread.id]
     for person in people:
-        mail = _rendered("question", {**facts, "lines": _lines(invoices, person.locale, _day(now, person.zone))})
+        mail = mail_template(MAIL_FOLDER / "question").render(**facts, lines=_lines(invoices, person, now))
         write_mail(
             session,
             kind=OutgoingKind.QUESTION,
@@ -80,25 +72,23 @@ def tell_asker(
         question = last_from(session, thread.id, Side.CUSTOMER)
         mailbox = session.get(Mailbox, thread.mailbox_id) if thread.mailbox_id else None
         asker = session.get(Person, question.person_id) if question and question.person_id else None
-        vendor = _vendor(session, thread)
+        facts = _shared(session, house, thread, message)
         invoices = invoices_of(session, [thread.id])[thread.id]
     reader = mailbox or asker
     if reader is None:
         return
     path = f"/m/{TOKEN_PLACE}/thread" if mailbox else f"/inbox/threads/{thread.id}"
-    facts = {
-        "vendor_name": vendor.name,
-        "author": author.name if author else "",
-        "thread": thread,
-        "question": rules.quote(question.body) if question else "",
-        "body": message.body,
-        "result": message.result,
-        "lines": _lines(invoices, reader.locale, _day(now, reader.zone)),
-        "link": f"{house.settings.public_url}{path}",
-        "days": house.limits.link_days,
-        "postal_address": house.settings.postal_address,
-    }
-    mail = _rendered("answer", facts)
+    lasting = house.limits.link_days
+    mail = mail_template(MAIL_FOLDER / "answer").render(
+        **facts,
+        author=inert(author.name) if author else "",
+        question=inert(rules.quote(question.body), 300) if question else "",
+        result=message.result,
+        lines=_lines(invoices, reader, now),
+        link=f"{house.settings.public_url}{path}",
+        is_capability=mailbox is not None,
+        days=lasting,
+    )
     write_mail(
         session,
         kind=OutgoingKind.ANSWER,
@@ -110,9 +100,19 @@ def tell_asker(
         html=mail.html,
         due_at=now,
         thread_id=thread.id,
-        token=_new_link(session, thread, mailbox, now + timedelta(days=house.limits.link_days)) if mailbox else None,
+        token=_new_link(session, thread, mailbox, now + timedelta(days=lasting)) if mailbox else None,
         keys=house.keys,
     )
+
+
+def _shared(session: Session, house: House, thread: Thread, message: Message) -> dict[str, Any]:
+    """What both mails say. Words of either side go out inert: no mail program makes a link of them (INVARIANTS A3)."""
+    return {
+        "vendor_name": inert(session.get_one(Vendor, thread.vendor_id).name),
+        "subject": thread.subject,
+        "said": [inert(line, rules.BODY_LIMIT) for line in message.body.splitlines()],
+        "postal_address": house.settings.postal_address,
+    }
 
 
 def _new_link(session: Session, thread: Thread, mailbox: Mailbox, expires_at: datetime) -> str:
@@ -128,10 +128,6 @@ def _new_link(session: Session, thread: Thread, mailbox: Mailbox, expires_at: da
         )
     )
     return token
-
-
-def _vendor(session: Session, thread: Thread) -> Vendor:
-    return session.get_one(Vendor, thread.vendor_id)
 
 
 def _name_in_books(session: Session, thread: Thread) -> str:
@@ -150,38 +146,16 @@ def _author(session: Session, message: Message) -> str:
     return person.name if person else message.said_by
 
 
-def _lines(invoices: Sequence[Invoice], locale: str, today: date) -> list[dict[str, str]]:
+def _lines(invoices: Sequence[Invoice], reader: Mailbox | Person, now: datetime) -> list[dict[str, str]]:
     """The invoices as they stand now, in the reader's words for money and days; the first dozen."""
+    amount, day = amounts(reader.locale), days(reader.locale)
+    today = now.astimezone(ZoneInfo(reader.zone)).date()
     return [
         {
-            "number": invoice.label,
-            "owed": invoice.balance.format(locale),
-            "due": format_date(invoice.due_on, "d MMM y", locale=locale) if invoice.due_on else "no due date",
+            "number": inert(invoice.label),
+            "owed": nowrap(amount(invoice.balance_minor, invoice.currency)),
+            "due": day(invoice.due_on) or "not said",
             "state": rules.state_words(invoice.state, invoice.balance_minor, invoice.due_on, today),
         }
         for invoice in invoices[:12]
     ]
-
-
-def _day(now: datetime, zone: str) -> date:
-    return now.astimezone(ZoneInfo(zone)).date()
-
-
-@dataclass(frozen=True, slots=True)
-class _Mail:
-    subject: str
-    text: str
-    html: str
-
-
-def _rendered(name: str, facts: dict[str, Any]) -> _Mail:
-    return _Mail(
-        subject=render_template(f"mail/{name}/subject.txt", **facts).strip(),
-        text=render_template(f"mail/{name}/body.txt", **facts),
-        html=_inliner().inline(render_template(f"mail/{name}/body.html", **facts)),
-    )
-
-
-@cache
-def _inliner() -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)

@@ -1,12 +1,12 @@
 """A question and its way back: stored, told, answered, closed, opened again; and nobody else sees it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -36,16 +36,9 @@ from app.scope import CustomerScope, LinkScope, Scope, VendorScope
 from tests.support import world as make
 from tests.support.world import EVERYTHING, NOW, World
 
-pytestmark = pytest.mark.usefixtures("in_app")
 HOUR = timedelta(hours=1)
 Ask = Callable[..., Thread]
 Say = Callable[..., Any]
-
-
-@pytest.fixture
-def in_app() -> Iterator[None]:
-    with Flask("app").app_context():
-        yield
 
 
 @pytest.fixture
@@ -468,15 +461,9 @@ def _own(session: Session) -> list[tuple[str, bool]]:
 
 def test_two_presses_at_once_begin_one_thread(house: House, world: World, ask: Ask) -> None:
     """[F1 inv-Q1] On both databases the second waits for the first and finds its thread."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from flask import current_app
-
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def press(_: int) -> UUID:
-        with app.app_context():
-            return ask().id
+        return ask().id
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(press, range(4)))) == 1

@@ -76,7 +76,7 @@ def ask(app: Flask, house: House, world: World) -> Ask:
             "via": "page",
             "person": by.person,
         }
-        with app.app_context(), house.database.transaction(EVERYTHING) as session:
+        with house.database.transaction(EVERYTHING) as session:
             return ask_question(
                 session, house=house, vendor_id=of.vendor.id, customer_id=by.customer.id, mailbox_id=by.mailbox.id,
                 invoice_ids=[bill.id], **{**given, **facts},
@@ -90,7 +90,7 @@ def act(app: Flask, house: House, world: World) -> Callable[..., None]:
     """act(answer, thread, ...): Acme's owner does it now."""
 
     def done(action: Callable[..., Any], thread: Thread, now: datetime = NOW, **facts: Any) -> None:
-        with app.app_context(), house.database.transaction(EVERYTHING) as session:
+        with house.database.transaction(EVERYTHING) as session:
             found = session.get_one(Thread, thread.id)
             action(session, house=house, thread=found, person=world.acme.person, now=now, **facts)
 
@@ -203,7 +203,7 @@ def test_an_agent_sees_own_and_team_figures_and_a_manager_everybodys(
         other = make.invoice(session, world.acme, world.cobalt, number="A-2")
     act(answer, ask(), body="By the owner.")
     second = ask(about=other)
-    with app.app_context(), house.database.transaction(EVERYTHING) as session:
+    with house.database.transaction(EVERYTHING) as session:
         found = session.get_one(Thread, second.id)
         answer(session, house=house, thread=found, person=agent, body="By the agent.", now=NOW)
     hers, owners = (
