@@ -9,7 +9,13 @@ from hypothesis import settings
 from tests.support.need import in_ci, unavailable
 from tests.support.run import close_run, open_run, run_folder
 
-pytest_plugins = ["tests.support.browser", "tests.support.databases", "tests.support.house", "tests.support.time"]
+pytest_plugins = [
+    "tests.support.browser",
+    "tests.support.databases",
+    "tests.support.house",
+    "tests.support.sinks",
+    "tests.support.time",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
