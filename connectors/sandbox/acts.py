@@ -27,11 +27,15 @@ class Act:
             raise books.NotPossible(f"no customer {wanted} at {self.company.name}")
         return found
 
-    def invoice(self) -> Invoice:
-        """Named by id or number; without a name the open one that is due first, of `customer` if given."""
+    def invoice(self, *, untouched: bool = False) -> Invoice:
+        """Named by id or number; without a name the open one that is due first, of `customer` if given.
+
+        `untouched` passes over those with money on them, which Xero and Stripe will not void."""
         wanted = self.asked.get("invoice")
         customer = self.customer().id if self.asked.get("customer") else None
-        found = self.company.find_invoice(str(wanted)) if wanted else self.company.first_open_invoice(customer)
+        found = (
+            self.company.find_invoice(str(wanted)) if wanted else self.company.first_open_invoice(customer, untouched)
+        )
         if found is None:
             raise books.NotPossible(f"no invoice {wanted or 'that is open'} at {self.company.name}")
         return found
@@ -83,12 +87,12 @@ def part_pay(act: Act) -> tuple[Json, list[Change]]:
 
 
 def void(act: Act) -> tuple[Json, list[Change]]:
-    invoice = act.invoice()
+    invoice = act.invoice(untouched=True)
     return told(invoice, books.void_invoice(act.company, invoice, act.at))
 
 
 def delete(act: Act) -> tuple[Json, list[Change]]:
-    invoice = act.invoice()
+    invoice = act.invoice(untouched=True)
     return told(invoice, books.delete_invoice(act.company, invoice, act.at))
 
 

@@ -204,9 +204,13 @@ class Company:
             return self.invoices[key]
         return next((one for one in self.invoices.values() if one.number == key), None)
 
-    def first_open_invoice(self, customer_id: str | None = None) -> Invoice | None:
+    def first_open_invoice(self, customer_id: str | None = None, untouched: bool = False) -> Invoice | None:
         """Earliest due first; those without a due date last."""
-        candidates = [one for one in self.invoices.values() if one.is_open and customer_id in (None, one.customer_id)]
+        candidates = [
+            one
+            for one in self.invoices.values()
+            if one.is_open and customer_id in (None, one.customer_id) and not (untouched and one.paid)
+        ]
         return min(candidates, key=lambda one: (one.due_on or date.max, one.id), default=None)
 
 

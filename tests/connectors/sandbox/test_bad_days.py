@@ -205,3 +205,11 @@ def test_deleting_means_what_it_means_at_each_provider(wire: Wire) -> None:
         "Birch & Sons": "void",
         "Cedar Studio": "void",
     }
+
+
+@pytest.mark.parametrize("company", COMPANY.values())
+def test_voiding_passes_over_invoices_with_money_on_them(wire: Wire, company: str) -> None:
+    first = wire.control.act(company, "part_pay")
+    voided = wire.control.act(company, "void")
+    assert voided["status"] == "void"
+    assert voided["invoice_id"] != first["invoice_id"]
