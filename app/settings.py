@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     sendgrid_event_public_key: str = ""
     sendgrid_inbound_public_key: str = ""
     scheduler: Literal["embedded", "off"] | None = None
+    metrics_token: SecretStr = SecretStr("")  # Prometheus shows it as its bearer token; in production none means closed
     operators: str = "operator@sheaf.example"  # addresses, comma-separated, that may enter /ops
     limits: Limits = Field(default_factory=Limits)
 

@@ -1,14 +1,285 @@
 """The operator's pages, and what machines ask about our health."""
 
-from flask import Blueprint
+import hmac
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+from typing import TypeVar
+from uuid import UUID
 
-from app.access import anybody
+import structlog
+from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import clock
+from app.access import anybody, operator_only, signed_machine
+from app.address import canonical
+from app.db import database, database_now
+from app.models import Outcome, Outgoing
+from app.ops import actions, queries
+from app.ops.figures import read_figures, schema_is_current
+from app.ops.forms import StopForm, is_switch, read_day, read_outcome
+from app.ops.rules import SENDING, STOPPABLE, Place, exposition, read_place, vendor_of, vendor_switch, write_place
+from app.outbox.queries import attempts_of, counts_since, held, recent_failures, stop_switches, waiting
+from app.scope import Everything
+from app.settings import Settings
+
+log = structlog.get_logger()
 
 blueprint = Blueprint("ops", __name__)
+
+_HEALTH = Everything("figures over all rows, no row itself")
+_PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
+Row = TypeVar("Row")
 
 
 @blueprint.get("/healthz")
 @anybody
-def healthz() -> tuple[str, int, dict[str, str]]:
+def healthz() -> ResponseReturnValue:
     """This process answers; nothing else is asked."""
-    return "ok\n", 200, {"Content-Type": "text/plain; charset=utf-8"}
+    return "ok\n", 200, _PLAIN
+
+
+@blueprint.get("/readyz")
+@anybody
+def readyz() -> ResponseReturnValue:
+    """The database answers and has our tables: traffic may come."""
+    try:
+        with database().reading(_HEALTH) as session:
+            ready = schema_is_current(session, _settings().database_url)
+    except SQLAlchemyError as problem:
+        log.warning("not ready", problem=type(problem).__name__)
+        return "the database does not answer\n", 503, _PLAIN
+    return ("ready\n", 200, _PLAIN) if ready else ("the tables are not those of this version\n", 503, _PLAIN)
+
+
+@blueprint.get("/metrics")
+@signed_machine
+def metrics() -> ResponseReturnValue:
+    """For Prometheus, with METRICS_TOKEN as its bearer token; on a laptop without one it is open."""
+    wanted = _settings().metrics_token.get_secret_value()
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    is_open = not wanted and _settings().environment == "local"
+    if not is_open and not (wanted and hmac.compare_digest(given.encode(), wanted.encode())):
+        abort(404)
+    with database().reading(_HEALTH) as session:
+        figures = read_figures(session, database_now(session))
+    return exposition(figures), 200, {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+
+
+@blueprint.get("/ops")
+@operator_only
+def overview() -> ResponseReturnValue:
+    return _overview(StopForm())
+
+
+@blueprint.post("/ops/stop")
+@operator_only
+def stop() -> ResponseReturnValue:
+    form = StopForm.read(request.form)
+    if form.errors:
+        return _overview(form), 422
+    with database().transaction() as session:
+        vendor_id = vendor_of(form.name)
+        if vendor_id and not queries.vendor_names(session, [vendor_id]):
+            abort(404)
+        actions.stop(session, form.name, reason=form.reason, operator=g.person, now=clock.now())
+    flash("Stopped. Nothing of it is claimed any more; what is being handed over this second may still go.", "warn")
+    return redirect(_back(form.name), 303)
+
+
+@blueprint.post("/ops/resume")
+@operator_only
+def resume() -> ResponseReturnValue:
+    name = request.form.get("name", "")
+    if not is_switch(name):
+        abort(404)
+    with database().transaction() as session:
+        was_stopped = actions.resume(session, name, operator=g.person, now=clock.now())
+    flash("It goes on." if was_stopped else "It was not stopped.", "ok")
+    return redirect(_back(name), 303)
+
+
+def _overview(form: StopForm) -> str:
+    now = clock.now()
+    with database().reading() as session:
+        figures = read_figures(session, now)
+        switches = stop_switches(session)
+        names = queries.vendor_names(session, [found for s in switches if (found := vendor_of(s.name))])
+        failed = queries.job_runs(session, "", True, None)[:5]
+        days = queries.board(session, now.date())
+        troubled = len(queries.troubled_connections(session, now))
+    return render_template(
+        "ops/overview.html",
+        figures=figures,
+        switches=[(s, STOPPABLE.get(s.name) or names.get(vendor_of(s.name) or UUID(int=0), s.name)) for s in switches],
+        sending=next((s for s in switches if s.name == SENDING), None),
+        stoppable=STOPPABLE,
+        form=form,
+        failed=failed,
+        days=days,
+        outcomes=list(Outcome),
+        troubled=troubled,
+    )
+
+
+@blueprint.get("/ops/windows")
+@operator_only
+def windows() -> ResponseReturnValue:
+    """The run board: how the windows of a day ended, and why."""
+    today = clock.now().astimezone(UTC).date()
+    day, outcome = read_day(request.args.get("day"), today), read_outcome(request.args.get("outcome"))
+    with database().reading() as session:
+        days = queries.board(session, today)
+        rows = queries.windows_on(session, day, outcome, _before())
+    shown, older = _cut(rows)
+    return render_template(
+        "ops/windows.html",
+        days=days,
+        day=day,
+        outcome=outcome,
+        outcomes=list(Outcome),
+        rows=shown,
+        older=write_place(shown[-1].digest.created_at, shown[-1].digest.id) if older else "",
+    )
+
+
+@blueprint.get("/ops/mailboxes")
+@operator_only
+def find_mailbox() -> ResponseReturnValue:
+    address = canonical(request.args.get("address", ""))
+    with database().reading() as session:
+        found = queries.mailbox_by_address(session, address) if address else None
+    if found is None:
+        flash("No mailbox has that address.", "warn")
+        return redirect(url_for("ops.windows"), 303)
+    return redirect(url_for("ops.mailbox", mailbox_id=found), 303)
+
+
+@blueprint.get("/ops/mailboxes/<uuid:mailbox_id>")
+@operator_only
+def mailbox(mailbox_id: UUID) -> ResponseReturnValue:
+    """One mailbox: its rhythm, every window with its reason, its newest mails."""
+    with database().reading() as session:
+        found = queries.mailbox_with_customer(session, mailbox_id)
+        if found is None:
+            abort(404)
+        rows = queries.windows_of(session, mailbox_id, _before())
+        mails = queries.mails_to(session, mailbox_id)
+    shown, older = _cut(rows)
+    place = write_place(shown[-1].created_at, shown[-1].id) if older else ""
+    return render_template(
+        "ops/mailbox.html", mailbox=found[0], customer=found[1], digests=shown, mails=mails, older=place
+    )
+
+
+@blueprint.get("/ops/digests/<uuid:digest_id>")
+@operator_only
+def digest(digest_id: UUID) -> ResponseReturnValue:
+    """One window: what it said, what it left out and why, and what became of its mail."""
+    with database().reading() as session:
+        found = queries.digest_with_mailbox(session, digest_id)
+        if found is None:
+            abort(404)
+        left = queries.left_out(session, found[0])
+        mails = queries.mails_of_digest(session, digest_id)
+    return render_template("ops/digest.html", digest=found[0], mailbox=found[1], left_out=left, mails=mails)
+
+
+@blueprint.get("/ops/outbox")
+@operator_only
+def outbox() -> ResponseReturnValue:
+    now = clock.now()
+    with database().reading() as session:
+        return render_template(
+            "ops/outbox.html",
+            waiting=waiting(session, now),
+            counts=counts_since(session, now - timedelta(days=1)),
+            held=held(session),
+            failures=recent_failures(session),
+        )
+
+
+@blueprint.get("/ops/outbox/<uuid:outgoing_id>")
+@operator_only
+def outgoing(outgoing_id: UUID) -> ResponseReturnValue:
+    """One mail's tries and what the mail provider said of them; never its words."""
+    with database().reading() as session:
+        mail = session.get(Outgoing, outgoing_id)
+        if mail is None:
+            abort(404)
+        return render_template("ops/outgoing.html", mail=mail, attempts=attempts_of(session, outgoing_id))
+
+
+@blueprint.get("/ops/jobs")
+@operator_only
+def jobs() -> ResponseReturnValue:
+    job, failed_only = request.args.get("job", "")[:40], request.args.get("failed") == "yes"
+    with database().reading() as session:
+        names = queries.job_names(session, clock.now() - timedelta(days=7))
+        rows = queries.job_runs(session, job, failed_only, _before())
+    shown, older = _cut(rows)
+    place = write_place(shown[-1].started_at, shown[-1].id) if older else ""
+    return render_template("ops/jobs.html", runs=shown, names=names, job=job, failed_only=failed_only, older=place)
+
+
+@blueprint.get("/ops/connections")
+@operator_only
+def connections() -> ResponseReturnValue:
+    with database().reading() as session:
+        return render_template("ops/connections.html", rows=queries.troubled_connections(session, clock.now()))
+
+
+@blueprint.get("/ops/events")
+@operator_only
+def events() -> ResponseReturnValue:
+    """Webhooks of providers, stored and not yet worked off."""
+    with database().reading() as session:
+        rows = queries.parked_events(session, _before())
+    shown, older = _cut(rows)
+    return render_template(
+        "ops/events.html", events=shown, older=write_place(shown[-1].received_at, shown[-1].id) if older else ""
+    )
+
+
+@blueprint.get("/ops/vendors")
+@operator_only
+def vendors() -> ResponseReturnValue:
+    words = request.args.get("q", "").strip()[:50]
+    with database().reading() as session:
+        rows = queries.vendors(session, words, _before())
+        stopped = {switch.name: switch for switch in stop_switches(session)}
+    shown, older = _cut(rows)
+    place = write_place(shown[-1].created_at, shown[-1].id) if older else ""
+    stops = {row.id: stopped.get(vendor_switch(row.id)) for row in shown}
+    return render_template("ops/vendors.html", vendors=shown, stops=stops, q=words, older=place)
+
+
+@blueprint.get("/ops/audit")
+@operator_only
+def audit() -> ResponseReturnValue:
+    action = request.args.get("action", "").strip()[:60]
+    with database().reading() as session:
+        rows = queries.audit(session, action, _before())
+    shown, older = _cut(rows)
+    place = write_place(shown[-1].entry.at, shown[-1].entry.id) if older else ""
+    return render_template("ops/audit.html", rows=shown, action=action, older=place)
+
+
+def _before() -> Place | None:
+    return read_place(request.args.get("before"))
+
+
+def _cut(rows: Sequence[Row]) -> tuple[list[Row], bool]:
+    """The rows of this page, and whether there is a next one."""
+    return list(rows[: queries.PAGE]), len(rows) > queries.PAGE
+
+
+def _back(name: str) -> str:
+    return url_for("ops.vendors") if vendor_of(name) else url_for("ops.overview")
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["house"].settings
+    return settings

@@ -1,0 +1,110 @@
+"""Reads the figures of FEATURES L8 from the rows themselves: any process answers the same, none keeps a count."""
+
+from datetime import datetime, timedelta
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from app.db import alembic_config
+from app.models import (
+    Attempt,
+    AttemptResult,
+    Connection,
+    ConnectionState,
+    Digest,
+    JobRun,
+    Mailbox,
+    Outcome,
+    Outgoing,
+    ProviderEvent,
+    StopSwitch,
+)
+from app.ops.rules import SENDING, Figures
+from app.outbox.queries import counts_since, waiting
+
+_DAY = timedelta(days=1)
+_UNHANDLED = text("handled_at IS NULL")  # in the words of the partial indexes
+_PLANNED = text("next_digest_at IS NOT NULL")
+
+
+def read_figures(session: Session, now: datetime) -> Figures:
+    queue, since = waiting(session, now), now - _DAY
+    due = select(func.count(), func.min(Mailbox.next_digest_at)).where(_PLANNED, Mailbox.next_digest_at <= now)
+    windows, oldest_window = session.execute(due).one()
+    events, oldest_event = session.execute(
+        select(func.count(), func.min(ProviderEvent.due_at)).where(_UNHANDLED, ProviderEvent.due_at <= now)
+    ).one()
+    oldest_sync = select(func.min(Connection.as_of)).where(Connection.state == ConnectionState.ACTIVE)
+    failed = select(func.count()).select_from(JobRun).where(JobRun.started_at >= since, JobRun.error != "")
+    return Figures(
+        stopped=session.get(StopSwitch, SENDING) is not None,
+        outbox_due=queue.due,
+        outbox_age=_age(queue.oldest_due_at, now),
+        outbox_lately={(str(kind), str(state)): count for (kind, state), count in counts_since(session, since).items()},
+        windows_due=windows,
+        windows_age=_age(oldest_window, now),
+        windows_lately=_outcomes(session, since),
+        windows_doubled=_doubled(session, since),
+        accepted_age=_since_accepted(session, now),
+        connections=_states(session),
+        sync_age=_age(session.scalar(oldest_sync), now),
+        events_due=events,
+        events_age=_age(oldest_event, now),
+        attempts_lately=_attempts(session, since),
+        jobs_failed=session.scalar(failed) or 0,
+    )
+
+
+def schema_is_current(session: Session, url: str) -> bool:
+    """Whether the database has the tables this code was written for."""
+    wanted = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
+    return MigrationContext.configure(session.connection()).get_current_revision() == wanted
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
+
+
+def _outcomes(session: Session, since: datetime) -> dict[str, int]:
+    rows = session.execute(
+        select(Digest.outcome, func.count()).where(Digest.created_at >= since).group_by(Digest.outcome)
+    )
+    return {str(outcome): count for outcome, count in rows}
+
+
+def _doubled(session: Session, since: datetime) -> int:
+    """Windows with more than one accepted mail. The keys forbid it; this looks all the same (INVARIANTS S1)."""
+    twice = (
+        select(Digest.id)
+        .join(Outgoing, Outgoing.digest_id == Digest.id)
+        .join(Attempt, Attempt.outgoing_id == Outgoing.id)
+        .where(Digest.created_at >= since, Attempt.result == AttemptResult.ACCEPTED)
+        .group_by(Digest.id)
+        .having(func.count() > 1)
+    )
+    return session.scalar(select(func.count()).select_from(twice.subquery())) or 0
+
+
+def _since_accepted(session: Session, now: datetime) -> float | None:
+    newest = (
+        select(Digest.accepted_at).where(Digest.outcome == Outcome.ACCEPTED).order_by(Digest.created_at.desc()).limit(1)
+    )
+    accepted = session.scalar(newest)
+    return _age(accepted, now) if accepted else None
+
+
+def _states(session: Session) -> dict[str, int]:
+    rows = session.execute(select(Connection.state, func.count()).group_by(Connection.state))
+    return {str(state): count for state, count in rows}
+
+
+def _attempts(session: Session, since: datetime) -> dict[str, int]:
+    rows = session.execute(
+        select(Attempt.result, func.count())
+        .join(Outgoing, Outgoing.id == Attempt.outgoing_id)
+        .where(Outgoing.created_at >= since)
+        .group_by(Attempt.result)
+    )
+    return {str(result): count for result, count in rows}

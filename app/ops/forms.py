@@ -1,0 +1,45 @@
+"""Reads and checks what the operator submitted."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from werkzeug.datastructures import MultiDict
+
+from app.models import Outcome
+from app.ops.rules import REASON_LIMIT, STOPPABLE, vendor_of
+
+
+@dataclass
+class StopForm:
+    """What to stop, and why."""
+
+    name: str = ""
+    reason: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, form: MultiDict[str, str]) -> "StopForm":
+        name, reason = form.get("name", ""), " ".join(form.get("reason", "").split())
+        errors = {}
+        if not is_switch(name):
+            errors["name"] = "Choose what to stop."
+        if not reason:
+            errors["reason"] = "Say why: whoever looks at this next will want to know."
+        elif len(reason) > REASON_LIMIT:
+            errors["reason"] = f"At most {REASON_LIMIT} characters, please."
+        return cls(name, reason[:REASON_LIMIT], errors)
+
+
+def is_switch(name: str) -> bool:
+    return name in STOPPABLE or vendor_of(name) is not None
+
+
+def read_day(text: str | None, otherwise: date) -> date:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return otherwise
+
+
+def read_outcome(text: str | None) -> Outcome | None:
+    return Outcome(text) if text in set(Outcome) else None
