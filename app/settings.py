@@ -27,6 +27,9 @@ class Limits(BaseSettings):
     stale_warn_hours: int = 24  # S3, D9
     stale_drop_hours: int = 72  # S3, D9
     catch_up_hours: int = 36  # D4: an older window is recorded as missed
+    late_minutes: int = 60  # D4: from then on a window is caught up, and that not at night
+    night_from: int = 22  # D4: local hours in which nothing is caught up
+    night_to: int = 7
     fresh_minutes: int = 10  # D7: data younger than this needs no second look before a digest
     settled_check_seconds: float = 20.0  # D7: time budget for one batch
     click_check_seconds: float = 2.0  # E2

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import BigInt
@@ -35,6 +35,13 @@ class Digest(Keyed, Created, CustomerOwned, Base):
         UniqueConstraint("mailbox_id", "window"),
         Index("ix_digest_customer", "customer_id", "created_at"),
         Index("ix_digest_created", "created_at"),
+        Index(
+            "ix_digest_accepted",
+            "mailbox_id",
+            "accepted_at",
+            postgresql_where=text("accepted_at IS NOT NULL"),
+            sqlite_where=text("accepted_at IS NOT NULL"),
+        ),
     )
 
     customer_id: Mapped[UUID] = owner("customer")

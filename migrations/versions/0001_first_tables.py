@@ -356,6 +356,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("mailbox_id", "window", name=op.f("uq_digest_mailbox_id_window")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_digest_token_hash")),
     )
+    op.create_index(
+        "ix_digest_accepted",
+        "digest",
+        ["mailbox_id", "accepted_at"],
+        unique=False,
+        postgresql_where=sa.text("accepted_at IS NOT NULL"),
+        sqlite_where=sa.text("accepted_at IS NOT NULL"),
+    )
     op.create_index("ix_digest_created", "digest", ["created_at"], unique=False)
     op.create_index("ix_digest_customer", "digest", ["customer_id", "created_at"], unique=False)
     op.create_table(
@@ -900,6 +908,12 @@ def downgrade() -> None:
     op.drop_table("quarantined")
     op.drop_index("ix_digest_customer", table_name="digest")
     op.drop_index("ix_digest_created", table_name="digest")
+    op.drop_index(
+        "ix_digest_accepted",
+        table_name="digest",
+        postgresql_where=sa.text("accepted_at IS NOT NULL"),
+        sqlite_where=sa.text("accepted_at IS NOT NULL"),
+    )
     op.drop_table("digest")
     op.drop_index("ix_bill_to_vendor_address", table_name="bill_to")
     op.drop_index(op.f("ix_bill_to_mailbox_id"), table_name="bill_to")
