@@ -4,6 +4,7 @@ them."""
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -30,8 +31,10 @@ from app.models import (
 )
 from app.outbox.actions import mail_values, write_mail
 from app.outbox.rendering import TOKEN_PLACE
+from digest.channels.base import Envelope
 from tests.support.world import EVERYTHING, Owing, Selling, World
 
+UNSUBSCRIBE = f"<https://sheaf.example/m/{'t' * 43}/unsubscribe/one-click>"
 TEXT = f"Read it at https://sheaf.example/m/{TOKEN_PLACE}\n"
 HTML = f'<html><head></head><body><a href="https://sheaf.example/m/{TOKEN_PLACE}">Read it</a></body></html>'
 
@@ -241,3 +244,18 @@ def all_mails(house: House) -> list[Outgoing]:
 def cobalts_digest(house: House, world: World, **facts: Any) -> Outgoing:
     with house.database.transaction(EVERYTHING) as session:
         return digest_mail(session, house, world.cobalt.mailbox, invoices=[world.acme_invoice], **facts)
+
+
+def envelope(**facts: Any) -> Envelope:
+    """One that every channel takes, with all that is hard to carry."""
+    defaults = {
+        "attempt_id": uuid4(),
+        "sender_name": "Sheaf",
+        "sender": "digest@sheaf.example",
+        "recipient": "ap@cobalt.example",
+        "subject": "3 invoices from Acme and Bürch",
+        "text": "Grüße\n.\nFrom here on\nend",
+        "html": "<p>Grüße</p>",
+        "headers": {"Message-ID": "<1@sheaf.example>", "List-Unsubscribe": UNSUBSCRIBE},
+    }
+    return Envelope(**{**defaults, **facts})
