@@ -221,6 +221,28 @@ def tokens_for(house: House, connection_id: UUID, *, refused: str = "") -> Token
             time.sleep(_dice.uniform(0.02, 0.15))
 
 
+class Permission:
+    """One connection's tokens during one piece of work: fresh at every call, however long the work takes."""
+
+    def __init__(self, house: House, connection_id: UUID) -> None:
+        self._house, self._connection_id = house, connection_id
+        self._tokens: Tokens | None = None
+
+    def tokens(self) -> Tokens:
+        if self._tokens is None or not _is_good(self._tokens, ""):
+            self._tokens = tokens_for(self._house, self._connection_id)
+        return self._tokens
+
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        return f"Bearer {self.tokens().access_token}"
+
+    def renew(self) -> None:
+        """The provider has just refused what we have."""
+        refused = self._tokens.access_token if self._tokens else ""
+        self._tokens = tokens_for(self._house, self._connection_id, refused=refused)
+
+
 def _held(house: House, connection_id: UUID) -> _Held:
     query = select(Connection.vendor_id, Connection.provider, Connection.tokens, Connection.state)
     with house.database.reading(_KEEPER) as session:

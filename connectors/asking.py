@@ -1,0 +1,100 @@
+"""Asking a provider on behalf of one connection: what its connector may use, and reading single objects again."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from app import clock
+from app.house import House
+from app.models import Connection, ConnectionState
+from app.scope import Everything
+from connectors import registry
+from connectors.base import AccessExpired, Account, Batch, Context, Http, Kind, Response
+from connectors.ingest import Counts, ingest
+from connectors.oauth import Permission
+
+WORKER = Everything("pulling serves all connections")
+
+
+class _Beating:
+    """base.Http that tells somebody before every request."""
+
+    def __init__(self, http: Http, beat: Callable[[], None]) -> None:
+        self._http, self._beat = http, beat
+
+    def get(self, url: str, **given: Any) -> Response:
+        self._beat()
+        return self._http.get(url, **given)
+
+    def post(self, url: str, **given: Any) -> Response:
+        self._beat()
+        return self._http.post(url, **given)
+
+
+def context(
+    house: House,
+    connection: Connection,
+    permission: Permission,
+    now: datetime,
+    *,
+    beat: Callable[[], None] = lambda: None,
+    seconds: float | None = None,
+) -> Context:
+    """What the connector may use for one piece of work. ``seconds``: the most one request may take."""
+    account = Account(
+        connection.account_id or "", connection.account_name, connection.account_currency, connection.account_zone
+    )
+    http = registry.client(
+        connection.provider,
+        account.external_id,
+        authorization=permission.header,
+        seconds=min(seconds or house.limits.http_seconds, house.limits.http_seconds),
+    )
+    ends = registry.endpoints(connection.provider)
+    return Context(_Beating(http, beat), ends, now, permission.tokens(), account)
+
+
+def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, datetime]]:
+    """Each batch with the moment before its first page was asked for."""
+    while True:
+        asked_at = clock.now()
+        batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch, asked_at
+
+
+def fetch(
+    house: House, connection: Connection, wanted: Mapping[Kind, Iterable[str]], *, seconds: float | None = None
+) -> Counts:
+    """Read these objects now and write what they are; one that ended meanwhile is left alone. Raises ProviderError."""
+    permission = Permission(house, connection.id)
+    try:
+        return _fetch(house, connection, wanted, permission, seconds)
+    except AccessExpired:
+        permission.renew()
+        return _fetch(house, connection, wanted, permission, seconds)
+
+
+def _fetch(
+    house: House,
+    connection: Connection,
+    wanted: Mapping[Kind, Iterable[str]],
+    permission: Permission,
+    seconds: float | None,
+) -> Counts:
+    counts = Counts()
+    connector = registry.get(connection.provider)
+    ctx = context(house, connection, permission, clock.now(), seconds=seconds)
+    for kind, names in wanted.items():
+        for batch, read_at in timed(connector.fetch(ctx, kind, sorted(set(names)))):
+            with house.database.transaction(WORKER) as session:
+                query = select(Connection).where(Connection.id == connection.id)
+                query = query.where(Connection.state == ConnectionState.ACTIVE)
+                live = session.execute(query.with_for_update(key_share=True)).scalar_one_or_none()
+                if live is None:
+                    return counts
+                counts += ingest(session, live, batch, clock.now(), read_at)
+    return counts

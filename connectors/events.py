@@ -1,0 +1,218 @@
+"""Webhooks: stored raw before they are acknowledged, handled later. An event only says where to look (N1 N3)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import database_now
+from app.house import House
+from app.ids import new_id
+from app.models import Connection, ConnectionState, ProviderEvent, SyncRun
+from connectors import registry
+from connectors.actions import lose_permission, pull_soon
+from connectors.asking import WORKER, fetch
+from connectors.base import Event, Kind, MustReconnect, ProviderError, RetryLater
+from connectors.ingest import Counts
+from connectors.rules import retry_at
+
+log = structlog.get_logger()
+
+BATCH = 200  # events a drain claims at once
+TOO_MANY = 300  # objects of one connection: a pull is cheaper than reading them singly
+TRIES = 8  # then an event is parked, visibly
+THREADS = 8
+KINDS: tuple[Kind, ...] = ("customer", "invoice", "payment", "credit")
+_UNKEPT = {"cookie", "authorization"}
+
+
+# --- storing --------------------------------------------------------------------------------------------------------
+
+
+def store_event(
+    session: Session, provider: str, headers: Mapping[str, str], body: bytes, events: Sequence[Event], now: datetime
+) -> None:
+    """One row a delivery; a delivery repeated is no second row. One that points at nothing is stored as handled."""
+    row = {
+        "id": new_id(),
+        "provider": provider,
+        "event_key": _key(body, events),
+        "headers": {name.lower(): value for name, value in headers.items() if name.lower() not in _UNKEPT},
+        "body": body,
+        "received_at": now,
+        "due_at": now,
+        "handled_at": None if events else now,
+        "outcome": "" if events else "points at nothing we follow",
+    }
+    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(ProviderEvent.__table__).values(tries=0, **row)
+    session.execute(statement.on_conflict_do_nothing(index_elements=["provider", "event_key"]))
+
+
+def _key(body: bytes, events: Sequence[Event]) -> str:
+    """The provider's ids where it gives some (a repeated delivery may differ in other words), else the body itself."""
+    ids = sorted({event.event_id for event in events})
+    said = "\n".join(ids).encode() if ids and all(ids) else b"body\0" + body
+    return blake2b(said, digest_size=24).hexdigest()
+
+
+# --- handling -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Errand:
+    """What the events of one batch want to have read of one connection, and what became of it."""
+
+    connection: Connection
+    wanted: dict[Kind, set[str]] = field(default_factory=dict)
+    wants_pull: bool = False
+    outcome: str = ""
+    problem: ProviderError | None = None
+
+
+def drain_events(house: House) -> int:
+    """Claim a batch, merge it by connection, read each named object once. Returns how many events were claimed."""
+    claimed = _claim(house)
+    if not claimed:
+        return 0
+    pointed = {event.id: _read(event) for event in claimed}
+    errands = _errands(house, [one for found in pointed.values() if not isinstance(found, str) for one in found])
+    unique = list({id(errand): errand for group in errands.values() for errand in group}.values())
+    with ThreadPoolExecutor(min(THREADS, len(unique) or 1)) as pool:
+        list(pool.map(partial(_run, house), unique))
+    with house.database.transaction(WORKER) as session:
+        now = database_now(session)
+        for event in claimed:
+            _conclude(session, event, pointed[event.id], errands, now)
+    return len(claimed)
+
+
+def _claim(house: House) -> list[ProviderEvent]:
+    with house.database.transaction(WORKER) as session:
+        now = database_now(session)
+        query = select(ProviderEvent).where(ProviderEvent.handled_at.is_(None), ProviderEvent.due_at <= now)
+        query = query.order_by(ProviderEvent.due_at).limit(BATCH).with_for_update(skip_locked=True)
+        claimed = list(session.execute(query).scalars())
+        for event in claimed:  # the due time is the lease: a worker that dies leaves them to the next one
+            event.due_at = now + timedelta(seconds=house.limits.lease_seconds)
+            event.tries += 1
+    return claimed
+
+
+def _read(event: ProviderEvent) -> list[tuple[str, Event]] | str:
+    """What the event points at, or why nothing is done with it."""
+    try:
+        found = registry.get(event.provider).events(event.headers, event.body)
+    except KeyError:
+        return "of a provider we do not have"
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return "not understood"
+    return [(event.provider, one) for one in found] or "points at nothing we follow"
+
+
+def _errands(house: House, pointed: Iterable[tuple[str, Event]]) -> dict[tuple[str, str], list[_Errand]]:
+    """By provider and account: every active connection to it."""
+    pointed = list(pointed)
+    accounts = {(provider, event.account_id) for provider, event in pointed}
+    if not accounts:
+        return {}
+    query = select(Connection).where(tuple_(Connection.provider, Connection.account_id).in_(sorted(accounts)))
+    with house.database.reading(WORKER) as session:
+        live = session.execute(query.where(Connection.state == ConnectionState.ACTIVE)).scalars().all()
+    errands: dict[tuple[str, str], list[_Errand]] = {}
+    for connection in live:
+        errands.setdefault((connection.provider, connection.account_id or ""), []).append(_Errand(connection))
+    for provider, event in pointed:
+        for errand in errands.get((provider, event.account_id), []):
+            if event.kind in KINDS:
+                errand.wanted.setdefault(event.kind, set()).add(event.external_id)
+            else:  # of the account itself, such as the end of its permission: the next pull meets the truth
+                errand.wants_pull = True
+    return errands
+
+
+def _run(house: House, errand: _Errand) -> None:
+    if errand.wants_pull or sum(map(len, errand.wanted.values())) > TOO_MANY:
+        _leave_to_pull(house, errand.connection.id)
+        errand.outcome = "left to the next pull"
+        return
+    started = clock.now()
+    try:
+        counts = fetch(house, errand.connection, errand.wanted)
+    except ProviderError as problem:
+        errand.problem = problem
+        if isinstance(problem, MustReconnect):
+            with house.database.transaction(WORKER) as session:
+                lose_permission(session, house, errand.connection.id, str(problem), clock.now())
+        return
+    except Exception:
+        log.exception("event broke", connection=str(errand.connection.id))
+        errand.problem = RetryLater("Something broke on our side.")
+        return
+    errand.outcome = f"read {counts.received}, changed {counts.changed}"
+    _note_run(house, errand.connection, counts, started)
+
+
+def _leave_to_pull(house: House, connection_id: UUID) -> None:
+    with house.database.transaction(WORKER) as session:
+        pull_soon(session.get_one(Connection, connection_id), database_now(session))
+
+
+def _note_run(house: House, connection: Connection, counts: Counts, started: datetime) -> None:
+    with house.database.transaction(WORKER) as session:
+        session.add(
+            SyncRun(
+                vendor_id=connection.vendor_id,
+                connection_id=connection.id,
+                mode="fetch",
+                started_at=started,
+                finished_at=clock.now(),
+                received=counts.received,
+                changed=counts.changed,
+                gone=counts.gone,
+                quarantined=counts.quarantined,
+            )
+        )
+
+
+def _conclude(
+    session: Session,
+    event: ProviderEvent,
+    pointed: list[tuple[str, Event]] | str,
+    errands: Mapping[tuple[str, str], list[_Errand]],
+    now: datetime,
+) -> None:
+    """Handled, to be tried again, or parked."""
+    if isinstance(pointed, str):
+        _set(session, event, handled_at=now, outcome=pointed)
+        return
+    mine = [errand for provider, one in pointed for errand in errands.get((provider, one.account_id), [])]
+    problem = next((errand.problem for errand in mine if errand.problem), None)
+    if isinstance(problem, RetryLater) and event.tries < TRIES:
+        due = retry_at(now, event.tries, problem.after)
+        _set(session, event, due_at=due, outcome=f"will be tried again: {problem}"[:300])
+    elif problem is not None:
+        log.warning("event parked", provider_event=str(event.id), problem=type(problem).__name__)
+        _set(session, event, handled_at=now, outcome=f"parked: {problem}"[:300])
+    else:
+        words = ", ".join(dict.fromkeys(errand.outcome for errand in mine)) or "of an account that is not connected"
+        _set(session, event, handled_at=now, outcome=words[:300])
+
+
+def _set(session: Session, event: ProviderEvent, **values: Any) -> None:
+    session.execute(
+        update(ProviderEvent)
+        .where(ProviderEvent.id == event.id, ProviderEvent.handled_at.is_(None))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,186 @@
+"""What ticks: pull what is due, handle stored events, forget old ones. And what wsgi hands to the rest of the product:
+look again before a digest, look at one invoice at a click, fetch the page where it is paid."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app import clock
+from app.db import database_now
+from app.house import House
+from app.models import Connection, ConnectionState, Invoice, ProviderEvent, SyncRun
+from app.scheduler import Job
+from connectors import registry
+from connectors.asking import WORKER, context, fetch
+from connectors.base import AccessExpired, PayLink, ProviderError
+from connectors.events import drain_events
+from connectors.oauth import Permission
+from connectors.rules import is_payable
+from connectors.sync import Claimed, claim, claim_due, sync
+
+log = structlog.get_logger()
+
+PULLS = 4  # at once in one process
+PULLS_A_RUN = 20  # by one thread, then the scheduler looks whether the worker is to stop
+LOOKS = 16  # threads of look_again
+KEPT = timedelta(days=30)  # runs and handled events
+FORGET_AT_ONCE = 1000
+
+
+def pull_due(house: House) -> int:
+    """Pull every connection whose time has come; returns how many. A slow one holds up its own thread only."""
+    first = claim_due(house, PULLS)
+    if not first:
+        return 0
+    with ThreadPoolExecutor(len(first), thread_name_prefix="pull") as pool:
+        return sum(pool.map(partial(_pull_and_go_on, house), first))
+
+
+def _pull_and_go_on(house: House, claimed: Claimed) -> int:
+    done, following = 0, [claimed]
+    while following:
+        sync(house, following[0])
+        done += 1
+        following = claim_due(house, 1) if done < PULLS_A_RUN else []
+    return done
+
+
+def forget_old(house: House) -> int:
+    """Runs and handled events of long ago; returns how many rows went."""
+    before = clock.now() - KEPT
+    with house.database.transaction(WORKER) as session:
+        gone = 0
+        tables: tuple[tuple[Any, InstrumentedAttribute[datetime | None]], ...] = (
+            (ProviderEvent, ProviderEvent.handled_at),
+            (SyncRun, SyncRun.finished_at),
+        )
+        for table, ended_at in tables:
+            old = select(table.id).where(ended_at < before).limit(FORGET_AT_ONCE)
+            ids = list(session.execute(old).scalars())
+            if ids:
+                session.execute(delete(table).where(table.id.in_(ids)).execution_options(synchronize_session=False))
+            gone += len(ids)
+        return gone
+
+
+JOBS: list[Job] = [
+    Job("provider events", 2.0, drain_events),
+    Job("pull", 5.0, pull_due),
+    Job("forget", 3600.0, forget_old),
+]
+
+
+# --- for the digest: the settled check of many ----------------------------------------------------------------------
+
+
+def look_again(house: House, connection_ids: Sequence[UUID], budget_seconds: float) -> dict[UUID, datetime]:
+    """Pull now what changed for those whose data is older than fresh_minutes, side by side, within the budget.
+
+    Returns when each one's rows were last true. One that is missing has never been read; a slow one goes on in the
+    background and shows its old instant.
+    """
+    wanted = list(dict.fromkeys(connection_ids))
+    old = _older_than_fresh(house, wanted)
+    if old:
+        deadline = time.monotonic() + budget_seconds
+        _side_by_side(LOOKS, budget_seconds, [partial(_look, house, one, deadline) for one in old])
+    with house.database.reading(WORKER) as session:
+        query = select(Connection.id, Connection.as_of).where(Connection.id.in_(wanted), Connection.as_of.is_not(None))
+        return {row.id: row.as_of for row in session.execute(query) if row.as_of is not None}
+
+
+def _older_than_fresh(house: House, connection_ids: Sequence[UUID]) -> list[UUID]:
+    with house.database.reading(WORKER) as session:
+        limit = database_now(session) - timedelta(minutes=house.limits.fresh_minutes)
+        query = select(Connection.id).where(
+            Connection.id.in_(connection_ids), Connection.state == ConnectionState.ACTIVE, Connection.as_of < limit
+        )
+        return list(session.execute(query).scalars())
+
+
+def _look(house: House, connection_id: UUID, deadline: float) -> None:
+    """Pull it, or wait for whoever is pulling it just now."""
+    claimed = claim(house, connection_id)
+    if claimed is not None:
+        sync(house, claimed, is_quick=True)
+        return
+    while time.monotonic() < deadline and _older_than_fresh(house, [connection_id]):
+        time.sleep(0.1)
+
+
+def _side_by_side(threads: int, seconds: float, calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
+    """Run the calls in threads of their own and wait no longer than that; whoever is late goes on alone."""
+    pool = ThreadPoolExecutor(min(threads, len(calls)), thread_name_prefix="look")
+    futures = [pool.submit(call) for call in calls]
+    wait(futures, timeout=seconds)
+    pool.shutdown(wait=False, cancel_futures=True)
+    return futures
+
+
+# --- for the pages: one invoice -------------------------------------------------------------------------------------
+
+
+def look_at_invoice(house: House, invoice_id: UUID, budget_seconds: float) -> None:
+    """Read one invoice again at its provider and write what it is: within the budget, never an error for the page."""
+    found = _connection_of(house, invoice_id)
+    if found is None:
+        return
+    connection, external_id = found
+
+    def look() -> None:
+        try:
+            fetch(house, connection, {"invoice": [external_id]}, seconds=budget_seconds)
+        except ProviderError as problem:
+            log.info("no fresh look", invoice=str(invoice_id), problem=type(problem).__name__)
+
+    (done,) = _side_by_side(1, budget_seconds, [look])
+    if done.done() and not done.cancelled() and (problem := done.exception()):
+        log.error("look broke", invoice=str(invoice_id), exc_info=problem)
+
+
+def pay_link(house: House, invoice_id: UUID) -> PayLink | None:
+    """The provider's live page for this invoice, when it leads where this provider's pages are (INVARIANTS L7)."""
+    found = _connection_of(house, invoice_id)
+    if found is None:
+        return None
+    connection, external_id = found
+    try:
+        link = _ask_for_link(house, connection, external_id)
+    except ProviderError as problem:
+        log.info("no pay page", invoice=str(invoice_id), problem=type(problem).__name__)
+        return None
+    if link is not None and not is_payable(link.url, registry.pay_hosts(connection.provider)):
+        log.error("pay page elsewhere", invoice=str(invoice_id), provider=connection.provider)
+        return None
+    return link
+
+
+def pay_host(house: House, invoice_id: UUID) -> str:
+    """The host that invoice's pay page will have, without asking anybody; "" when there is none."""
+    found = _connection_of(house, invoice_id)
+    return next(iter(sorted(registry.pay_hosts(found[0].provider))), "") if found else ""
+
+
+def _ask_for_link(house: House, connection: Connection, external_id: str) -> PayLink | None:
+    permission, connector = Permission(house, connection.id), registry.get(connection.provider)
+    try:
+        return connector.pay_link(context(house, connection, permission, clock.now()), external_id)
+    except AccessExpired:
+        permission.renew()
+        return connector.pay_link(context(house, connection, permission, clock.now()), external_id)
+
+
+def _connection_of(house: House, invoice_id: UUID) -> tuple[Connection, str] | None:
+    query = select(Connection, Invoice.external_id).join(Invoice, Invoice.connection_id == Connection.id)
+    query = query.where(Invoice.id == invoice_id, Connection.state == ConnectionState.ACTIVE)
+    with house.database.reading(WORKER) as session:
+        row = session.execute(query).one_or_none()
+    return (row[0], row[1]) if row else None
