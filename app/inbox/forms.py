@@ -1,39 +1,70 @@
-"""Reads what was submitted to the inbox and to the links in mails."""
+"""Reads what was submitted to the inbox; whatever cannot be read is as if it were not there."""
 
+import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
-from app.receivables.queries import Filter, Row, Search, key_of
+from app.inbox.queries import Key, Mark, Search, Tab
 
 
 def read_search(args: Mapping[str, str]) -> Search:
-    """The search of an address bar; whatever cannot be read is as if it were not there."""
-    tab = args.get("tab", "")
-    vendor_id = args.get("vendor", "")
+    """The search of an address bar."""
+    tab, mark, text = args.get("tab", ""), args.get("mark", ""), args.get("q", "").strip()[:80].replace("\0", "")
     return Search(
-        tab=Filter(tab) if tab in Filter else Filter.OPEN,
-        text=args.get("q", "").strip()[:80],
-        vendor_id=_uuid(vendor_id),
-        after=_key(args.get("after", "")),
+        tab=Tab(tab) if tab in set(Tab) else Tab.OPEN,
+        mark=Mark(mark) if mark in set(Mark) else Mark.ANY,
+        text=text,
+        amounts=amounts_meant(text),
+        vendor_id=_uuid(args.get("vendor", "")),
+        after=read_key(args.get("after", "")),
     )
 
 
-def next_key(rows: list[Row], search: Search) -> str:
-    """``after`` of the next page, or "" on the last."""
-    if len(rows) < search.limit:
-        return ""
-    day, invoice_id = key_of(rows[-1], search.tab)
-    return f"{day.isoformat()}~{invoice_id}"
+def write_key(key: Key | None) -> str:
+    """A key as it stands in an address; "" for none."""
+    return f"{key[0].isoformat() if key[0] else ''}~{key[1]}" if key else ""
 
 
-def _key(text: str) -> tuple[date, UUID] | None:
-    day, _, invoice_id = text.partition("~")
-    found = _uuid(invoice_id)
+def read_key(text: str) -> Key | None:
+    day, _, last = text.partition("~")
+    last_id = _uuid(last)
     try:
-        return (date.fromisoformat(day), found) if found else None
+        return (date.fromisoformat(day) if day else None, last_id) if last_id else None
     except ValueError:
         return None
+
+
+def write_moment(key: tuple[datetime, UUID] | None) -> str:
+    return f"{key[0].isoformat()}~{key[1]}" if key else ""
+
+
+def read_moment(text: str) -> tuple[datetime, UUID] | None:
+    """A key of a list that is ordered by an instant."""
+    instant, _, last = text.partition("~")
+    last_id = _uuid(last)
+    try:
+        at = datetime.fromisoformat(instant)
+    except ValueError:
+        return None
+    return (at, last_id) if last_id and at.tzinfo else None
+
+
+_POINT = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d{1,13})(?:\.\d{1,4})?")
+_COMMA = re.compile(r"(?:\d{1,3}(?:\.\d{3})+|\d{1,13})(?:,\d{1,4})?")
+_CURRENCY = re.compile(r"^[A-Za-z]{3}\s*(?=\d)|(?<=\d)\s*[A-Za-z]{3}$|[€$£¥]")
+
+
+def amounts_meant(text: str) -> tuple[Decimal, ...]:
+    """What the text may mean as a sum: ``1,234.50`` and ``1.234,50`` are the same, ``1,234`` may be either of two."""
+    bare = re.sub(r"[\s'’]", "", _CURRENCY.sub("", text.strip()))
+    found = set()
+    if bare.isascii() and _POINT.fullmatch(bare):
+        found.add(Decimal(bare.replace(",", "")))
+    if bare.isascii() and _COMMA.fullmatch(bare):
+        found.add(Decimal(bare.replace(".", "").replace(",", ".")))
+    return tuple(sorted(found))
 
 
 def _uuid(text: str) -> UUID | None:

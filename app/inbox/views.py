@@ -3,71 +3,95 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, g, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import customer_member
 from app.conversations import actions as talk
 from app.conversations.queries import customer_threads, invoices_of, messages_of, thread_of, threads_about
-from app.conversations.rules import QUICK_QUESTIONS, ConversationError
+from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
 from app.db import database
+from app.headers import content_policy
 from app.house import House
-from app.inbox.forms import next_key, read_search
-from app.mailboxes.actions import BadRhythm, change_rhythm, read_rhythm, resume, stop_reminders
-from app.mailboxes.queries import cadence_words, digest_of, digests_of, mailbox_of, mailboxes_of
-from app.models import CustomerRole, Vendor
-from app.receivables.actions import Paid, PayDesk, PayOutcome, press_pay
-from app.receivables.queries import (
-    Filter,
-    Row,
-    count_open,
-    credits_of,
-    find_row,
-    find_rows,
-    payments_of,
-    timeline,
-    vendors_owed,
+from app.inbox import queries
+from app.inbox.forms import read_moment, read_search, write_key, write_moment
+from app.inbox.queries import Mark, Supplier, Tab
+from app.mailboxes import actions as mailboxes
+from app.mailboxes.forms import CADENCES, RhythmForm, zones_by_region
+from app.mailboxes.queries import (
+    WEEKDAYS,
+    cadence_words,
+    digest_of,
+    digests_of,
+    lines_of,
+    mail_of,
+    mailbox_of,
+    mailboxes_of,
 )
+from app.mailboxes.rules import without_links
+from app.models import Cadence, CustomerRole, Mailbox, Vendor
+from app.receivables.actions import Paid, PayDesk, press_pay
+from app.receivables.forms import read_press
+from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, timeline
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
 
 ACTS = (CustomerRole.ADMIN, CustomerRole.PAYER, CustomerRole.APPROVER)
+LIST = 25
+
+
+@blueprint.context_processor
+def _allowed() -> dict[str, Any]:
+    """What this person may do here, for the templates: what is not allowed is not offered."""
+    return {"may_act": g.role in ACTS}
 
 
 @blueprint.get("")
 @customer_member()
 def index() -> str:
-    """Open invoices over all vendors, by tab, text and vendor."""
+    """Open invoices over all vendors, by tab, state, text and vendor."""
     search, now = read_search(request.args), clock.now()
-    today = clock.today(g.person.zone)
+    today = clock.today(g.zone)
     with database().reading() as session:
-        rows = find_rows(session, search, now, today)
-        counts = count_open(session, today)
-        vendors = vendors_owed(session)
-    page = {"rows": rows, "search": search, "after": next_key(rows, search), "Filter": Filter, "today": today}
-    if request.headers.get("HX-Request") and search.after:
-        return render_template("inbox/rows.html", **page)
-    return render_template("inbox/index.html", counts=counts, vendors=vendors, **page)
+        found = queries.find_page(session, search, now, today)
+        page = {"rows": found.rows, "after": write_key(found.after), "search": search, "today": today}
+        if request.headers.get("HX-Request") and search.after:
+            return render_template("inbox/rows.html", **page)
+        summary = queries.summary(session, now, today)
+        is_settled = search.tab == Tab.SETTLED
+        vendors = queries.vendors_with_history(session, now) if is_settled else summary.vendors
+    return render_template(
+        "inbox/index.html",
+        **page,
+        counts=summary.counts(search.vendor_id),
+        newcomers=summary.newcomers,
+        vendors=vendors,
+        Mark=Mark,
+    )
 
 
 @blueprint.get("/invoices/<uuid:invoice_id>")
 @customer_member()
 def invoice(invoice_id: UUID) -> str:
     """One invoice: what is owed, what happened, what was said."""
-    now = clock.now()
     with database().reading() as session:
-        row = _row_or_404(find_row(session, invoice_id, now))
+        row = _row_or_404(find_row(session, invoice_id, clock.now()))
+        instalments, payments = instalments_and_payments(session, row)
         return render_template(
             "inbox/invoice.html",
             row=row,
-            today=clock.today(g.person.zone),
+            instalments=instalments,
+            payments=payments,
             moments=timeline(session, invoice_id),
-            payments=payments_of(session, row),
             credits=credits_of(session, row.vendor_id),
             threads=threads_about(session, invoice_id),
         )
+
+
+# --- pay and ask ----------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/invoices/<uuid:invoice_id>/pay")
@@ -76,7 +100,7 @@ def pay(invoice_id: UUID) -> str:
     """Names vendor, amount and host; changes nothing."""
     with database().reading() as session:
         row = _row_or_404(find_row(session, invoice_id, clock.now()))
-    return _pay_page(row, None)
+    return _pay_page(invoice_id, row, _pay_desk().host(invoice_id))
 
 
 @blueprint.post("/invoices/<uuid:invoice_id>/pay")
@@ -85,91 +109,75 @@ def go_pay(invoice_id: UUID) -> Response | str:
     """Looks again at the provider and goes to its live pay page."""
     with database().reading() as session:
         _row_or_404(find_row(session, invoice_id, clock.now()))
-    house: House = current_app.extensions["house"]
-    outcome = press_pay(
-        house.database,
-        _pay_desk(),
-        invoice_id=invoice_id,
-        shown_minor=request.form.get("shown", -1, type=int),
-        is_sure=request.form.get("sure") == "yes",
-        now=clock.now(),
-        limits=house.limits,
-        person_id=g.person.id,
-    )
+    outcome = press_pay(_house(), _pay_desk(), invoice_id, read_press(request.form, g.person.id), clock.now())
     if outcome.what == Paid.GO:
         return redirect(outcome.url, 303)
-    return _pay_page(outcome.row, outcome)
+    return _pay_page(invoice_id, outcome.row, outcome.host, outcome.what)
 
 
-def _pay_page(row: Row | None, outcome: PayOutcome | None) -> str:
-    return render_template(
-        "inbox/pay.html",
-        row=row,
-        outcome=outcome.what if outcome else None,
-        host=_pay_desk().host(row.id) if row else "",
-        today=clock.today(g.person.zone),
-    )
-
-
-def _pay_desk() -> PayDesk:
-    desk: PayDesk = current_app.extensions["pay_desk"]
-    return desk
+def _pay_page(invoice_id: UUID, row: Row | None, host: str, outcome: Paid | None = None) -> str:
+    return render_template("inbox/pay.html", invoice_id=invoice_id, row=row, host=host, outcome=outcome)
 
 
 @blueprint.get("/invoices/<uuid:invoice_id>/ask")
 @customer_member()
 def ask(invoice_id: UUID) -> str:
-    with database().reading() as session:
-        row = _row_or_404(find_row(session, invoice_id, clock.now()))
-    return render_template("inbox/ask.html", row=row, quick=QUICK_QUESTIONS, error="", body="")
+    return _ask_page(invoice_id)
 
 
 @blueprint.post("/invoices/<uuid:invoice_id>/ask")
 @customer_member()
 def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
-    """Stores the question and queues the vendor's notice in one commit."""
-    now, body = clock.now(), request.form.get("body", "")
-    with database().reading() as session:
-        row = _row_or_404(find_row(session, invoice_id, now))
+    """Stores the question and queues the vendor's notice in one commit (INVARIANTS Q1)."""
+    now = clock.now()
     try:
-        thread_id = _ask(row.vendor_id, [invoice_id], body)
+        with database().transaction() as session:
+            row = _row_or_404(find_row(session, invoice_id, now))
+            thread = talk.ask_question(
+                session,
+                house=_house(),
+                vendor_id=row.vendor_id,
+                customer_id=g.customer_id,
+                mailbox_id=_answer_box(session),
+                invoice_ids=[invoice_id],
+                body=request.form.get("body", ""),
+                now=now,
+                via="page",
+                person=g.person,
+            )
     except ConversationError as problem:
-        page = render_template("inbox/ask.html", row=row, quick=QUICK_QUESTIONS, error=str(problem), body=body)
-        return page, 422
-    flash(f"Sent to {row.vendor_name}. The answer comes to your mail and stands here.")
-    return redirect(url_for("inbox.thread", thread_id=thread_id), 303)
+        return _ask_page(invoice_id, error=str(problem)), 422
+    flash(f"Sent to {row.vendor_name}. The answer comes to your mail and stands here.", "ok")
+    return redirect(url_for("inbox.thread", thread_id=thread.id), 303)
 
 
-def _ask(vendor_id: UUID, invoice_ids: list[UUID], body: str) -> UUID:
-    house: House = current_app.extensions["house"]
-    with house.database.transaction() as session:
-        boxes = mailboxes_of(session)
-        thread = talk.ask_question(
-            session,
-            house=house,
-            vendor_id=vendor_id,
-            customer_id=g.customer_id,
-            mailbox_id=_answer_box(boxes),
-            invoice_ids=invoice_ids,
-            body=body,
-            now=clock.now(),
-            via="page",
-            person=g.person,
-        )
-        return thread.id
+def _ask_page(invoice_id: UUID, error: str = "") -> str:
+    with database().reading() as session:
+        row = _row_or_404(find_row(session, invoice_id, clock.now()))
+    body = request.form.get("body", "")
+    return render_template("inbox/ask.html", row=row, quick=QUICK_QUESTIONS, error=error, body=body)
 
 
-def _answer_box(boxes: list[Any]) -> UUID | None:
+def _answer_box(session: Session) -> UUID | None:
     """The signed-in person's own mailbox where it is one of the customer's, else the first."""
+    boxes = mailboxes_of(session)
     own = [box.id for box in boxes if box.address == g.person.address]
     return own[0] if own else (boxes[0].id if boxes else None)
+
+
+# --- conversations --------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/threads")
 @customer_member()
 def threads() -> str:
+    before = read_moment(request.args.get("before", ""))
     with database().reading() as session:
-        return render_template("inbox/threads.html", threads=customer_threads(session, limit=100))
+        found = customer_threads(session, before=before, limit=LIST + 1)
+    rows = found[:LIST]
+    after = write_moment((rows[-1].begun_at, rows[-1].id)) if len(found) > LIST else ""
+    part = "thread_rows" if request.headers.get("HX-Request") and before else "threads"
+    return render_template(f"inbox/{part}.html", threads=rows, after=after, before=before)
 
 
 @blueprint.get("/threads/<uuid:thread_id>")
@@ -182,15 +190,16 @@ def thread(thread_id: UUID) -> str:
 @customer_member()
 def reply(thread_id: UUID) -> Response | tuple[str, int]:
     """The customer writes on."""
-    house: House = current_app.extensions["house"]
     body = request.form.get("body", "")
     try:
-        with house.database.transaction() as session:
+        with database().transaction() as session:
             found = thread_of(session, thread_id) or abort(404)
-            talk.follow_up(session, house=house, thread=found, body=body, now=clock.now(), via="page", person=g.person)
+            talk.follow_up(
+                session, house=_house(), thread=found, body=body, now=clock.now(), via="page", person=g.person
+            )
     except ConversationError as problem:
         return _thread_page(thread_id, error=str(problem), body=body), 422
-    flash("Sent.")
+    flash("Sent.", "ok")
     return redirect(url_for("inbox.thread", thread_id=thread_id), 303)
 
 
@@ -204,63 +213,167 @@ def _thread_page(thread_id: UUID, error: str = "", body: str = "") -> str:
             vendor_name=vendor,
             messages=messages_of(session, thread_id),
             invoices=invoices_of(session, [thread_id])[thread_id],
+            results=RESULTS,
             error=error,
             body=body,
         )
+
+
+# --- digests --------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/digests")
 @customer_member()
 def digests() -> str:
     """The mails as they were sent, and what was not sent and why."""
+    before = read_moment(request.args.get("before", ""))
     with database().reading() as session:
-        return render_template("inbox/digests.html", digests=digests_of(session), boxes=mailboxes_of(session))
+        found = digests_of(session, LIST + 1, before)
+        boxes = mailboxes_of(session)
+    rows = found[:LIST]
+    after = write_moment((rows[-1][0].created_at, rows[-1][0].id)) if len(found) > LIST else ""
+    part = "digest_rows" if request.headers.get("HX-Request") and before else "digests"
+    return render_template(f"inbox/{part}.html", digests=rows, boxes=boxes, after=after, before=before)
 
 
 @blueprint.get("/digests/<uuid:digest_id>")
 @customer_member()
-def digest(digest_id: UUID) -> str:
+def digest(digest_id: UUID) -> Response:
+    """One mail: its lines, and itself in a frame."""
     with database().reading() as session:
-        found, lines = digest_of(session, digest_id) or abort(404)
-        return render_template("inbox/digest.html", digest=found, lines=lines)
+        found, address = digest_of(session, digest_id) or abort(404)
+        lines, mail = lines_of(session, digest_id), mail_of(session, found)
+    page = make_response(
+        render_template("inbox/digest.html", digest=found, address=address, lines=lines, has_mail=mail is not None)
+    )
+    page.headers["Content-Security-Policy"] = content_policy(frame_src="'self'")
+    return page
+
+
+@blueprint.get("/digests/<uuid:digest_id>/mail")
+@customer_member()
+def digest_mail(digest_id: UUID) -> Response:
+    """The mail as it was written, for the frame of digest(): its links are taken out, for they would open nothing."""
+    with database().reading() as session:
+        found, _ = digest_of(session, digest_id) or abort(404)
+        mail = mail_of(session, found) or abort(404)
+    page = make_response(without_links(mail.html))
+    page.headers["Content-Security-Policy"] = (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+    )
+    return page
+
+
+# --- when we write, and who may -------------------------------------------------------------------------------------
 
 
 @blueprint.get("/rhythm")
 @customer_member()
 def rhythm() -> str:
-    with database().reading() as session:
-        return render_template(
-            "inbox/rhythm.html", boxes=mailboxes_of(session), cadence_words=cadence_words, error="", wrong=None
-        )
+    return _rhythm_page()
 
 
 @blueprint.post("/rhythm/<uuid:mailbox_id>")
 @customer_member(*ACTS)
 def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
-    """A new rhythm, a stop or a new start, for one mailbox of this customer."""
-    now, act = clock.now(), request.form.get("act", "rhythm")
-    try:
-        with database().transaction() as session:
-            box = mailbox_of(session, mailbox_id) or abort(404)
-            if act == "stop":
-                stop_reminders(session, box, now, g.person.id)
-            elif act == "resume":
-                resume(session, box, now, g.person.id)
-            else:
-                change_rhythm(session, box, read_rhythm(request.form), now, g.person.id)
-    except BadRhythm as problem:
-        with database().reading() as session:
-            page = render_template(
-                "inbox/rhythm.html",
-                boxes=mailboxes_of(session),
-                cadence_words=cadence_words,
-                error=str(problem),
-                wrong=mailbox_id,
-            )
-        return page, 422
-    flash("Saved.")
+    """A new rhythm, a stop, a new start or a digest on demand, for one mailbox of this customer."""
+    act, form = request.form.get("act", "rhythm"), None
+    with database().transaction() as session:
+        box = mailbox_of(session, mailbox_id) or abort(404)
+        if act == "rhythm":
+            form = RhythmForm.read(request.form, box)
+            if form.rhythm:
+                mailboxes.change_rhythm(session, box, form.rhythm, **_by_person())
+        elif act == "stop":
+            mailboxes.stop_reminders(session, box, clock.now(), g.person.id)
+        elif act == "resume":
+            mailboxes.resume(session, box, **_by_person())
+        elif act == "now" and box.cadence == Cadence.ON_DEMAND:
+            mailboxes.ask_for_digest(session, box, **_by_person())
+        else:
+            abort(400)
+    if form and form.errors:
+        return _rhythm_page(box, form), 422
+    flash("Your digest is on its way." if act == "now" else "Saved.", "ok")
     return redirect(url_for("inbox.rhythm"), 303)
+
+
+def _by_person() -> dict[str, Any]:
+    return {"now": clock.now(), "spacing_hours": _house().limits.spacing_hours, "person_id": g.person.id}
+
+
+def _rhythm_page(wrong: Mailbox | None = None, form: RhythmForm | None = None) -> str:
+    with database().reading() as session:
+        boxes = mailboxes_of(session)
+    forms = {box.id: form if form and wrong and box.id == wrong.id else RhythmForm.of(box) for box in boxes}
+    return render_template(
+        "inbox/rhythm.html",
+        boxes=boxes,
+        forms=forms,
+        cadence_words=cadence_words,
+        cadences=CADENCES,
+        weekdays=WEEKDAYS,
+        zones=zones_by_region(),
+    )
+
+
+@blueprint.get("/suppliers")
+@customer_member()
+def suppliers() -> str:
+    """Every vendor that sent an invoice: new ones to say yes or no to, muted and blocked ones to let back in."""
+    with database().reading() as session:
+        found = queries.suppliers(session, clock.now())
+    return render_template("inbox/suppliers.html", suppliers=found)
+
+
+@blueprint.post("/suppliers/<uuid:vendor_id>")
+@customer_member(*ACTS)
+def decide(vendor_id: UUID) -> Response:
+    """Accept, mute, block or report one of them, or take that back."""
+    now, act = clock.now(), request.form.get("act", "")
+    said = _SAID.get(act) or abort(400)
+    with database().transaction() as session:
+        found = _supplier_or_404(session, vendor_id)
+        relation = mailboxes.relation_with(session, g.customer_id, vendor_id, now)
+        if act == "report":
+            mailboxes.report_vendor(session, relation, now, request.form.get("note", ""), g.person.id)
+        else:
+            _DECIDE[act](session, relation, now, g.person.id)
+    flash(said.format(found.name), "ok")
+    return redirect(url_for("inbox.suppliers"), 303)
+
+
+_SAID = {
+    "accept": "{} may write to you from now on.",
+    "mute": "{} is out of your mail. Its invoices stay in your inbox.",
+    "unmute": "{} is in your mail again.",
+    "block": "{} is blocked: out of your mail and out of your inbox.",
+    "unblock": "{} is no longer blocked.",
+    "report": "Thank you. {} is blocked, and our people look at your report.",
+}
+_DECIDE = {
+    "accept": mailboxes.accept_vendor,
+    "mute": mailboxes.mute_vendor,
+    "unmute": mailboxes.unmute_vendor,
+    "block": mailboxes.block_vendor,
+    "unblock": mailboxes.unblock_vendor,
+}
+
+
+def _supplier_or_404(session: Session, vendor_id: UUID) -> Supplier:
+    found = queries.suppliers(session, clock.now())
+    return next((supplier for supplier in found if supplier.id == vendor_id), None) or abort(404)
 
 
 def _row_or_404(row: Row | None) -> Row:
     return row or abort(404)
+
+
+def _house() -> House:
+    house: House = current_app.extensions["house"]
+    return house
+
+
+def _pay_desk() -> PayDesk:
+    desk: PayDesk = current_app.extensions["pay_desk"]
+    return desk

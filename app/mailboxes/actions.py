@@ -1,19 +1,26 @@
-"""The customer's own say over one mailbox: rhythm, pause, stop. It wins over every vendor's wish (FEATURES J1)."""
+"""The customer's own say: a mailbox's rhythm, pause and stop, and who may write to it at all.
+
+It wins over every vendor's wish (FEATURES J1), and takes effect for the next mail (INVARIANTS S10).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, time
 from uuid import UUID
-from zoneinfo import available_timezones
 
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.models import AuditEntry, Cadence, Mailbox, Relation
-from app.windows import first_due
+from app.windows import first_due, spaced_from
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a mailbox wants its digest."""
+    """When a mailbox wants its digest: ``send_at`` is a wall clock in ``zone``, weekday 0 is Monday."""
 
     cadence: Cadence
     weekday: int
@@ -22,90 +29,132 @@ class Rhythm:
     zone: str
 
 
-class BadRhythm(ValueError):
-    """The message says which field is wrong, in the person's words."""
-
-
-def read_rhythm(form: "dict[str, str]") -> Rhythm:
-    """A submitted form as a Rhythm. Raises BadRhythm."""
-    try:
-        cadence = Cadence(form.get("cadence", ""))
-    except ValueError:
-        raise BadRhythm("Choose how often you want your digest.") from None
-    zone = form.get("zone", "")
-    if zone not in available_timezones():
-        raise BadRhythm("Choose a time zone from the list.")
-    try:
-        hour, _, minute = form.get("send_at", "").partition(":")
-        send_at = time(int(hour), int(minute or 0))
-        weekday, month_day = int(form.get("weekday") or 1), int(form.get("month_day") or 1)
-    except ValueError:
-        raise BadRhythm("Give the hour as 09:00.") from None
-    if not 0 <= weekday <= 6 or not 1 <= month_day <= 31:
-        raise BadRhythm("Choose a day of the week and a day of the month from the lists.")
-    return Rhythm(cadence, weekday, month_day, send_at, zone)
-
-
-def change_rhythm(session: Session, mailbox: Mailbox, rhythm: Rhythm, now: datetime, person_id: UUID | None) -> None:
-    """Holds from the next window on; spacing to the last digest is kept by the planner (INVARIANTS S4)."""
+def change_rhythm(
+    session: Session, mailbox: Mailbox, rhythm: Rhythm, *, now: datetime, spacing_hours: int, person_id: UUID | None
+) -> None:
+    """Holds from the next window on, which opens ``spacing_hours`` after the last digest at the earliest."""
     mailbox.cadence, mailbox.weekday, mailbox.month_day = rhythm.cadence, rhythm.weekday, rhythm.month_day
     mailbox.send_at, mailbox.zone = rhythm.send_at, rhythm.zone
-    _reschedule(mailbox, now)
-    _record(session, mailbox, "rhythm.changed", now, person_id, cadence=rhythm.cadence.value)
+    mailbox.next_digest_at = first_due(mailbox, now, spacing_hours)
+    _record_box(session, mailbox, "rhythm.changed", now, person_id, cadence=rhythm.cadence.value, zone=rhythm.zone)
 
 
-def pause(session: Session, mailbox: Mailbox, until: datetime, now: datetime, person_id: UUID | None) -> None:
+def pause(session: Session, mailbox: Mailbox, until: datetime, now: datetime, person_id: UUID | None = None) -> None:
+    """No digests before ``until``; windows that open meanwhile end as paused."""
     mailbox.paused_until = until
-    _record(session, mailbox, "reminders.paused", now, person_id, until=until.isoformat())
+    _record_box(session, mailbox, "reminders.paused", now, person_id, until=until.isoformat())
 
 
 def stop_reminders(session: Session, mailbox: Mailbox, now: datetime, person_id: UUID | None = None) -> None:
     """Unsubscribe: no more digests; answers to own questions and sign-in mail still come (FEATURES D13). Idempotent."""
     if mailbox.reminders_off_at is None:
         mailbox.reminders_off_at = now
-        _record(session, mailbox, "reminders.stopped", now, person_id)
+        _record_box(session, mailbox, "reminders.stopped", now, person_id)
 
 
-def resume(session: Session, mailbox: Mailbox, now: datetime, person_id: UUID | None) -> None:
+def resume(
+    session: Session, mailbox: Mailbox, *, now: datetime, spacing_hours: int, person_id: UUID | None = None
+) -> None:
+    """Digests again, from the next window on, whether they were paused or stopped."""
     mailbox.reminders_off_at = mailbox.paused_until = None
-    _reschedule(mailbox, now)
-    _record(session, mailbox, "reminders.resumed", now, person_id)
+    mailbox.next_digest_at = first_due(mailbox, now, spacing_hours)
+    _record_box(session, mailbox, "reminders.resumed", now, person_id)
 
 
-def mute_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None) -> None:
+def ask_for_digest(
+    session: Session, mailbox: Mailbox, *, now: datetime, spacing_hours: int, person_id: UUID | None = None
+) -> datetime:
+    """One digest now, or as soon as the last one is long enough ago; returns when. For mailboxes that ask on demand:
+    with any other rhythm it would use up the window that comes anyway."""
+    last = mailbox.last_digest_at
+    due = max(now, spaced_from(last, spacing_hours)) if last else now
+    mailbox.next_digest_at = due
+    _record_box(session, mailbox, "digest.asked_for", now, person_id)
+    return due
+
+
+def disown_mailbox(session: Session, mailbox: Mailbox, now: datetime) -> None:
+    """ "This is not me": whoever reads that address has nothing to do with the customer (INVARIANTS S10)."""
+    stop_reminders(session, mailbox, now)
+    _record_box(session, mailbox, "mailbox.disowned", now, None)
+
+
+def relation_with(session: Session, customer_id: UUID, vendor_id: UUID, now: datetime) -> Relation:
+    """What this customer has decided about a vendor; made here when it is the first decision."""
+    wanted = select(Relation).where(Relation.customer_id == customer_id, Relation.vendor_id == vendor_id)
+    found = session.execute(wanted).scalar_one_or_none()
+    if found is not None:
+        return found
+    fresh = Relation(customer_id=customer_id, vendor_id=vendor_id, created_at=now)
+    try:
+        with session.begin_nested():
+            session.add(fresh)
+    except IntegrityError:  # somebody decided at the same moment
+        return session.execute(wanted).scalar_one()
+    return fresh
+
+
+def mute_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
     """Out of the mail, still in the inbox (FEATURES B9)."""
-    relation.muted_at = now
-    session.add(_entry(relation.customer_id, "vendor.muted", now, person_id, relation.id))
+    relation.muted_at = relation.muted_at or now
+    _record_vendor(session, relation, "vendor.muted", now, person_id)
+
+
+def unmute_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
+    relation.muted_at = None
+    _record_vendor(session, relation, "vendor.unmuted", now, person_id)
 
 
 def accept_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
     """Yes to a vendor this customer did not know: its lines come in full from now on (INVARIANTS A1)."""
-    relation.accepted_at, relation.blocked_at, relation.muted_at = now, None, None
-    session.add(_entry(relation.customer_id, "vendor.accepted", now, person_id, relation.id))
+    relation.accepted_at = relation.accepted_at or now
+    relation.blocked_at = relation.muted_at = None
+    _record_vendor(session, relation, "vendor.accepted", now, person_id)
 
 
 def block_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
-    relation.blocked_at = now
-    session.add(_entry(relation.customer_id, "vendor.blocked", now, person_id, relation.id))
+    """Out of the mail and out of the inbox."""
+    relation.blocked_at = relation.blocked_at or now
+    _record_vendor(session, relation, "vendor.blocked", now, person_id)
 
 
-def report_vendor(session: Session, relation: Relation, now: datetime, note: str) -> None:
-    """For the operator's eyes: the vendor is never told by whom (INVARIANTS I2)."""
-    session.add(_entry(relation.customer_id, "vendor.reported", now, None, relation.id, note=note))
+def unblock_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
+    """As if it had never been blocked: one that is not verified must be accepted first."""
+    relation.blocked_at = None
+    _record_vendor(session, relation, "vendor.unblocked", now, person_id)
 
 
-def _reschedule(mailbox: Mailbox, now: datetime) -> None:
-    mailbox.next_digest_at = first_due(mailbox, now)
+def report_vendor(
+    session: Session, relation: Relation, now: datetime, note: str, person_id: UUID | None = None
+) -> None:
+    """Blocks, and tells the operator why: the vendor never learns by whom (INVARIANTS I2)."""
+    block_vendor(session, relation, now, person_id)
+    _record_vendor(session, relation, "vendor.reported", now, person_id, note=note[:500])
 
 
-def _record(
+def _record_box(
     session: Session, mailbox: Mailbox, action: str, now: datetime, person_id: UUID | None, **detail: str
 ) -> None:
-    session.add(_entry(mailbox.customer_id, action, now, person_id, mailbox.id, **detail))
+    log.info(action, mailbox=str(mailbox.id))
+    session.add(_entry(mailbox.customer_id, action, now, person_id, mailbox.id, detail))
+
+
+def _record_vendor(
+    session: Session, relation: Relation, action: str, now: datetime, person_id: UUID | None, **detail: str
+) -> None:
+    """The entry is the customer's, not the vendor's: what customers decide is nothing a vendor may read of."""
+    log.info(action, relation=str(relation.id))
+    detail["vendor"] = str(relation.vendor_id)
+    session.add(_entry(relation.customer_id, action, now, person_id, relation.id, detail))
 
 
 def _entry(
-    customer_id: UUID, action: str, now: datetime, person_id: UUID | None, subject_id: UUID, **detail: str
+    customer_id: UUID,
+    action: str,
+    now: datetime,
+    person_id: UUID | None,
+    subject_id: UUID,
+    detail: dict[str, str],
 ) -> AuditEntry:
     return AuditEntry(
         at=now,

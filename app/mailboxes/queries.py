@@ -1,11 +1,12 @@
 """Reads about a customer's mailboxes and the digests they got."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from app.models import Cadence, Digest, DigestLine, Mailbox
+from app.models import Cadence, Digest, DigestLine, Mailbox, Outgoing, OutgoingKind
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -19,24 +20,35 @@ def mailbox_of(session: Session, mailbox_id: UUID) -> Mailbox | None:
     return session.execute(select(Mailbox).where(Mailbox.id == mailbox_id)).scalar_one_or_none()
 
 
-def digests_of(session: Session, limit: int = 60) -> list[tuple[Digest, str]]:
-    """The newest windows with the address each was for, whatever became of them."""
+def digests_of(
+    session: Session, limit: int = 25, before: tuple[datetime, UUID] | None = None
+) -> list[tuple[Digest, str]]:
+    """The newest windows with the address each was for, whatever became of them; ``before`` is the last row's key of
+    the page before (``created_at``, ``id``)."""
     query = select(Digest, Mailbox.address).join(Mailbox, Mailbox.id == Digest.mailbox_id)
+    if before is not None:
+        query = query.where(tuple_(Digest.created_at, Digest.id) < before)
     rows = session.execute(query.order_by(Digest.created_at.desc(), Digest.id.desc()).limit(limit))
     return [(row[0], row[1]) for row in rows]
 
 
-def digest_of(session: Session, digest_id: UUID) -> tuple[Digest, list[DigestLine]] | None:
-    """A digest with its lines, frozen as they were sent."""
-    found = session.execute(select(Digest).where(Digest.id == digest_id)).scalar_one_or_none()
-    if found is None:
-        return None
-    return found, lines_of(session, digest_id)
+def digest_of(session: Session, digest_id: UUID) -> tuple[Digest, str] | None:
+    """A digest of the scope, and the address it was for."""
+    query = select(Digest, Mailbox.address).join(Mailbox, Mailbox.id == Digest.mailbox_id)
+    found = session.execute(query.where(Digest.id == digest_id)).one_or_none()
+    return (found[0], found[1]) if found else None
 
 
 def lines_of(session: Session, digest_id: UUID) -> list[DigestLine]:
+    """The lines of a digest, frozen as they were sent."""
     query = select(DigestLine).where(DigestLine.digest_id == digest_id).order_by(DigestLine.line)
     return list(session.execute(query).scalars())
+
+
+def mail_of(session: Session, digest: Digest) -> Outgoing | None:
+    """The mail of a digest that was found in the scope: as it was written, its token not in it."""
+    query = select(Outgoing).where(Outgoing.digest_id == digest.id, Outgoing.kind == OutgoingKind.DIGEST)
+    return session.execute(query.order_by(Outgoing.created_at.desc()).limit(1)).scalar_one_or_none()
 
 
 def cadence_words(mailbox: Mailbox) -> str:

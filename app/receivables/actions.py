@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.db import Database
+from app.house import House
 from app.models import AuditEntry, Hold, HoldKind, Invoice
 from app.receivables.queries import Row, find_row
 from app.settings import Limits
@@ -23,7 +24,8 @@ class PayDesk:
     """The way to the provider's pay pages, handed in by wsgi: the house has never heard of the connectors.
 
     ``look`` asks the provider for the invoice's newest state, within seconds, and ingests it; ``link`` fetches the live
-    pay page (None: there is none); ``host`` names the host that page will have, without asking anybody.
+    pay page (None: there is none); ``host`` names the host that page will have, without asking anybody. None of them
+    raises when the provider cannot be reached: what we know then stands, and there is no page.
     """
 
     look: Callable[[UUID, float], None]
@@ -38,6 +40,7 @@ class Paid(StrEnum):
     SETTLED = "settled"  # nothing is owed any more
     CHANGED = "changed"  # the amount is not the one that was shown: show it, ask again
     IN_PROGRESS = "in_progress"  # somebody already started: ask again
+    ELSEWHERE = "elsewhere"  # the page has another host than the one that was named: name it, ask again
     NO_PAGE = "no_page"  # the provider has no page for it now: show how to pay instead
 
 
@@ -46,39 +49,56 @@ class PayOutcome:
     what: Paid
     row: Row | None
     url: str = ""
+    host: str = ""
 
 
-def press_pay(
-    database: Database,
-    desk: PayDesk,
-    *,
-    invoice_id: UUID,
-    shown_minor: int,
-    is_sure: bool,
-    now: datetime,
-    limits: Limits,
-    person_id: UUID | None = None,
-) -> PayOutcome:
-    """Look again at the provider, fetch its live page, and put the invoice on hold as being paid.
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What the person saw and said when pressing Pay: the amount, the host it would lead to, and that a payment
+    already started is known."""
 
-    No transaction is open while the provider is asked. ``shown_minor`` is the amount the person pressed Pay on;
-    ``is_sure`` says that the person knows of a payment already started.
+    shown_minor: int
+    shown_host: str
+    is_sure: bool = False
+    person_id: UUID | None = None
+
+
+def press_pay(house: House, desk: PayDesk, invoice_id: UUID, press: Press, now: datetime) -> PayOutcome:
+    """Look again at the provider, fetch its live page, and put the invoice on hold as being paid (FEATURES E1 E2 E7).
+
+    No transaction is open while the provider is asked. Nothing happens unless amount and host are those shown before.
     """
-    desk.look(invoice_id, limits.click_check_seconds)
-    with database.reading() as session:
+    desk.look(invoice_id, house.limits.click_check_seconds)
+    with house.database.reading() as session:
         row = find_row(session, invoice_id, now)
     if row is None or not row.is_open:
         return PayOutcome(Paid.SETTLED, row)
-    if row.due_minor != shown_minor:
-        return PayOutcome(Paid.CHANGED, row)
-    if row.hold == HoldKind.PAYING and not is_sure:
-        return PayOutcome(Paid.IN_PROGRESS, row)
+    if row.due_minor != press.shown_minor:
+        return PayOutcome(Paid.CHANGED, row, host=desk.host(invoice_id))
+    if row.hold == HoldKind.PAYING and not press.is_sure:
+        return PayOutcome(Paid.IN_PROGRESS, row, host=desk.host(invoice_id))
     url = desk.link(invoice_id)
-    if not url:
+    host = host_of(url or "", is_secure=house.settings.is_secure)
+    if not url or not host:
         return PayOutcome(Paid.NO_PAGE, row)
-    with database.transaction() as session:
-        start_payment(session, invoice_id=invoice_id, now=now, limits=limits, person_id=person_id)
-    return PayOutcome(Paid.GO, row, url)
+    if press.shown_host not in (host, host.partition(":")[0]):
+        log.warning("pay page has another host", invoice=str(invoice_id), host=host)
+        return PayOutcome(Paid.ELSEWHERE, row, host=host)
+    with house.database.transaction() as session:
+        start_payment(session, invoice_id=invoice_id, now=now, limits=house.limits, person_id=press.person_id)
+    return PayOutcome(Paid.GO, row, url, host)
+
+
+def host_of(url: str, *, is_secure: bool) -> str:
+    """Where a pay page leads, as it is named to people: ``pay.example`` or ``127.0.0.1:9000``. Empty for an address
+    nobody may be sent to; plain http is one wherever we ourselves are served securely."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    allowed = ("https",) if is_secure else ("https", "http")
+    return f"{parts.hostname}{port}" if parts.hostname and parts.scheme in allowed else ""
 
 
 def start_payment(

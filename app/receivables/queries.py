@@ -1,19 +1,20 @@
 """Reads of what is owed, for the pages of the customer and for the links in mails."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, literal, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.aging import days_past_due
 from app.models import (
     Connection,
+    ConnectionState,
     Credit,
     Digest,
     DigestLine,
@@ -25,42 +26,20 @@ from app.models import (
     Message,
     Outcome,
     Payment,
+    Relation,
+    Side,
     Thread,
     ThreadInvoice,
     ThreadState,
+    Trust,
     Vendor,
 )
-from app.money import Money, Totals
-
-SOON = timedelta(days=7)
-
-
-class Filter(StrEnum):
-    """The tabs of an inbox."""
-
-    OPEN = "open"
-    OVERDUE = "overdue"
-    SOON = "soon"
-    LATER = "later"
-    ON_HOLD = "on_hold"
-    ASKED = "asked"
-    SETTLED = "settled"
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What the customer wants to see. ``after`` is the key of the last row of the page before."""
-
-    tab: Filter = Filter.OPEN
-    text: str = ""
-    vendor_id: UUID | None = None
-    after: tuple[date, UUID] | None = None
-    limit: int = 25
+from app.money import Money
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One invoice as a customer reads it."""
+    """One invoice as a customer reads it. ``due_on`` and ``due_minor`` are those of the next open instalment."""
 
     id: UUID
     vendor_id: UUID
@@ -87,299 +66,253 @@ class Row:
     def label(self) -> str:
         return self.number or "without number"
 
-    def days_late(self, today: date) -> int:
-        return days_past_due(self.due_on, today)
-
     @property
     def is_open(self) -> bool:
         return self.state == InvoiceState.OPEN and self.balance_minor > 0
 
+    def days_late(self, today: date) -> int:
+        return days_past_due(self.due_on, today)
 
-_COLUMNS = (
-    Invoice.id,
-    Invoice.vendor_id,
-    Vendor.name.label("vendor_name"),
-    Vendor.colour.label("vendor_colour"),
-    Invoice.number,
-    Invoice.po_number,
-    Invoice.issued_on,
-    Invoice.due_on,
-    Invoice.currency,
-    Invoice.due_minor,
-    Invoice.balance_minor,
-    Invoice.total_minor,
-    Invoice.state,
-    Invoice.can_pay_online,
-    Connection.as_of,
-    Invoice.settled_at,
+
+AnySelect = Select[*tuple[Any, ...]]
+
+# In the words of the partial indexes: a bound value would hide from both databases that they apply.
+IS_OPEN = and_(Invoice.state == literal_column("'open'"), Invoice.balance_minor > 0)
+SHOWN_STATES = (
+    InvoiceState.OPEN,
+    InvoiceState.PAID,
+    InvoiceState.VOID,
+    InvoiceState.WRITTEN_OFF,
+    InvoiceState.GONE,
 )
-_SHOWN = (InvoiceState.OPEN, InvoiceState.PAID, InvoiceState.VOID, InvoiceState.WRITTEN_OFF, InvoiceState.GONE)
-_FAR = date(9999, 12, 31)
 
 
-def find_rows(session: Session, search: Search, now: datetime, today: date) -> list[Row]:
-    """One page of the scope's invoices, holds and threads included: three statements whatever the page."""
-    is_settled = search.tab == Filter.SETTLED
-    key = func.coalesce(Invoice.issued_on, date(1, 1, 1)) if is_settled else func.coalesce(Invoice.due_on, _FAR)
-    query = _rows().where(_in_tab(search.tab, now, today), _matches(search))
-    if is_settled:
-        query = query.order_by(key.desc(), Invoice.id.desc())
-        if search.after:
-            query = query.where(tuple_(key, Invoice.id) < search.after)
-    else:
-        query = query.order_by(key, Invoice.id)
-        if search.after:
-            query = query.where(tuple_(key, Invoice.id) > search.after)
-    rows = [Row(*found) for found in session.execute(query.limit(search.limit))]
-    return _with_talk(session, rows, now)
+def rows_of_vendors(now: datetime) -> AnySelect:
+    """The columns of Row for every invoice whose vendor the customer reads of; the caller narrows and orders."""
+    columns = (
+        Invoice.id,
+        Invoice.vendor_id,
+        Vendor.name,
+        Vendor.colour,
+        Invoice.number,
+        Invoice.po_number,
+        Invoice.issued_on,
+        Invoice.due_on,
+        Invoice.currency,
+        Invoice.due_minor,
+        Invoice.balance_minor,
+        Invoice.total_minor,
+        Invoice.state,
+        Invoice.can_pay_online,
+        Connection.as_of,
+        Invoice.settled_at,
+    )
+    return beside_vendor(select(*columns), Invoice).where(vendor_is_there(now), VENDOR_IS_KNOWN)
 
 
-def key_of(row: Row, tab: Filter) -> tuple[date, UUID]:
-    """Where the next page begins after ``row``."""
-    if tab == Filter.SETTLED:
-        return row.issued_on or date(1, 1, 1), row.id
-    return row.due_on or _FAR, row.id
+def beside_vendor(query: AnySelect, owed: type[Invoice] | type[Credit]) -> AnySelect:
+    """``query`` over ``owed`` with its vendor, its connection and what the customer decided about the vendor."""
+    decided = and_(Relation.vendor_id == owed.vendor_id, Relation.customer_id == owed.customer_id)
+    return (
+        query.join(Vendor, Vendor.id == owed.vendor_id)
+        .join(Connection, Connection.id == owed.connection_id)
+        .outerjoin(Relation, decided)
+    )
+
+
+def vendor_is_there(now: datetime) -> ColumnElement[bool]:
+    """The vendor is live and connected, and neither the operator nor this customer wants it gone."""
+    return and_(
+        Vendor.live_at <= now,
+        Vendor.trust != Trust.SUSPENDED,
+        Relation.blocked_at.is_(None),
+        Connection.state != ConnectionState.DISCONNECTED,
+    )
+
+
+# Until a vendor has proven itself, or this customer has said yes to it, its name and a count are all there is (A1).
+VENDOR_IS_KNOWN: ColumnElement[bool] = or_(Vendor.trust == Trust.VERIFIED, Relation.accepted_at.is_not(None))
 
 
 def find_row(session: Session, invoice_id: UUID, now: datetime) -> Row | None:
     """One invoice of the scope, or None: a foreign one looks exactly like a missing one."""
-    found = session.execute(_rows().where(Invoice.id == invoice_id)).one_or_none()
-    return _with_talk(session, [Row(*found)], now)[0] if found else None
+    return find_rows_by_id(session, [invoice_id], now).get(invoice_id)
 
 
 def find_rows_by_id(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[UUID, Row]:
-    rows = [Row(*found) for found in session.execute(_rows().where(Invoice.id.in_(invoice_ids)))]
-    return {row.id: row for row in _with_talk(session, rows, now)}
+    """Those of the invoices that the scope may see."""
+    query = rows_of_vendors(now).where(Invoice.id.in_(invoice_ids), Invoice.state.in_(SHOWN_STATES))
+    rows = [Row(*found) for found in session.execute(query)]
+    return {row.id: row for row in with_talk(session, rows, now)}
 
 
-def _rows() -> Any:
-    return (
-        select(*_COLUMNS)
-        .join(Vendor, Vendor.id == Invoice.vendor_id)
-        .join(Connection, Connection.id == Invoice.connection_id)
-        .where(Vendor.live_at.is_not(None), Invoice.state.in_(_SHOWN))
-    )
-
-
-def _is_open() -> ColumnElement[bool]:
-    return and_(Invoice.state == InvoiceState.OPEN, Invoice.balance_minor > 0)
-
-
-def _in_tab(tab: Filter, now: datetime, today: date) -> ColumnElement[bool]:
-    if tab == Filter.SETTLED:
-        return or_(Invoice.state != InvoiceState.OPEN, Invoice.balance_minor <= 0)
-    held = exists().where(Hold.invoice_id == Invoice.id, Hold.ended_at.is_(None), Hold.ends_at > now)
-    conditions = {
-        Filter.OPEN: true(),
-        Filter.OVERDUE: Invoice.due_on < today,
-        Filter.SOON: Invoice.due_on.between(today, today + SOON),
-        Filter.LATER: or_(Invoice.due_on > today + SOON, Invoice.due_on.is_(None)),
-        Filter.ON_HOLD: held,
-        Filter.ASKED: exists().where(
-            ThreadInvoice.invoice_id == Invoice.id,
-            ThreadInvoice.thread_id == Thread.id,
-            Thread.state != ThreadState.CLOSED,
-        ),
-    }
-    return and_(_is_open(), conditions[tab])
-
-
-def _matches(search: Search) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = true()
-    if search.vendor_id:
-        found = and_(found, Invoice.vendor_id == search.vendor_id)
-    if text := search.text.strip():
-        like = f"%{_escaped(text)}%"
-        either = [column.ilike(like, escape="\\") for column in (Vendor.name, Invoice.number, Invoice.po_number)]
-        found = and_(found, or_(*either, *_amounts(text)))
-    return found
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-def _amounts(text: str) -> list[ColumnElement[bool]]:
-    """``1,234.50`` or ``1234.5`` finds that balance or total, in any currency's minor units."""
-    plain = text.replace(",", "").replace(" ", "").replace("'", "")
-    if not re.fullmatch(r"\d{1,12}(\.\d{1,4})?", plain):
-        return []
-    whole, _, part = plain.partition(".")
-    found = []
-    for digits in (0, 2, 3, 4):
-        if len(part) <= digits:
-            minor = int(whole + part.ljust(digits, "0"))
-            same = or_(Invoice.balance_minor == minor, Invoice.total_minor == minor)
-            found.append(and_(Invoice.exponent == digits, same))
-    return found
-
-
-def _with_talk(session: Session, rows: list[Row], now: datetime) -> list[Row]:
-    """Add the live hold and the newest thread of each row."""
+def with_talk(session: Session, rows: list[Row], now: datetime) -> list[Row]:
+    """Add what is going on with each row, its live hold and its thread, in one statement."""
     ids = [row.id for row in rows]
     if not ids:
         return rows
     live = and_(Hold.invoice_id.in_(ids), Hold.ended_at.is_(None), Hold.ends_at > now)
-    holds = {hold[0]: hold for hold in session.execute(select(Hold.invoice_id, Hold.kind, Hold.ends_at).where(live))}
+    held = select(Hold.invoice_id, literal("hold"), Hold.kind, Hold.ends_at, Hold.id).where(live)
     asked = (
-        select(ThreadInvoice.invoice_id, Thread.state, Thread.id)
+        select(ThreadInvoice.invoice_id, literal("thread"), Thread.state, Thread.created_at, Thread.id)
         .join(Thread, Thread.id == ThreadInvoice.thread_id)
         .where(ThreadInvoice.invoice_id.in_(ids))
-        .order_by(Thread.created_at)
     )
-    threads = {thread[0]: thread for thread in session.execute(asked)}
-    return [_joined(row, holds.get(row.id), threads.get(row.id)) for row in rows]
+    found: dict[tuple[UUID, str], Any] = {}
+    said: Any
+    for said in sorted(session.execute(union_all(held, asked)), key=_weight):
+        found[said[0], said[1]] = said
+    return [_joined(row, found.get((row.id, "hold")), found.get((row.id, "thread"))) for row in rows]
+
+
+def _weight(said: Any) -> tuple[bool, UUID]:
+    """Of several, the last wins: a payment in progress over other holds, an open thread over closed ones, then the
+    newest."""
+    return said[2] == HoldKind.PAYING or (said[1] == "thread" and said[2] != ThreadState.CLOSED), said[4]
 
 
 def _joined(row: Row, hold: Any, thread: Any) -> Row:
     if hold:
-        row = replace(row, hold=HoldKind(hold[1]), hold_ends_at=hold[2])
+        row = replace(row, hold=HoldKind(hold[2]), hold_ends_at=hold[3])
     if thread:
-        row = replace(row, thread_state=ThreadState(thread[1]), thread_id=thread[2])
+        row = replace(row, thread_state=ThreadState(thread[2]), thread_id=thread[4])
     return row
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What stands above the list: sums per currency and how many rows each tab would show."""
+class Instalment:
+    """One part of an invoice that is paid in several."""
 
-    open_total: Totals
-    overdue_total: Totals
-    credit_total: Totals
-    open: int
-    overdue: int
-    soon: int
-    later: int
+    due_on: date
+    amount: Money
+    balance: Money
 
 
-def count_open(session: Session, today: date) -> Counts:
-    """Two statements over the scope's open invoices (the partial index) and credits."""
-    late = Invoice.due_on < today
-    soon = Invoice.due_on.between(today, today + SOON)
-    query = (
-        select(
-            Invoice.currency,
-            func.sum(Invoice.balance_minor),
-            func.sum(case((late, Invoice.balance_minor), else_=0)),
-            func.count(),
-            func.sum(case((late, 1), else_=0)),
-            func.sum(case((soon, 1), else_=0)),
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A payment that the vendor's books applied to the invoice; ``part`` is what this invoice got of it."""
+
+    paid_on: date | None
+    part: Money
+    method: str
+
+
+def instalments_and_payments(session: Session, row: Row) -> tuple[list[Instalment], list[Booked]]:
+    """How the invoice is to be paid, and how it was: instalments by day, payments newest first."""
+    invoice = session.execute(
+        select(Invoice.instalments, Invoice.connection_id, Invoice.bill_to_id, Invoice.external_id).where(
+            Invoice.id == row.id
         )
-        .join(Vendor, Vendor.id == Invoice.vendor_id)
-        .where(Vendor.live_at.is_not(None), _is_open())
-        .group_by(Invoice.currency)
+    ).one()
+    parts = [
+        Instalment(date.fromisoformat(day), Money(amount, row.currency), Money(balance, row.currency))
+        for day, amount, balance in invoice.instalments
+    ]
+    query = select(Payment.paid_on, Payment.currency, Payment.method, Payment.applied).where(
+        Payment.connection_id == invoice.connection_id,
+        Payment.bill_to_id == invoice.bill_to_id,
+        Payment.amount_minor > 0,
     )
-    rows = session.execute(query).all()
-    credit = select(Credit.currency, func.sum(Credit.remaining_minor)).where(Credit.remaining_minor > 0)
-    credited = credit.join(Vendor, Vendor.id == Credit.vendor_id).where(Vendor.live_at.is_not(None))
-    total, overdue, in_week = (sum(int(row[i]) for row in rows) for i in (3, 4, 5))
-    return Counts(
-        open_total=Totals(Money(int(row[1]), row[0]) for row in rows),
-        overdue_total=Totals(Money(int(row[2]), row[0]) for row in rows if int(row[2])),
-        credit_total=Totals(
-            Money(int(minor), code) for code, minor in session.execute(credited.group_by(Credit.currency))
-        ),
-        open=total,
-        overdue=overdue,
-        soon=in_week,
-        later=total - overdue - in_week,
-    )
+    booked = []
+    for paid_on, currency, method, applied in session.execute(query.order_by(Payment.paid_on.desc()).limit(500)):
+        minor = sum(part for external_id, part in applied if external_id == invoice.external_id)
+        if minor:
+            booked.append(Booked(paid_on, Money(minor, currency), method))
+    return parts, booked
 
 
-def vendors_owed(session: Session) -> list[tuple[UUID, str]]:
-    """The vendors with open invoices in the scope, for the filter."""
-    query = (
-        select(Vendor.id, Vendor.name)
-        .join(Invoice, Invoice.vendor_id == Vendor.id)
-        .where(Vendor.live_at.is_not(None), _is_open())
-        .distinct()
-        .order_by(Vendor.name)
-    )
-    return [(row[0], row[1]) for row in session.execute(query)]
+def credits_of(session: Session, vendor_id: UUID) -> list[Credit]:
+    """Open credit notes and unapplied cash of one vendor in the scope."""
+    query = select(Credit).where(Credit.vendor_id == vendor_id, Credit.remaining_minor > 0)
+    return list(session.execute(query.order_by(Credit.issued_on, Credit.id)).scalars())
+
+
+class Event(StrEnum):
+    """What can happen to an invoice; partials/timeline.html has the words."""
+
+    ARRIVED = "arrived"
+    BALANCE = "balance"  # before, after: Money
+    TOTAL = "total"  # before, after: Money
+    DUE = "due"  # before, after: date
+    SETTLED = "settled"
+    VOID = "void"
+    GONE = "gone"
+    WRITTEN_OFF = "written_off"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    MAILED = "mailed"
+    HELD = "held"  # after: HoldKind
+    FREED = "freed"  # after: the reason in words
+    ASKED = "asked"
+    ANSWERED = "answered"
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry of an invoice's timeline: when, what in words, and a kind for its mark."""
+    """One entry of an invoice's timeline."""
 
     at: datetime
-    kind: str
-    words: str
+    event: Event
+    before: Any = None
+    after: Any = None
 
 
 def timeline(session: Session, invoice_id: UUID) -> list[Moment]:
-    """What happened to an invoice, newest first; the customer's and the vendor's pages show the same (FEATURES B14)."""
+    """What happened to an invoice, newest first. A link's holder sees only its own digest among the mails."""
     invoice = session.execute(
-        select(Invoice.external_id, Invoice.connection_id, Invoice.created_at).where(Invoice.id == invoice_id)
+        select(Invoice.created_at, Invoice.currency).where(Invoice.id == invoice_id)
     ).one_or_none()
     if invoice is None:
         return []
-    moments = [Moment(invoice.created_at, "arrived", "Arrived from the supplier's books")]
-    moments += _changes(session, invoice_id) + _mailed(session, invoice_id)
+    moments = [Moment(invoice.created_at, Event.ARRIVED)]
+    moments += _changes(session, invoice_id, invoice.currency) + _mailed(session, invoice_id)
     moments += _holds(session, invoice_id) + _said(session, invoice_id)
     return sorted(moments, key=lambda moment: moment.at, reverse=True)
 
 
-def _changes(session: Session, invoice_id: UUID) -> list[Moment]:
-    query = (
-        select(InvoiceChange, Invoice.currency)
-        .join(Invoice, Invoice.id == InvoiceChange.invoice_id)
-        .where(InvoiceChange.invoice_id == invoice_id)
-        .order_by(InvoiceChange.at, InvoiceChange.id)
-    )
-    moments, before = [], None
-    for change, currency in session.execute(query):
-        if before is not None:
-            moments.append(Moment(change.at, "changed", _difference(before, change, currency)))
-        before = change
-    return moments
+_ENDINGS = {
+    InvoiceState.PAID: Event.SETTLED,
+    InvoiceState.VOID: Event.VOID,
+    InvoiceState.GONE: Event.GONE,
+    InvoiceState.WRITTEN_OFF: Event.WRITTEN_OFF,
+}
 
 
-def _difference(before: InvoiceChange, after: InvoiceChange, currency: str) -> str:
+def _changes(session: Session, invoice_id: UUID, currency: str) -> list[Moment]:
+    query = select(InvoiceChange).where(InvoiceChange.invoice_id == invoice_id)
+    changes = session.execute(query.order_by(InvoiceChange.at, InvoiceChange.id)).scalars().all()
+    return [moment for before, after in pairwise(changes) for moment in _differences(before, after, currency)]
+
+
+def _differences(before: InvoiceChange, after: InvoiceChange, currency: str) -> list[Moment]:
+    """One moment for each thing that changed; an ending says all there is to say."""
     if after.state != before.state and after.state != InvoiceState.OPEN:
-        words = {
-            InvoiceState.PAID: "Settled: thank you",
-            InvoiceState.VOID: "Cancelled by the supplier",
-            InvoiceState.GONE: "Removed by the supplier",
-            InvoiceState.WRITTEN_OFF: "Written off by the supplier",
-        }
-        return words.get(after.state, "No longer open")
-    if after.state != before.state:
-        return "Open again"
-    if after.balance_minor != before.balance_minor:
-        return (
-            f"Open amount changed from {Money(before.balance_minor, currency).format()}"
-            f" to {Money(after.balance_minor, currency).format()}"
-        )
-    if after.due_on != before.due_on:
-        days = [f"{day:%-d %b %Y}" if day else "none" for day in (before.due_on, after.due_on)]
-        return f"Due date changed from {days[0]} to {days[1]}"
-    return "Details changed"
+        return [Moment(after.at, _ENDINGS.get(InvoiceState(after.state), Event.CLOSED))]
+    found = [Moment(after.at, Event.REOPENED)] if after.state != before.state else []
+    for event, name in ((Event.TOTAL, "total_minor"), (Event.BALANCE, "balance_minor")):
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            found.append(Moment(after.at, event, Money(old, currency), Money(new, currency)))
+    if before.due_on != after.due_on:
+        found.append(Moment(after.at, Event.DUE, before.due_on, after.due_on))
+    return found
 
 
 def _mailed(session: Session, invoice_id: UUID) -> list[Moment]:
-    """The digests that named it. A vendor's scope has no digests, so a vendor's page adds its own words for them."""
     query = (
         select(Digest.accepted_at)
         .join(DigestLine, DigestLine.digest_id == Digest.id)
-        .where(DigestLine.invoice_id == invoice_id, Digest.outcome == Outcome.ACCEPTED)
+        .where(DigestLine.invoice_id == invoice_id, DigestLine.is_shown, Digest.outcome == Outcome.ACCEPTED)
     )
-    return [Moment(at, "mailed", "In a digest") for at in session.execute(query).scalars() if at]
+    return [Moment(at, Event.MAILED) for at in session.execute(query).scalars() if at]
 
 
 def _holds(session: Session, invoice_id: UUID) -> list[Moment]:
-    words = {
-        HoldKind.PAYING: "Payment started",
-        HoldKind.PROMISE: "Payment promised",
-        HoldKind.DISPUTE: "Disputed",
-        HoldKind.ALREADY_PAID: "Reported as already paid",
-        HoldKind.VENDOR: "Put on hold by the supplier",
-    }
     moments = []
     for hold in session.execute(select(Hold).where(Hold.invoice_id == invoice_id)).scalars():
-        moments.append(Moment(hold.created_at, "hold", words[hold.kind]))
+        moments.append(Moment(hold.created_at, Event.HELD, after=HoldKind(hold.kind)))
         if hold.ended_at:
-            moments.append(Moment(hold.ended_at, "hold", hold.end_reason or "No longer on hold"))
+            moments.append(Moment(hold.ended_at, Event.FREED, after=hold.end_reason))
     return moments
 
 
@@ -389,24 +322,5 @@ def _said(session: Session, invoice_id: UUID) -> list[Moment]:
         .join(ThreadInvoice, ThreadInvoice.thread_id == Message.thread_id)
         .where(ThreadInvoice.invoice_id == invoice_id, Message.is_automatic.is_(False))
     )
-    words = {"customer": "Question from the customer", "vendor": "Answer from the supplier"}
-    return [Moment(at, "said", words[side]) for at, side in session.execute(query)]
-
-
-def payments_of(session: Session, row: Row) -> list[tuple[date | None, Money, str]]:
-    """Payments that the vendor's books applied to this invoice: day, part applied, method."""
-    invoice = session.get_one(Invoice, row.id)
-    query = select(Payment).where(Payment.connection_id == invoice.connection_id, Payment.amount_minor > 0)
-    query = query.where(Payment.bill_to_id == invoice.bill_to_id).order_by(Payment.paid_on.desc()).limit(200)
-    found = []
-    for payment in session.execute(query).scalars():
-        minor = sum(part for external_id, part in payment.applied if external_id == invoice.external_id)
-        if minor:
-            found.append((payment.paid_on, Money(minor, payment.currency), payment.method))
-    return found
-
-
-def credits_of(session: Session, vendor_id: UUID) -> list[Credit]:
-    """Open credit notes and unapplied cash of one vendor in the scope."""
-    query = select(Credit).where(Credit.vendor_id == vendor_id, Credit.remaining_minor > 0)
-    return list(session.execute(query.order_by(Credit.issued_on, Credit.id)).scalars())
+    events = {Side.CUSTOMER: Event.ASKED, Side.VENDOR: Event.ANSWERED}
+    return [Moment(at, events[Side(side)]) for at, side in session.execute(query)]

@@ -32,6 +32,10 @@ window.addEventListener("pageshow", () => {
   });
 });
 
+// The token of a mail's link does not stay in the address bar: the page names an address that stands for it here.
+const address = document.querySelector("meta[name='address']");
+if (address) history.replaceState(null, "", address.content);
+
 // The browser knows its time zone; a new person need not choose one.
 document.querySelectorAll("input[data-zone]").forEach((field) => {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";

@@ -1,0 +1,357 @@
+"""Reads for the list of invoices: one page by key, and the sums and counts above it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import Session
+
+from app.models import (
+    Credit,
+    Hold,
+    HoldKind,
+    Invoice,
+    InvoiceChange,
+    Relation,
+    Thread,
+    ThreadInvoice,
+    ThreadState,
+    Vendor,
+)
+from app.money import Money, Totals
+from app.receivables.queries import (
+    IS_OPEN,
+    SHOWN_STATES,
+    VENDOR_IS_KNOWN,
+    AnySelect,
+    Row,
+    beside_vendor,
+    rows_of_vendors,
+    vendor_is_there,
+    with_talk,
+)
+
+SOON = timedelta(days=7)
+RECENTLY = timedelta(days=7)
+PAGE = 25
+EXPONENTS = (0, 2, 3, 4)
+
+Key = tuple[date | None, UUID]
+
+
+class Tab(StrEnum):
+    """Which invoices, by when they are due."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    SOON = "soon"
+    LATER = "later"
+    SETTLED = "settled"
+
+
+class Mark(StrEnum):
+    """Which of them, by what is going on with them."""
+
+    ANY = ""
+    NEW = "new"
+    CHANGED = "changed"
+    ASKED = "asked"
+    HELD = "on_hold"
+    PAYING = "paying"
+    PROMISED = "promise"
+    DISPUTED = "dispute"
+    SAID_PAID = "already_paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the customer wants to see. ``amounts`` are what ``text`` may mean as a sum of money; ``after`` is the key of
+    the last row of the page before."""
+
+    tab: Tab = Tab.OPEN
+    mark: Mark = Mark.ANY
+    text: str = ""
+    amounts: tuple[Decimal, ...] = ()
+    vendor_id: UUID | None = None
+    after: Key | None = None
+    limit: int = PAGE
+
+    @property
+    def is_narrow(self) -> bool:
+        """The sums above the list are not those of what it shows."""
+        return bool(self.text or self.mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, and where the next page begins, if there is one."""
+
+    rows: list[Row]
+    after: Key | None
+
+
+def find_page(session: Session, search: Search, now: datetime, today: date) -> Page:
+    """What is due longest first, what has no due date last; settled ones newest first.
+
+    Two statements; a third on a last page, to look for rows without a date.
+    """
+    query = rows_of_vendors(now).where(_in_tab(search.tab, today), _marked(search.mark, now), _matches(search))
+    find = _settled if search.tab == Tab.SETTLED else _open
+    rows = find(session, query, search)
+    shown = with_talk(session, rows[: search.limit], now)
+    if len(rows) <= search.limit:
+        return Page(shown, None)
+    last = shown[-1]
+    return Page(shown, (last.issued_on if search.tab == Tab.SETTLED else last.due_on, last.id))
+
+
+def _open(session: Session, query: AnySelect, search: Search) -> list[Row]:
+    """A page and one row more. A key with a date steps along the partial index; those without one stand at its end."""
+    query = query.order_by(Invoice.due_on.nulls_last(), Invoice.id)
+    if search.after is None:
+        return _run(session, query, search)
+    day, last_id = search.after
+    undated = query.where(Invoice.due_on.is_(None))
+    if day is None:
+        return _run(session, undated.where(Invoice.id > last_id), search)
+    rows = _run(session, query.where(tuple_(Invoice.due_on, Invoice.id) > (day, last_id)), search)
+    if len(rows) <= search.limit and search.tab in (Tab.OPEN, Tab.LATER):
+        rows += _run(session, undated, search)
+    return rows
+
+
+def _settled(session: Session, query: AnySelect, search: Search) -> list[Row]:
+    """A page and one row more; those without a date of issue first, which is how the index reads backwards."""
+    query = query.order_by(Invoice.issued_on.desc().nulls_first(), Invoice.id.desc())
+    if search.after is None:
+        return _run(session, query, search)
+    day, last_id = search.after
+    if day is None:
+        undated = and_(Invoice.issued_on.is_(None), Invoice.id < last_id)
+        return _run(session, query.where(or_(undated, Invoice.issued_on.is_not(None))), search)
+    return _run(session, query.where(tuple_(Invoice.issued_on, Invoice.id) < (day, last_id)), search)
+
+
+def _run(session: Session, query: AnySelect, search: Search) -> list[Row]:
+    return [Row(*found) for found in session.execute(query.limit(search.limit + 1))]
+
+
+def _in_tab(tab: Tab, today: date) -> ColumnElement[bool]:
+    if tab == Tab.SETTLED:
+        return and_(~IS_OPEN, Invoice.state.in_(SHOWN_STATES))
+    when: dict[Tab, ColumnElement[bool]] = {
+        Tab.OPEN: true(),
+        Tab.OVERDUE: Invoice.due_on < today,
+        Tab.SOON: Invoice.due_on.between(today, today + SOON),
+        Tab.LATER: or_(Invoice.due_on > today + SOON, Invoice.due_on.is_(None)),
+    }
+    return and_(IS_OPEN, when[tab])
+
+
+def _marked(mark: Mark, now: datetime) -> ColumnElement[bool]:
+    if mark == Mark.ANY:
+        return true()
+    if mark == Mark.NEW:
+        return Invoice.created_at > now - RECENTLY
+    if mark == Mark.CHANGED:  # the first entry of its history is how it arrived
+        changed = and_(InvoiceChange.at > now - RECENTLY, InvoiceChange.at > Invoice.created_at)
+        return exists().where(InvoiceChange.invoice_id == Invoice.id, changed)
+    if mark == Mark.ASKED:
+        spoken = and_(ThreadInvoice.invoice_id == Invoice.id, ThreadInvoice.thread_id == Thread.id)
+        return exists().where(spoken, Thread.state != ThreadState.CLOSED)
+    held = exists().where(Hold.invoice_id == Invoice.id, Hold.ended_at.is_(None), Hold.ends_at > now)
+    return held if mark == Mark.HELD else held.where(Hold.kind == HoldKind(mark.value))
+
+
+def _matches(search: Search) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = true()
+    if search.vendor_id:
+        found = and_(found, Invoice.vendor_id == search.vendor_id)
+    if search.text:
+        columns = (Vendor.name, Invoice.number, Invoice.po_number)
+        named = [column.icontains(search.text, autoescape=True) for column in columns]
+        found = and_(found, or_(*named, *_sums(search.amounts)))
+    return found
+
+
+def _sums(amounts: Iterable[Decimal]) -> list[ColumnElement[bool]]:
+    """Invoices over one of these amounts, whatever number of digits their currency has after the point."""
+    found: list[ColumnElement[bool]] = []
+    for digits in EXPONENTS:
+        minors = {int(scaled) for amount in amounts if (scaled := amount.scaleb(digits)) == scaled.to_integral_value()}
+        if minors:
+            columns = (Invoice.balance_minor, Invoice.total_minor, Invoice.due_minor)
+            found.append(and_(Invoice.exponent == digits, or_(*(column.in_(minors) for column in columns))))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is open with one vendor in one currency, in minor units; ``credit`` lowers it."""
+
+    vendor_id: UUID
+    vendor_name: str
+    is_known: bool
+    currency: str
+    count: int
+    late: int
+    soon: int
+    balance: int
+    late_due: int
+    soon_due: int
+    credit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What stands above the list: sums per currency, never across, and how many rows each tab has."""
+
+    open_total: Totals
+    overdue_total: Totals
+    soon_total: Totals
+    credit_total: Totals
+    open: int
+    overdue: int
+    soon: int
+
+    @property
+    def later(self) -> int:
+        return self.open - self.overdue - self.soon
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that is open, by vendor and currency."""
+
+    owed: tuple[Owed, ...]
+
+    def counts(self, vendor_id: UUID | None = None) -> Counts:
+        """Over all vendors the customer reads of, or over one of them."""
+        rows = [row for row in self.owed if row.is_known and vendor_id in (None, row.vendor_id)]
+        return Counts(
+            open_total=_totals((row.balance, row.currency) for row in rows),
+            overdue_total=_totals((row.late_due, row.currency) for row in rows),
+            soon_total=_totals((row.soon_due, row.currency) for row in rows),
+            credit_total=_totals((row.credit, row.currency) for row in rows),
+            open=sum(row.count for row in rows),
+            overdue=sum(row.late for row in rows),
+            soon=sum(row.soon for row in rows),
+        )
+
+    @property
+    def vendors(self) -> list[tuple[UUID, str]]:
+        """Those with something open, by name."""
+        found = {row.vendor_id: row.vendor_name for row in self.owed if row.is_known and row.count}
+        return sorted(found.items(), key=lambda vendor: (vendor[1].casefold(), vendor[0]))
+
+    @property
+    def newcomers(self) -> dict[str, int]:
+        """Vendors that wait for this customer's yes: name and number of invoices, nothing else (INVARIANTS A1)."""
+        found: dict[str, int] = {}
+        for row in self.owed:
+            if not row.is_known and row.count:
+                found[row.vendor_name] = found.get(row.vendor_name, 0) + row.count
+        return found
+
+
+def _totals(amounts: Iterable[tuple[int, str]]) -> Totals:
+    return Totals(Money(minor, currency) for minor, currency in amounts if minor)
+
+
+def summary(session: Session, now: datetime, today: date) -> Summary:
+    """One statement over the customer's open invoices and credits.
+
+    ``late_due`` and ``soon_due`` add up what is asked for: of an invoice in instalments, the next one.
+    """
+    late, soon = Invoice.due_on < today, Invoice.due_on.between(today, today + SOON)
+    invoices = _grouped(Invoice).add_columns(
+        func.count(),
+        _sum_where(late, 1),
+        _sum_where(soon, 1),
+        func.sum(Invoice.balance_minor),
+        _sum_where(late, Invoice.due_minor),
+        _sum_where(soon, Invoice.due_minor),
+        literal(0),
+    )
+    credited = _grouped(Credit).add_columns(*[literal(0)] * 6, func.sum(Credit.remaining_minor))
+    query = union_all(
+        invoices.where(IS_OPEN, vendor_is_there(now)),
+        credited.where(Credit.remaining_minor > 0, vendor_is_there(now)),
+    )
+    return Summary(tuple(_owed(found) for found in session.execute(query)))
+
+
+def _grouped(owed: type[Invoice] | type[Credit]) -> AnySelect:
+    is_known = func.max(case((VENDOR_IS_KNOWN, 1), else_=0))
+    columns = (Vendor.id, Vendor.name, owed.currency)
+    return beside_vendor(select(*columns, is_known).select_from(owed), owed).group_by(*columns)
+
+
+def _sum_where(condition: ColumnElement[bool], value: Any) -> ColumnElement[int]:
+    return func.sum(case((condition, value), else_=0))
+
+
+def _owed(found: Any) -> Owed:
+    vendor_id, name, currency, is_known, *numbers = found
+    return Owed(vendor_id, name, bool(is_known), currency, *(int(number) for number in numbers))
+
+
+def vendors_with_history(session: Session, now: datetime) -> list[tuple[UUID, str]]:
+    """The vendors that ever had an invoice here, by name: for the filter over settled ones."""
+    query = beside_vendor(select(Vendor.id, Vendor.name).select_from(Invoice), Invoice)
+    rows = session.execute(query.where(vendor_is_there(now), VENDOR_IS_KNOWN).distinct().order_by(Vendor.name))
+    return [(row[0], row[1]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Supplier:
+    """A vendor that has, or had, something with this customer, and what the customer decided about it."""
+
+    id: UUID
+    name: str
+    colour: str
+    is_known: bool
+    open: int
+    accepted_at: datetime | None
+    muted_at: datetime | None
+    blocked_at: datetime | None
+
+
+def suppliers(session: Session, now: datetime) -> list[Supplier]:
+    """Every vendor that sent this customer an invoice, by name, blocked ones included."""
+    decided = (Relation.accepted_at, Relation.muted_at, Relation.blocked_at)
+    # A blocked vendor must be found here, or nobody could let it back in.
+    there = or_(vendor_is_there(now), and_(Relation.blocked_at.is_not(None), Vendor.live_at.is_not(None)))
+    query = beside_vendor(
+        select(
+            Vendor.id,
+            Vendor.name,
+            Vendor.colour,
+            func.max(case((VENDOR_IS_KNOWN, 1), else_=0)),
+            _sum_where(IS_OPEN, 1),
+            *decided,
+        ).select_from(Invoice),
+        Invoice,
+    )
+    grouped = query.where(there, Invoice.state.in_(SHOWN_STATES)).group_by(
+        Vendor.id, Vendor.name, Vendor.colour, *decided
+    )
+    rows = session.execute(grouped.order_by(func.lower(Vendor.name), Vendor.id))
+    return [Supplier(row[0], row[1], row[2], bool(row[3]), int(row[4]), *row[5:]) for row in rows]

@@ -1,0 +1,180 @@
+"""What the holder of a digest's link may choose for its mailbox: when we write, less, nothing at all, not this vendor.
+
+Nested in the pages of digest/views.py; only the link of a digest opens them, not that of an answer.
+"""
+
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from app import clock
+from app.access import link_holder, signed_machine
+from app.db import database
+from app.house import House
+from app.mailboxes import actions as mailboxes
+from app.mailboxes.forms import CADENCES, RhythmForm, zones_by_region
+from app.mailboxes.queries import WEEKDAYS, cadence_words, mailbox_of
+from app.models import Mailbox
+from digest.links import View, opened, vendors_of
+
+blueprint = Blueprint("choices", __name__)
+
+PAUSES = {"7": "for a week", "14": "for two weeks", "30": "for 30 days", "60": "for 60 days"}
+
+
+def _of_digest(view: View) -> View:
+    """An answer's link opens its thread and nothing else (INVARIANTS L2)."""
+
+    @wraps(view)
+    def wrapped(**args: Any) -> Any:
+        return view(**args) if g.scope.digest_id else abort(404)
+
+    return wrapped  # type: ignore[return-value]
+
+
+@blueprint.get("/rhythm")
+@link_holder
+@opened
+@_of_digest
+def rhythm() -> str:
+    """The mailbox's own rhythm, without an account."""
+    return _rhythm_page(RhythmForm.of(g.box))
+
+
+@blueprint.post("/rhythm")
+@link_holder
+@opened
+@_of_digest
+def set_rhythm() -> Response | tuple[str, int]:
+    house: House = current_app.extensions["house"]
+    with database().transaction() as session:
+        box = _box(session)
+        form = RhythmForm.read(request.form, box)
+        if form.rhythm:
+            spacing = house.limits.spacing_hours
+            mailboxes.change_rhythm(session, box, form.rhythm, now=clock.now(), spacing_hours=spacing, person_id=None)
+    if form.errors:
+        return _rhythm_page(form), 422
+    return redirect(url_for(".rhythm", token=g.token, done=1), 303)
+
+
+def _rhythm_page(form: RhythmForm) -> str:
+    return render_template(
+        "links/rhythm.html",
+        form=form,
+        cadence_words=cadence_words,
+        cadences=CADENCES,
+        weekdays=WEEKDAYS,
+        zones=zones_by_region(),
+        is_done=request.args.get("done") == "1" and not form.errors,
+    )
+
+
+@blueprint.get("/unsubscribe")
+@link_holder
+@opened
+@_of_digest
+def unsubscribe() -> str:
+    """Fewer, a pause, one vendor less, or none at all: the person chooses."""
+    return _unsubscribe_page()
+
+
+@blueprint.post("/unsubscribe")
+@link_holder
+@opened
+@_of_digest
+def choose_less() -> Response:
+    now, choice = clock.now(), request.form.get("choice", "")
+    with database().transaction() as session:
+        if choice == "pause":
+            days = request.form.get("days", "30")
+            mailboxes.pause(session, _box(session), now + timedelta(days=int(days if days in PAUSES else "30")), now)
+        elif choice == "off":
+            mailboxes.stop_reminders(session, _box(session), now)
+        elif choice == "mute":
+            vendor_id = _chosen_vendor(session)
+            mailboxes.mute_vendor(session, mailboxes.relation_with(session, g.scope.customer_id, vendor_id, now), now)
+        else:
+            abort(400)
+    return redirect(url_for(".unsubscribe", token=g.token, done=choice), 303)
+
+
+@blueprint.get("/unsubscribe/one-click")
+@link_holder
+@opened
+@_of_digest
+def one_click_page() -> str:
+    """The address in List-Unsubscribe, opened by a program that knows no one-click: the person chooses."""
+    return _unsubscribe_page()
+
+
+@blueprint.post("/unsubscribe/one-click")
+@signed_machine
+@opened
+@_of_digest
+def one_click() -> tuple[str, int]:
+    """RFC 8058: the mail program's own button. No cookie, no redirect, idempotent (INVARIANTS L4)."""
+    with database().transaction() as session:
+        mailboxes.stop_reminders(session, _box(session), clock.now())
+    return "", 200
+
+
+def _unsubscribe_page() -> str:
+    with database().reading() as session:
+        vendors = vendors_of(session)
+    done = request.args.get("done", "")
+    return render_template(
+        "links/unsubscribe.html", vendors=vendors, pauses=PAUSES, cadence_words=cadence_words, done=done
+    )
+
+
+@blueprint.get("/report")
+@link_holder
+@opened
+@_of_digest
+def report() -> str:
+    """Not me, or not this vendor."""
+    with database().reading() as session:
+        vendors = vendors_of(session)
+    return render_template(
+        "links/report.html",
+        vendors=vendors,
+        chosen=request.args.get("vendor", ""),
+        done=request.args.get("done", ""),
+    )
+
+
+@blueprint.post("/report")
+@link_holder
+@opened
+@_of_digest
+def send_report() -> Response:
+    """ "Not me", "block" and "report" (INVARIANTS A1 S10): they take effect for the next mail."""
+    now, choice = clock.now(), request.form.get("choice", "")
+    with database().transaction() as session:
+        if choice == "not_me":
+            mailboxes.disown_mailbox(session, _box(session), now)
+        elif choice in ("block", "report"):
+            relation = mailboxes.relation_with(session, g.scope.customer_id, _chosen_vendor(session), now)
+            if choice == "report":
+                mailboxes.report_vendor(session, relation, now, request.form.get("note", ""))
+            else:
+                mailboxes.block_vendor(session, relation, now)
+        else:
+            abort(400)
+    return redirect(url_for(".report", token=g.token, done=choice), 303)
+
+
+def _box(session: Session) -> Mailbox:
+    return mailbox_of(session, g.scope.mailbox_id) or abort(404)
+
+
+def _chosen_vendor(session: Session) -> UUID:
+    """The vendor named in the form, if this digest speaks of it."""
+    wanted = request.form.get("vendor", "")
+    return next((vendor_id for vendor_id, _ in vendors_of(session) if str(vendor_id) == wanted), None) or abort(400)
