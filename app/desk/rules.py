@@ -26,14 +26,14 @@ def duration(span: timedelta) -> str:
     """``12 min``, ``3 h 20 min``, ``2 days 4 h``: two units at most, rounded down."""
     minutes = int(span.total_seconds()) // 60
     if minutes < 1:
-        return "under 1 min"
+        return "under 1\u00a0min"
     if minutes < 60:
-        return f"{minutes} min"
+        return f"{minutes}\u00a0min"
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
-        return f"{hours} h" + (f" {minutes} min" if minutes else "")
+        return f"{hours}\u00a0h" + (f" {minutes}\u00a0min" if minutes else "")
     days, hours = divmod(hours, 24)
-    return f"{days} {'day' if days == 1 else 'days'}" + (f" {hours} h" if hours and days < 10 else "")
+    return f"{days}\u00a0{'day' if days == 1 else 'days'}" + (f" {hours}\u00a0h" if hours and days < 10 else "")
 
 
 def waiting_chip(waited: timedelta) -> Chip:
