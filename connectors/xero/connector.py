@@ -35,6 +35,7 @@ from connectors.xero.zones import ZONES
 TITLE = "Xero"
 API = "/api.xro/2.0"
 PAGE_SIZE = 1000  # asked for; what was granted is read from the answer, because some endpoints may stop at 100 [P]
+USUAL_PAGE = 100
 IDS_AT_ONCE = 40  # GUIDs in one address
 RECENT = timedelta(days=90)  # payments of a first pull
 ROUNDING = timedelta(seconds=1)  # If-Modified-Since has whole seconds, and may or may not mean "at or after"
@@ -171,50 +172,40 @@ class _Books:
         yield from _mapped(self.rows("Payments", RECEIVED, since), mapping.payment)
 
     def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone."""
-        if kind == "invoice":
-            yield from self._listed(kind, external_ids, self._invoices)
-        elif kind == "customer":
-            yield from self._listed(kind, external_ids, self.contacts)
-        elif kind == "payment":
-            yield from self._one_by_one(kind, external_ids, {"Payments": mapping.payment})
-        elif kind == "credit":
-            yield from self._one_by_one(kind, external_ids, CREDITS)
+        """Each as it is now; whatever is not there any more is gone. The vendor's own bills are there, and are nothing."""
+        missing = dict.fromkeys(external_ids)
+        for object_id, record in self._found(kind, list(missing)):
+            missing.pop(object_id, None)
+            if record is not None:
+                yield record
+        if kind != "account":
+            yield from (Gone(kind, each, micros(self._ctx.now)) for each in missing)
 
     def contacts(self, ids: list[str]) -> Iterator[Record]:
         """Lists of invoices name their contacts without an address; this is where it is."""
-        for some in chunks(filter(_GUID.fullmatch, ids), IDS_AT_ONCE):
-            asked = {"IDs": ",".join(some), "includeArchived": "true"}
-            yield from _mapped(self.rows("Contacts", asked), mapping.contact)
+        return (record for _, record in self._found("customer", ids) if record is not None)
 
-    def _invoices(self, ids: list[str]) -> Iterator[Record]:
-        for some in chunks(filter(_GUID.fullmatch, ids), IDS_AT_ONCE):
-            yield from _mapped(self.rows("Invoices", {"IDs": ",".join(some)}), mapping.invoice)
+    def _found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record | None]]:
+        """The objects that are there, by id, with what they mean to us."""
+        known = [each for each in ids if _GUID.fullmatch(each)]
+        if kind in LISTS:
+            name, id_field, mapper, params = LISTS[kind]
+            for some in chunks(known, IDS_AT_ONCE):
+                for row in self.rows(name, {"IDs": ",".join(some)} | params):
+                    yield (str(row.get(id_field)) if isinstance(row, dict) else ""), mapper(row)
+        for each in known if kind in PLACES else ():
+            yield from self._first(each, PLACES[kind])
 
-    def _listed(
-        self, kind: Kind, external_ids: Iterable[str], ask: Callable[[list[str]], Iterator[Record]]
-    ) -> Iterator[Record]:
-        missing = dict.fromkeys(external_ids)
-        for record in ask(list(missing)):
-            missing.pop(record.external_id, None)
-            yield record
-        for each in missing:
-            yield Gone(kind, each, micros(self._ctx.now))
-
-    def _one_by_one(self, kind: Kind, ids: Iterable[str], places: Mapping[str, Mapper]) -> Iterator[Record]:
+    def _first(self, object_id: str, places: Mapping[str, Mapper]) -> Iterator[tuple[str, Record | None]]:
         """From the first of the places that has it."""
-        for each in dict.fromkeys(ids):
-            found = [row for name in places for row in self._single(name, each)]
-            yield from found[:1] or [Gone(kind, each, micros(self._ctx.now))]
-
-    def _single(self, name: str, object_id: str) -> Iterator[Record]:
-        if not _GUID.fullmatch(object_id):
-            return
-        try:
-            body = self.get(f"{name}/{object_id}")
-        except NotFound:
-            return
-        yield from _mapped(body.get(name) or [], SINGLES[name])
+        for name, mapper in places.items():
+            try:
+                rows = self.get(f"{name}/{object_id}").get(name)
+            except NotFound:
+                continue
+            if isinstance(rows, list) and rows:
+                yield object_id, mapper(rows[0])
+                return
 
 
 CREDITS: dict[str, Mapper] = {
@@ -222,7 +213,11 @@ CREDITS: dict[str, Mapper] = {
     "Overpayments": mapping.overpayment,
     "Prepayments": mapping.prepayment,
 }
-SINGLES: dict[str, Mapper] = CREDITS | {"Payments": mapping.payment}
+PLACES: dict[Kind, dict[str, Mapper]] = {"credit": CREDITS, "payment": {"Payments": mapping.payment}}
+LISTS: dict[Kind, tuple[str, str, Mapper, dict[str, str]]] = {
+    "invoice": ("Invoices", "InvoiceID", mapping.invoice, {}),
+    "customer": ("Contacts", "ContactID", mapping.contact, {"includeArchived": "true"}),
+}
 
 
 def _mapped(rows: Iterable[Any], mapper: Mapper) -> Iterator[Record]:
@@ -230,12 +225,12 @@ def _mapped(rows: Iterable[Any], mapper: Mapper) -> Iterator[Record]:
 
 
 def _is_last(body: Json, number: int, count: int) -> bool:
-    """By the answer's own pagination; without one, only an empty page ends the list."""
+    """By the answer's own pagination; without one, by the page size that Xero keeps to when it is told nothing."""
     try:
         size, pages = (Fields(body).number("pagination", name) for name in ("pageSize", "pageCount"))
     except BadField:
-        return count == 0
-    return count == 0 or (pages is not None and number >= pages) or (size is not None and count < size)
+        size = pages = None
+    return count < (size or USUAL_PAGE) or (pages is not None and number >= pages)
 
 
 def _account(ctx: Context, row: Any) -> Account | None:

@@ -1,17 +1,11 @@
 """QuickBooks Online passes the contract."""
 
-from collections.abc import Mapping
+from types import ModuleType
+from typing import ClassVar
 
-from connectors.base import Account
 from connectors.quickbooks import connector
-from tests.connectors.contract import Bench, Contract
+from tests.connectors.contract import Acme, Contract
 
 
-class TestQuickBooks(Contract):
-    provider = "quickbooks"
-    company = "Acme Supply"
-    module = connector
-    expected_account = Account("", "Acme Supply", "USD", "America/New_York")
-
-    def callback(self, bench: Bench) -> Mapping[str, str]:
-        return {"realmId": bench.grant["external_id"]}
+class TestQuickBooks(Acme, Contract):
+    module: ClassVar[ModuleType] = connector

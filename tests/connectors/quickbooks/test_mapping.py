@@ -235,6 +235,7 @@ def test_a_token_answer_gives_both_ends_of_the_grant() -> None:
     assert (found.access_token, found.refresh_token, found.expires_at) == ("a", "r", now + timedelta(hours=1))
     assert found.extra["refresh_expires_at"] == (now + timedelta(days=101)).isoformat()
     assert found.extra["grant_ends_at"] == (now + timedelta(days=1825)).isoformat()
+    strange: Any
     for strange in ("soon", None, -5, "1e99", float("nan"), [], "²"):
         found = mapping.tokens({"access_token": "a", "expires_in": strange}, now)
         assert found.expires_at == now + timedelta(hours=1)

@@ -1,13 +1,13 @@
 """Xero passes the contract."""
 
-from connectors.base import Account, Forbidden
+from types import ModuleType
+from typing import ClassVar
+
+from connectors.base import Forbidden
 from connectors.xero import connector
-from tests.connectors.contract import Contract
+from tests.connectors.contract import Birch, Contract
 
 
-class TestXero(Contract):
-    provider = "xero"
-    company = "Birch & Sons"
-    module = connector
-    expected_account = Account("", "Birch & Sons", "EUR", "Europe/Berlin")
+class TestXero(Birch, Contract):
+    module: ClassVar[ModuleType] = connector
     on_revoked = Forbidden  # the grant lives on, the organisation has left it

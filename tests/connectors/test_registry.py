@@ -1,0 +1,97 @@
+"""Every provider is written out, complete, and can be pointed at a sandbox."""
+
+from dataclasses import fields
+from urllib.parse import urlsplit
+
+import pytest
+
+from connectors import registry
+from connectors.base import Connector, ProviderSpec
+from connectors.http import HttpClient
+from tests.conftest import ROOT
+
+KEYS = ("CLIENT_ID", "CLIENT_SECRET", "WEBHOOK_SECRET", "AUTHORIZE_URL", "TOKEN_URL", "REVOKE_URL", "API_URL", "SCOPES")
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No provider is set up."""
+    for name in registry.PROVIDERS:
+        for key in KEYS:
+            monkeypatch.delenv(f"{name.upper()}_{key}", raising=False)
+
+
+def test_every_folder_is_in_the_registry_and_has_its_logo() -> None:
+    """[M4] A provider is a folder with a connector, a mapping and a logo, and one entry."""
+    folders = {path.parent.name for path in (ROOT / "connectors").glob("*/connector.py")}
+    assert folders == set(registry.PROVIDERS)
+    for name, connector in registry.PROVIDERS.items():
+        assert connector.spec.id == name
+        assert (ROOT / "connectors" / name / "mapping.py").is_file()
+        logo = (ROOT / "connectors" / "static" / f"{name}.svg").read_text()
+        assert connector.spec.title in logo
+        assert "<script" not in logo
+        assert "style=" not in logo
+
+
+@pytest.mark.parametrize("name", list(registry.PROVIDERS))
+def test_every_provider_fulfils_the_contract(name: str) -> None:
+    """[M4] Each method is its own; each address is https; the facts are stated."""
+    connector = registry.get(name)
+    own = {method for method in vars(type(connector)) if not method.startswith("_")} - {"spec"}
+    wanted = {method for method in vars(Connector) if not method.startswith("_")}
+    assert own == wanted
+    spec = connector.spec
+    for field in fields(ProviderSpec):
+        value = getattr(spec, field.name)
+        if field.name.endswith("_url"):
+            assert urlsplit(value).scheme == "https"
+        elif field.name not in ("account_param", "pkce", "rotates_refresh_token"):
+            assert value, f"{field.name} says nothing"
+
+
+def test_a_provider_without_a_client_id_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[M4 A1] Settings decide what vendors may choose from."""
+    assert registry.offered() == []
+    monkeypatch.setenv("STRIPE_CLIENT_ID", "ca_1")
+    monkeypatch.setenv("QUICKBOOKS_CLIENT_ID", "qb")
+    assert [each.spec.id for each in registry.offered()] == ["quickbooks", "stripe"]
+
+
+def test_a_provider_we_do_not_have_is_a_key_error() -> None:
+    """[M4] So that an address with an unknown name becomes a 404."""
+    with pytest.raises(KeyError):
+        registry.get("sage")
+
+
+def test_settings_override_the_real_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[M4 L7] One by one; secrets stay out of what is printed."""
+    assert registry.endpoints("xero").api_url == "https://api.xero.com"
+    assert registry.endpoints("xero").scopes.startswith("openid profile email offline_access")
+    monkeypatch.setenv("XERO_API_URL", "http://127.0.0.1:9101/xero/")
+    monkeypatch.setenv("XERO_CLIENT_SECRET", "hush")
+    monkeypatch.setenv("XERO_WEBHOOK_SECRET", "quiet")
+    monkeypatch.setenv("XERO_SCOPES", "openid accounting.transactions.read")
+    found = registry.endpoints("xero")
+    assert found.api_url == "http://127.0.0.1:9101/xero"
+    assert found.token_url == "https://identity.xero.com/connect/token"
+    assert (found.client_secret, found.webhook_secret) == ("hush", "quiet")
+    assert found.scopes == "openid accounting.transactions.read"
+    assert "hush" not in repr(found)
+    assert "quiet" not in repr(found)
+
+
+def test_a_pay_page_is_on_a_host_of_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[M4 inv-L7] Or of the sandbox that stands in for it."""
+    assert registry.pay_hosts("xero") == {"in.xero.com"}
+    monkeypatch.setenv("XERO_API_URL", "http://127.0.0.1:9101/xero")
+    assert registry.pay_hosts("xero") == {"in.xero.com", "127.0.0.1"}
+    assert registry.pay_hosts("stripe") == {"invoice.stripe.com"}
+
+
+def test_a_client_knows_its_providers_hosts_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[M4 inv-K6] Put together from settings."""
+    monkeypatch.setenv("XERO_API_URL", "http://books.example")
+    with pytest.raises(ValueError, match="neither https"):
+        registry.client("xero", "tenant")
+    assert isinstance(registry.client("stripe", "acct_1", seconds=2.0), HttpClient)
