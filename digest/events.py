@@ -260,7 +260,7 @@ def _notice_doubles(session: Session, events: Sequence[DeliveryEvent], now: date
     query = select(Attempt.id, Attempt.outgoing_id).where(
         Attempt.id.in_({event.attempt_id for event in events}), Attempt.result == AttemptResult.REFUSED
     )
-    doubled = dict(session.execute(query).tuples().all())
+    doubled = {row.id: row.outgoing_id for row in session.execute(query)}
     if not doubled:
         return
     known = select(AuditEntry.subject_id).where(
