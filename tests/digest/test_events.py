@@ -52,7 +52,9 @@ def deliver_events(hook: FlaskClient, sink: SendGridDouble, events: Any, at: flo
 
 def stored(house: House) -> list[DeliveryEvent]:
     with house.database.reading(EVERYTHING) as session:
-        return list(session.execute(select(DeliveryEvent).order_by(DeliveryEvent.id)).scalars())
+        return list(
+            session.execute(select(DeliveryEvent).order_by(DeliveryEvent.happened_at, DeliveryEvent.kind)).scalars()
+        )
 
 
 def an_unknown_digest(house: House, world: World, sink: SendGridDouble, channel: SendGridChannel) -> Outgoing:
@@ -96,7 +98,7 @@ def test_the_same_event_again_is_stored_once(
     assert (
         deliver_events(hook, sink, [{**event, "sg_event_id": "another"}, sink.event(sink.taken[0], "delivered")]) == 200
     )
-    assert [each.kind for each in stored(house)] == ["processed", "delivered"]
+    assert [each.kind for each in stored(house)] == ["delivered", "processed"]
 
 
 def test_an_event_of_a_mail_we_do_not_know_is_kept_and_changes_nothing(
