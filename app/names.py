@@ -1,4 +1,5 @@
-"""Names a vendor gives itself, which strangers will read: bounded, plain, in one family of scripts (INVARIANTS A3)."""
+"""Names a vendor gives itself, which strangers will read: bounded, plain, in one family of scripts (INVARIANTS A3); and
+when two names are the same company's."""
 
 import re
 import unicodedata
@@ -7,6 +8,10 @@ LIMIT = 50
 _LINK = re.compile(r"://|\bwww\.|[\w-]{2,}\.[^\W\d_]{2,}(?!\w)", re.IGNORECASE)
 _PHONE = re.compile(r"(?:\d[\s()./-]{0,2}){7,}")
 _SIGNS = frozenset("®™©°№")
+_LEGAL = frozenset({
+    "ltd", "limited", "llc", "inc", "incorporated", "corp", "corporation", "co", "company", "plc", "gmbh", "ag", "kg",
+    "ug", "bv", "nv", "sa", "sas", "sarl", "srl", "spa", "ab", "as", "oy", "aps", "pty", "kk", "the",
+})  # fmt: skip
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"})
 
 
@@ -34,12 +39,24 @@ def vendor_name(text: str) -> str:
 
 def _is_strange(character: str) -> bool:
     category = unicodedata.category(character)
-    return category[0] == "C" or category in ("So", "Sk", "Zl", "Zp", "Co") and character not in _SIGNS
+    return category[0] == "C" or (category in ("So", "Sk", "Zl", "Zp") and character not in _SIGNS)
 
 
 def _scripts(name: str) -> set[str]:
-    """The families of its letters. East Asian scripts are one family, and Latin letters beside them are common there."""
+    """The families of its letters. East Asian scripts are one, and Latin letters beside them are common there."""
     found = {unicodedata.name(c, "").split(" ")[0] for c in name if c.isalpha()}
     if found & _EAST_ASIAN:
         found = found - _EAST_ASIAN - {"LATIN"} | {"EAST ASIAN"}
     return found
+
+
+def is_same_company(one: str, other: str) -> bool:
+    """Whether two names mean the same company: case, punctuation and legal form do not count, the words do."""
+    first, second = _words(one), _words(other)
+    return bool(first) and first == second
+
+
+def _words(name: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", name).casefold().replace("'", "").replace(".", "")
+    words = re.findall(r"[^\W_]+", folded)
+    return [word for word in words if word not in _LEGAL] or words

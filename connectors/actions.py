@@ -27,6 +27,7 @@ from app.models import (
     VendorRole,
 )
 from app.money import MoneyError, exponent
+from app.names import is_same_company
 from app.outbox.actions import write_mail
 from app.outbox.rendering import inert, mail_template
 from app.receivables.matching import reach_customers, touch
@@ -34,7 +35,7 @@ from app.settings import ROOT
 from connectors import registry
 from connectors.base import Account
 from connectors.rows import GONE_HASH, UNSEEN_VERSION
-from connectors.rules import is_same_company, shown_name
+from connectors.rules import shown_name
 
 log = structlog.get_logger()
 

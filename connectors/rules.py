@@ -1,4 +1,4 @@
-"""Pure rules of connecting: what a company may be called, when a name is the same, when to try again, where to pay."""
+"""Pure rules of connecting: what a company may be called, when to try again, where to pay."""
 
 import re
 import unicodedata
@@ -16,10 +16,6 @@ NAMELESS = "New supplier"
 _ADDRESS_LIKE = re.compile(r"\S*(?:@|://|www\.|[^\W_]\.[^\W\d_]{2})\S*", re.IGNORECASE)
 _PHONE_LIKE = re.compile(r"\+?(?:\d[\s()./-]{0,2}){7,}")
 _ODD = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "So", "Sk", "Zl", "Zp"})
-_LEGAL = frozenset({
-    "ltd", "limited", "llc", "inc", "incorporated", "corp", "corporation", "co", "company", "plc", "gmbh", "ag", "kg",
-    "ug", "bv", "nv", "sa", "sas", "sarl", "srl", "spa", "ab", "as", "oy", "aps", "pty", "kk", "the",
-})  # fmt: skip
 
 _dice = SystemRandom()
 
@@ -39,18 +35,6 @@ def shown_name(company: str) -> str:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= LIMIT else name[:LIMIT].rsplit(" ", 1)[0].rstrip(" ,-&")
-
-
-def is_same_company(one: str, other: str) -> bool:
-    """Whether two names mean the same company: case, punctuation and legal form do not count, the words do."""
-    first, second = _words(one), _words(other)
-    return bool(first) and first == second
-
-
-def _words(name: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", name).casefold().replace("'", "").replace(".", "")
-    words = re.findall(r"[^\W_]+", folded)
-    return [word for word in words if word not in _LEGAL] or words
 
 
 def retry_at(now: datetime, failures: int, after: float | None) -> datetime:

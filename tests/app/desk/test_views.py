@@ -32,6 +32,7 @@ from app.models import (
     Side,
     Thread,
     ThreadState,
+    Trust,
     Vendor,
     VendorRole,
 )
@@ -516,7 +517,7 @@ def test_the_profile_is_saved_and_its_change_recorded(house: House, world: World
     assert "Acme &amp; Sons" in saved.text
     with house.database.reading(EVERYTHING) as session:
         vendor = session.get_one(Vendor, world.acme.vendor.id)
-        entry = session.execute(select(AuditEntry).where(AuditEntry.action == "profile_changed")).scalar_one()
+        entry = session.execute(select(AuditEntry).where(AuditEntry.action == "vendor.changed")).scalar_one()
         birch = session.get_one(Vendor, world.birch.vendor.id)
     assert (vendor.name, vendor.colour, vendor.support_address) == ("Acme & Sons", "#1d5a3c", "help@acme.example")
     assert (vendor.country, vendor.zone, vendor.opens_at, vendor.closes_at) == ("FR", "Europe/Paris", 8, 18)
@@ -551,6 +552,20 @@ def test_the_profile_refuses_what_it_would_not_show(
     assert problem in words(page)
     with house.database.reading(EVERYTHING) as session:
         assert session.get_one(Vendor, world.acme.vendor.id).name == "Acme"
+
+
+def test_who_takes_another_name_has_to_prove_it(house: House, world: World, acme: FlaskClient) -> None:
+    """[A13 inv-A3] Verified as Acme is not verified as Birch. A legal form is no other name; going back is proof."""
+
+    def rename(name: str) -> Trust:
+        assert acme.post("/desk/profile", data={**GOOD, "name": name}).status_code == 303
+        with house.database.reading(EVERYTHING) as session:
+            return session.get_one(Vendor, world.acme.vendor.id).trust
+
+    assert [rename(name) for name in ("Acme Ltd.", "Birch", "ACME")] == [Trust.VERIFIED, Trust.NEW, Trust.VERIFIED]
+    with house.database.transaction(EVERYTHING) as session:
+        session.get_one(Vendor, world.acme.vendor.id).trust = Trust.SUSPENDED
+    assert rename("Acme") == Trust.SUSPENDED
 
 
 def test_the_profile_says_what_is_proven(house: House, world: World, acme: FlaskClient) -> None:
