@@ -27,6 +27,7 @@ class Item(NamedTuple):
     due_minor: int
     is_autopay: bool
     can_pay_online: bool
+    created_at: datetime | None = None  # when we first read of it
     state: str = InvoiceState.OPEN
 
 
@@ -79,7 +80,7 @@ class Talk(NamedTuple):
 
 
 class Before(NamedTuple):
-    """One line of the last mail, and the state of its invoice now."""
+    """A line of the last mail that would read differently now: as it stood there, and the state of its invoice now."""
 
     invoice_id: UUID
     amount_minor: int
@@ -102,7 +103,7 @@ class Book:
     holds: dict[UUID, list[HoldCard]] = field(default_factory=dict)  # by invoice
     talks: dict[UUID, Talk] = field(default_factory=dict)  # by invoice
     last_mail_at: datetime | None = None
-    before: dict[UUID, Before] = field(default_factory=dict)  # by invoice: the lines of that last mail
+    before: dict[UUID, Before] = field(default_factory=dict)  # by invoice: what has changed since
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ number, and every sum. Sums never cross a currency, and equal their lines to the
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app.models import InvoiceState, LineKind
 from app.outbox.rendering import inert
@@ -213,7 +214,7 @@ class _Writer:
             amount_minor=item.due_minor,
             original_minor=item.total_minor if item.total_minor != item.balance_minor else None,
             rest_minor=item.balance_minor - item.due_minor or None,
-            is_new=last is not None and before is None,
+            is_new=last is not None and self._is_new(item, last),
             was_minor=before.amount_minor if before and before.amount_minor != item.due_minor else None,
             was_on=before.due_on if before and before.due_on != item.due_on else None,
             is_answered=bool(talk and talk.is_vendors and last and talk.at > last),
@@ -240,7 +241,7 @@ class _Writer:
 
     def _introduction(self, part: _Part) -> Introduction:
         number, card = len(self.lines) + 1, part.card
-        status = f"{part.introduced} {'invoice' if part.introduced == 1 else 'invoices'} of a new supplier"
+        status = f"{part.introduced} {'invoice' if part.introduced == 1 else 'invoices'}"
         currency = next(item.currency for item in self.book.items if item.vendor_id == card.id)
         self.lines.append(
             Line(number, LineKind.INTRODUCED, True, card.id, card.name, None, "", "", None, None, currency, 0, 0,
@@ -268,13 +269,20 @@ class _Writer:
         late = [each.as_of for each in sources if each.as_of and is_aging(each, self.moment.now, self.moment.limits)]
         return min(late, default=None)
 
+    def _is_new(self, item: Item, last_mail_at: datetime) -> bool:
+        """Not read of, or not old enough to be mentioned, when the last mail went out."""
+        if item.created_at and item.created_at > last_mail_at:
+            return True
+        old_enough = timedelta(days=self.moment.limits.grace_days)
+        last_on = last_mail_at.astimezone(ZoneInfo(self.moment.zone)).date()
+        return item.issued_on is not None and item.issued_on + old_enough > last_on
+
     def _has_news(self, listed: Sequence[_Part], parts: Sequence[_Part]) -> bool:
         """Nothing is due before the next mail; is there something the mailbox has not heard of? (FEATURES D6)"""
-        before, relations = self.book.before, self.book.relations
-        for item in (item for part in listed for item, _ in part.later):
-            known = before.get(item.id)
-            if known is None or (known.amount_minor, known.due_on) != (item.due_minor, item.due_on):
-                return True
+        last, relations = self.book.last_mail_at, self.book.relations
+        later = (item for part in listed for item, _ in part.later)
+        if any(last is None or item.id in self.book.before or self._is_new(item, last) for item in later):
+            return True
         return any(
             part.introduced and not relations.get(part.card.id, RelationCard()).first_mailed_at for part in parts
         )

@@ -7,6 +7,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from app.models import Cadence, Digest, DigestLine, Mailbox, Outgoing, OutgoingKind
+from app.windows import Rhythm
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -51,7 +52,7 @@ def mail_of(session: Session, digest: Digest) -> Outgoing | None:
     return session.execute(query.order_by(Outgoing.created_at.desc()).limit(1)).scalar_one_or_none()
 
 
-def cadence_words(mailbox: Mailbox) -> str:
+def cadence_words(mailbox: Rhythm) -> str:
     """``every Tuesday at 09:00``."""
     at = f"at {mailbox.send_at:%H:%M}"
     return {

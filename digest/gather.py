@@ -1,0 +1,317 @@
+"""Everything that bears on the digests of a batch of mailboxes, in three statements whatever its size.
+
+Core, not entities, and unions of what has the same shape: reading is most of what planning costs (PERFORMANCE.md 3, 6).
+Only the composer sees across vendors, so these statements are not narrowed by any scope (INVARIANTS I2).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    String,
+    Table,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy import Uuid as UuidType
+from sqlalchemy import cast as cast_to
+
+from app.db import UtcDateTime
+from app.models import Connection as Books
+from app.models import (
+    Credit,
+    CreditKind,
+    Customer,
+    Digest,
+    DigestLine,
+    Hold,
+    Invoice,
+    LineKind,
+    Mailbox,
+    Message,
+    Relation,
+    Side,
+    StopSwitch,
+    ThreadInvoice,
+    Vendor,
+)
+from digest.book import Before, Book, CreditItem, HoldCard, Item, RelationCard, Source, Talk, VendorCard
+
+_TALK_DAYS = 45  # longer than any distance between two digests
+_SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of a decision only that it was made matters here
+
+
+@dataclass(slots=True)
+class Gathered:
+    """One mailbox's book, and what its window needs beside it. ``ended``: windows that have their outcome already."""
+
+    book: Book
+    organisation: str = ""
+    ended: set[str] = field(default_factory=set)
+    is_stopped: bool = False  # the operator's switch for all sending
+
+
+def gather(
+    connection: Connection, mailbox_ids: Sequence[UUID], keys: Collection[str], now: datetime
+) -> dict[UUID, Gathered]:
+    """By mailbox id. ``keys``: the windows about which it matters whether they have an outcome already."""
+    items, credit_items = _items(connection, mailbox_ids)
+    vendors, sources = _sources(connection, {item.connection_id for owed in items.values() for item in owed})
+    found = {
+        mailbox_id: Gathered(Book(vendors, sources, items[mailbox_id], credit_items[mailbox_id]))
+        for mailbox_id in mailbox_ids
+    }
+    _Facts(found, vendors).read(connection, keys, now)
+    return found
+
+
+# --- what is owed ---------------------------------------------------------------------------------------------------
+
+
+def _items(
+    connection: Connection, mailbox_ids: Sequence[UUID]
+) -> tuple[dict[UUID, list[Item]], dict[UUID, list[CreditItem]]]:
+    invoice, credit = _of(Invoice), _of(Credit)
+    open_invoices = select(
+        invoice.mailbox_id, literal("").label("kind"), invoice.id, invoice.vendor_id, invoice.connection_id,
+        invoice.number, invoice.po_number, invoice.issued_on, invoice.due_on, invoice.currency, invoice.total_minor,
+        invoice.balance_minor, invoice.due_minor, invoice.is_autopay, invoice.can_pay_online, invoice.created_at,
+    ).where(invoice.mailbox_id.in_(mailbox_ids), invoice.state == _OPEN, invoice.balance_minor > 0)  # fmt: skip
+    unused = select(
+        credit.mailbox_id, type_coerce(credit.kind, String), credit.id, credit.vendor_id, credit.connection_id,
+        credit.number, literal(""), credit.issued_on, _no(Date), credit.currency, credit.total_minor,
+        credit.remaining_minor, literal(0), literal(False), literal(False), credit.created_at,
+    ).where(credit.mailbox_id.in_(mailbox_ids), credit.remaining_minor > 0)  # fmt: skip
+    items, credit_items = defaultdict[UUID, list[Item]](list), defaultdict[UUID, list[CreditItem]](list)
+    for row in connection.execute(union_all(open_invoices, unused)):
+        if not row[1]:
+            items[row[0]].append(Item(*row[2:16]))
+        else:
+            is_cash = row[1] == CreditKind.UNAPPLIED_CASH
+            credit_items[row[0]].append(CreditItem(row[3], row[5], row[7], row[9], row[10], row[11], is_cash))
+    return items, credit_items
+
+
+def _sources(
+    connection: Connection, connection_ids: Collection[UUID]
+) -> tuple[dict[UUID, VendorCard], dict[UUID, Source]]:
+    """The vendors' cards and how old their data is, as it stands after the last look."""
+    books, vendor = _of(Books), _of(Vendor)
+    query = (
+        select(books.id, books.state, books.as_of, vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at)
+        .join_from(_table(Books), _table(Vendor), vendor.id == books.vendor_id)
+        .where(books.id.in_(connection_ids))
+    )
+    rows = connection.execute(query).all()
+    return {row[3]: VendorCard(*row[3:8]) for row in rows}, {row[0]: Source(*row[:3]) for row in rows}
+
+
+# --- what is known beside it ----------------------------------------------------------------------------------------
+
+
+class _Facts:
+    """Everything else in one statement: facts of one shape, each taken by the method of its kind."""
+
+    def __init__(self, found: Mapping[UUID, Gathered], vendors: dict[UUID, VendorCard]) -> None:
+        self._found, self._vendors = found, vendors
+
+    def read(self, connection: Connection, keys: Collection[str], now: datetime) -> None:
+        mine = _mine(list(self._found))
+        arms: dict[str, tuple[Select[Any], Callable[[Any], None]]] = {
+            "self": (_selves(mine), self._self),
+            "relation": (_relations(mine), self._relation),
+            "hold": (_holds(mine, now), self._hold),
+            "talk": (_talks(mine, now), self._talk),
+            "ended": (_ended(mine, keys), self._ended),
+            "change": (_changes(mine), self._change),
+            "stop": (_stops(), self._stop),
+        }
+        for row in connection.execute(union_all(*(arm for arm, _ in arms.values()))):
+            arms[row.kind][1](row)
+
+    def _self(self, row: Any) -> None:
+        self._found[row.whose].organisation = row.name
+        self._found[row.whose].book.last_mail_at = row.at
+
+    def _relation(self, row: Any) -> None:
+        marks = {f"{row.word}_at": _SOME_TIME} if row.word else {}
+        self._found[row.whose].book.relations[row.about] = RelationCard(first_mailed_at=row.at, **marks)
+
+    def _hold(self, row: Any) -> None:
+        card = HoldCard(row.word, row.at, row.day)
+        self._found[row.whose].book.holds.setdefault(row.about, []).append(card)
+
+    def _talk(self, row: Any) -> None:
+        talks = self._found[row.whose].book.talks
+        if row.about not in talks or talks[row.about].at < row.at:
+            talks[row.about] = Talk(row.at, row.word == Side.VENDOR)
+
+    def _ended(self, row: Any) -> None:
+        self._found[row.whose].ended.add(row.name)
+
+    def _change(self, row: Any) -> None:
+        before = Before(row.about, row.minor, row.day, row.more, row.number, row.name, row.word)
+        self._found[row.whose].book.before[row.about] = before
+
+    def _stop(self, row: Any) -> None:
+        if not row.name.startswith("vendor:"):
+            for each in self._found.values():
+                each.is_stopped = each.is_stopped or row.name in ("sending", "kind:digest")
+        elif (vendor_id := UUID(row.name.removeprefix("vendor:"))) in self._vendors:
+            self._vendors[vendor_id] = self._vendors[vendor_id]._replace(is_stopped=True)
+
+
+def _mine(mailbox_ids: Sequence[UUID]) -> CTE:
+    """The mailboxes, each with its last digest that went out."""
+    box, digest = _of(Mailbox), _of(Digest)
+    last = (
+        select(digest.id)
+        .where(digest.mailbox_id == box.id, digest.accepted_at.is_not(None))
+        .order_by(digest.accepted_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(box.id, box.customer_id, box.last_digest_at, last.label("last_id"))
+    return query.where(box.id.in_(mailbox_ids)).cte("mine")
+
+
+def _arm(kind: str, whose: Any, about: Any, **facts: Any) -> Select[Any]:
+    """One arm of the union; what it does not say is null, of the right type."""
+    return select(
+        literal_column(f"'{kind}'").label("kind"),
+        (_no(UuidType) if whose is None else whose).label("whose"),
+        (_no(UuidType) if about is None else about).label("about"),
+        *(
+            facts.get(name, _no(of)).label(name)
+            for name, of in (
+                ("word", String),
+                ("name", String),
+                ("number", String),
+                ("more", String),
+                ("at", UtcDateTime),
+                ("day", Date),
+                ("minor", BigInteger),
+            )
+        ),
+    )
+
+
+def _selves(mine: CTE) -> Select[Any]:
+    customer = _of(Customer)
+    return _arm("self", mine.c.id, None, name=customer.name, at=mine.c.last_digest_at).join_from(
+        mine, _table(Customer), customer.id == mine.c.customer_id
+    )
+
+
+def _relations(mine: CTE) -> Select[Any]:
+    relation = _of(Relation)
+    word = case(
+        (relation.blocked_at.is_not(None), "blocked"),
+        (relation.muted_at.is_not(None), "muted"),
+        (relation.accepted_at.is_not(None), "accepted"),
+        else_="",
+    )
+    return _arm("relation", mine.c.id, relation.vendor_id, word=word, at=relation.first_mailed_at).join_from(
+        mine, _table(Relation), relation.customer_id == mine.c.customer_id
+    )
+
+
+def _holds(mine: CTE, now: datetime) -> Select[Any]:
+    hold, invoice = _of(Hold), _of(Invoice)
+    return (
+        _arm("hold", mine.c.id, hold.invoice_id, word=hold.kind, at=hold.ends_at, day=hold.promised_on)
+        .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
+        .join(_table(Hold), hold.invoice_id == invoice.id)
+        .where(invoice.state == _OPEN, hold.ended_at.is_(None), hold.ends_at > now)
+    )
+
+
+def _talks(mine: CTE, now: datetime) -> Select[Any]:
+    """The last message of a human about an invoice, by side."""
+    about, message, invoice = _of(ThreadInvoice), _of(Message), _of(Invoice)
+    return (
+        _arm("talk", mine.c.id, about.invoice_id, word=message.side, at=func.max(message.created_at))
+        .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
+        .join(_table(ThreadInvoice), about.invoice_id == invoice.id)
+        .join(_table(Message), message.thread_id == about.thread_id)
+        .where(
+            invoice.state == _OPEN,
+            message.created_at > now - timedelta(days=_TALK_DAYS),
+            message.is_automatic.is_(False),
+        )
+        .group_by(mine.c.id, about.invoice_id, message.side)
+    )
+
+
+def _ended(mine: CTE, keys: Collection[str]) -> Select[Any]:
+    digest = _of(Digest)
+    return (
+        _arm("ended", mine.c.id, digest.id, name=digest.window)
+        .join_from(mine, _table(Digest), digest.mailbox_id == mine.c.id)
+        .where(digest.window.in_(sorted(keys)))
+    )
+
+
+def _changes(mine: CTE) -> Select[Any]:
+    """The lines of the last mail that would read differently now (FEATURES C6)."""
+    line, invoice = _of(DigestLine), _of(Invoice)
+    return (
+        _arm(
+            "change",
+            mine.c.id,
+            line.invoice_id,
+            word=invoice.state,
+            name=line.vendor_name,
+            number=line.number,
+            more=line.currency,
+            day=line.due_on,
+            minor=line.amount_minor,
+        )
+        .join_from(mine, _table(DigestLine), line.digest_id == mine.c.last_id)
+        .join(_table(Invoice), invoice.id == line.invoice_id)
+        .where(
+            line.kind.in_([LineKind.DUE, LineKind.LATER, LineKind.ON_HOLD]),
+            or_(
+                invoice.state != _OPEN,
+                invoice.due_minor != line.amount_minor,
+                invoice.due_on.is_distinct_from(line.due_on),
+            ),
+        )
+    )
+
+
+def _stops() -> Select[Any]:
+    return _arm("stop", None, None, name=_of(StopSwitch).name)
+
+
+_OPEN: ColumnElement[str] = literal_column("'open'")  # in the words of the partial indexes
+
+
+def _no(of: Any) -> Any:
+    return cast_to(null(), of)
+
+
+def _table(model: Any) -> Table:
+    return cast("Table", model.__table__)
+
+
+def _of(model: Any) -> Any:
+    """The table's columns; the statements here are Core's."""
+    return model.__table__.c

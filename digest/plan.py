@@ -1,0 +1,254 @@
+"""Planning: from mailboxes that are due to digests in the outbox, a batch at a time.
+
+1. claim: due mailboxes under a lease, with the connections that feed them; committed;
+2. look again: those connections are asked for what changed, with no transaction open (FEATURES D7);
+3. one transaction: let go of what is still ours, read, judge, compose, write out, freeze. Eight statements in all,
+   whatever the size of the batch (PERFORMANCE.md B7).
+
+Every window ends in one recorded outcome with a reason (INVARIANTS S2), and the unique key of mailbox and window lets
+no second digest into it, however many planners there are (INVARIANTS S1).
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import Connection, Table, insert
+
+from app import clock
+from app.house import House
+from app.ids import new_id
+from app.links import digest_of, new_token
+from app.mailboxes.queries import cadence_words
+from app.models import Digest, DigestLine, Outcome, Outgoing, OutgoingKind
+from app.outbox.actions import mail_values
+from app.outbox.rendering import Mail
+from app.receivables.rules import mailbox_verdict
+from app.scope import Everything
+from app.windows import Window
+from digest import parts
+from digest.book import Moment
+from digest.compose import compose, with_fewer_rows
+from digest.gather import Gathered, gather
+from digest.render import VERSION, Reader, render
+from digest.schedule import Box, Claimed, Turn, claim, let_go, turn
+
+log = structlog.get_logger()
+
+# Asks these connections for what has changed, within so many seconds; what could not be asked keeps its old ``as_of``.
+LookAgain = Callable[[Sequence[UUID], float], object]
+
+_WORKER = Everything("only the digest planner sees across vendors")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one window ends: in a mail, or with a reason why not."""
+
+    outcome: Outcome
+    reason: str = ""
+    digest: parts.Digest | None = None
+    mail: Mail | None = None
+
+
+def plan_batch(house: House, look_again: LookAgain | None = None, limit: int | None = None) -> int:
+    """Plan up to ``limit`` due mailboxes; returns how many were taken, 0 when none is due."""
+    with house.database.transaction(_WORKER) as session:
+        claimed = claim(session.connection(), house, limit or house.limits.batch_mailboxes)
+    if not claimed.boxes:
+        return 0
+    began = time.monotonic()
+    _look(look_again, claimed.feeds, house)
+    with house.database.transaction(_WORKER) as session:
+        waited = timedelta(0) if clock.is_moved() else timedelta(seconds=time.monotonic() - began)
+        outcomes = _plan(session.connection(), house, claimed, claimed.now + waited)
+    log.info("windows planned", taken=len(claimed.boxes), worker=house.worker, **outcomes)
+    return len(claimed.boxes)
+
+
+def plan_window(house: House, box: Box, found: Gathered, next_at: datetime | None, now: datetime) -> Plan:
+    """What one mailbox would be sent now. Pure but for templates and settings; preview and planner share it."""
+    verdict = mailbox_verdict(box, now=now, limits=house.limits, is_stopped=found.is_stopped)
+    if verdict.outcome is not None:
+        return Plan(verdict.outcome, verdict.words)
+    return compose_window(house, box, found, next_at, now)
+
+
+def compose_window(house: House, box: Box, found: Gathered, next_at: datetime | None, now: datetime) -> Plan:
+    """The same without asking whether the mailbox wants mail at all: for one that is on its way already."""
+    moment = Moment(now, box.zone, _soon_until(box.zone, next_at, now, house.limits.later_days), house.limits)
+    digest = compose(found.book, moment)
+    if not digest.is_worth_sending:
+        return Plan(Outcome.NOTHING_DUE, nothing_words(digest), digest)
+    digest, mail = written(house, box, found, digest, moment)
+    return Plan(Outcome.QUEUED, "", digest, mail)
+
+
+def written(house: House, box: Box, found: Gathered, digest: parts.Digest, moment: Moment) -> tuple[parts.Digest, Mail]:
+    """The mail, with as many lines as fit into its bytes (INVARIANTS S12), and the digest as it is shown there."""
+    reader = reader_of(house, box, found.organisation)
+    mail = render(digest, reader, moment.now)
+    limits = moment.limits
+    while len(mail.html.encode()) > limits.html_bytes and limits.rows_per_mail > 1:
+        limits = with_fewer_rows(limits)
+        digest = compose(found.book, Moment(moment.now, moment.zone, moment.soon_until, limits))
+        mail = render(digest, reader, moment.now)
+    return digest, mail
+
+
+def reader_of(house: House, box: Box, organisation: str) -> Reader:
+    return Reader(
+        address=box.address,
+        organisation=organisation,
+        locale=box.locale,
+        zone=box.zone,
+        rhythm=cadence_words(box),
+        amounts_in_subject=box.amounts_in_subject,
+        public_url=house.settings.public_url,
+        postal_address=house.settings.postal_address,
+    )
+
+
+def nothing_words(digest: parts.Digest) -> str:
+    """Why a window has nothing to say, in words: counted by reason, the most frequent first."""
+    found = Counter(digest.reasons.values())
+    if digest.later:
+        found["due only after the next digest, and known"] += digest.later
+    if not found:
+        return "nothing is open"
+    words = [f"{count} {reason}" for reason, count in found.most_common(4)]
+    rest = sum(found.values()) - sum(count for _, count in found.most_common(4))
+    return "nothing to ask for: " + "; ".join([*words, f"{rest} for other reasons"] if rest else words)
+
+
+def line_values(digest_id: UUID, customer_id: UUID, lines: Iterable[parts.Line]) -> list[dict[str, Any]]:
+    """Rows of digest_line, as the mail says them."""
+    return [
+        {
+            "digest_id": digest_id,
+            "customer_id": customer_id,
+            **{name: getattr(line, name) for name in parts.Line.__slots__},
+        }
+        for line in lines
+    ]
+
+
+def _soon_until(zone: str, next_at: datetime | None, now: datetime, days: int) -> date:
+    """The last due date that belongs into this mail: a week ahead, or all that falls due before the next mail."""
+    local = ZoneInfo(zone)
+    week = now.astimezone(local).date() + timedelta(days=days)
+    return max(week, next_at.astimezone(local).date()) if next_at else week
+
+
+def _look(look_again: LookAgain | None, feeds: Sequence[UUID], house: House) -> None:
+    """A provider in trouble must not stop the digest: the age of the data decides what may be said (FEATURES D9)."""
+    if look_again is None or not feeds:
+        return
+    try:
+        look_again(feeds, house.limits.settled_check_seconds)
+    except Exception:
+        log.exception("the look before the digest failed", connections=len(feeds))
+
+
+# --- one batch ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What a batch writes."""
+
+    digests: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    mails: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _plan(connection: Connection, house: House, claimed: Claimed, now: datetime) -> dict[str, int]:
+    turns = {box.id: turn(box, now, house.limits) for box in claimed.boxes}
+    due = {box.id: box.next_digest_at for box in claimed.boxes}
+    moves = {key: (cast("datetime", due[key]), each.next_at) for key, each in turns.items()}
+    boxes = let_go(connection, claimed.owner, moves)
+    keys = {window.key for each in turns.values() for window in _windows(each)}
+    found = gather(connection, [box.id for box in boxes], keys, now)
+    rows = _Rows()
+    for box in boxes:
+        _write_turn(rows, house, box, turns[box.id], found[box.id], now)
+    for table, values in ((Digest, rows.digests), (DigestLine, rows.lines), (Outgoing, rows.mails)):
+        if values:
+            connection.execute(insert(cast("Table", table.__table__)), values)
+    return dict(Counter(str(row["outcome"]) for row in rows.digests))
+
+
+def _windows(each: Turn) -> list[Window]:
+    missed = [window for window, _ in each.missed]
+    return [*missed, each.window] if each.window else missed
+
+
+def _write_turn(rows: _Rows, house: House, box: Box, each: Turn, found: Gathered, now: datetime) -> None:
+    for window, reason in each.missed:
+        if window.key not in found.ended:
+            rows.digests.append(_digest_values(box, window, Plan(Outcome.MISSED, reason), now))
+    if each.window is None or each.window.key in found.ended:
+        return
+    try:
+        plan = plan_window(house, box, found, each.next_at, now)
+    except Exception:
+        log.exception("a digest could not be composed", mailbox=str(box.id), window=each.window.key)
+        plan = Plan(Outcome.FAILED, "the digest could not be composed; its lines wait for the next window")
+    _write_plan(rows, house, box, each.window, plan, now)
+
+
+def _write_plan(rows: _Rows, house: House, box: Box, window: Window, plan: Plan, now: datetime) -> None:
+    values = _digest_values(box, window, plan, now)
+    rows.digests.append(values)
+    if plan.mail is None or plan.digest is None:
+        return
+    token = new_token()
+    values["token_hash"] = digest_of(token)
+    values["token_expires_at"] = now + timedelta(days=house.limits.link_days)
+    rows.lines.extend(line_values(values["id"], box.customer_id, plan.digest.lines))
+    rows.mails.append(
+        mail_values(
+            kind=OutgoingKind.DIGEST,
+            dedupe_key=f"digest:{box.id}:{window.key}",
+            subject=plan.mail.subject,
+            text=plan.mail.text,
+            html=plan.mail.html,
+            due_at=now,
+            address=box.address,
+            mailbox_id=box.id,
+            digest_id=values["id"],
+            token=token,
+            keys=house.keys,
+        )
+    )
+
+
+def _digest_values(box: Box, window: Window, plan: Plan, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "created_at": now,
+        "customer_id": box.customer_id,
+        "mailbox_id": box.id,
+        "window": window.key,
+        "due_at": window.opens_at,
+        "outcome": plan.outcome,
+        "reason": plan.reason[:300],
+        "token_hash": None,
+        "token_expires_at": None,
+        **content_values(plan.digest if plan.mail else None),
+        "reasons": dict(plan.digest.reasons) if plan.digest else {},
+    }
+
+
+def content_values(digest: parts.Digest | None) -> Mapping[str, Any]:
+    """The columns of a digest's row that say what its mail holds."""
+    if digest is None:
+        return {"template": "", "shown_lines": 0, "all_lines": 0}
+    shown = sum(line.is_shown for line in digest.lines)
+    return {"template": VERSION, "shown_lines": shown, "all_lines": len(digest.lines)}

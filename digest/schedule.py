@@ -1,0 +1,223 @@
+"""Whose turn is it: claiming mailboxes whose digest is due, and which of their windows that means.
+
+A claim is one statement that wins once, by lease (INVARIANTS C2). Letting go is one statement for the whole batch: it
+moves each mailbox to its next window only where the lease still is ours and nobody moved it meanwhile.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from itertools import takewhile
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, String, Table, TextualSelect, bindparam, column, text
+
+from app import clock
+from app.db import UtcDateTime
+from app.house import House
+from app.models import Mailbox
+from app.settings import Limits
+from app.windows import Rhythm, Window, opening, spaced_from, window_of, windows
+
+_MAILBOX = cast("Table", Mailbox.__table__)
+_MOST_MISSED = 31  # rows written for one mailbox after an outage; the oldest says how many came before it
+
+_FACTS = (
+    "id", "customer_id", "address", "locale", "zone", "cadence", "weekday", "month_day", "send_at",
+    "amounts_in_subject", "next_digest_at", "last_digest_at", "paused_until", "reminders_off_at", "suppressed_at",
+    "suppressed_reason",
+)  # fmt: skip
+
+
+class Box(NamedTuple):
+    """A mailbox as the planner needs it: a Rhythm, and the facts a verdict asks for."""
+
+    id: UUID
+    customer_id: UUID
+    address: str
+    locale: str
+    zone: str
+    cadence: str
+    weekday: int
+    month_day: int
+    send_at: time
+    amounts_in_subject: bool
+    next_digest_at: datetime | None
+    last_digest_at: datetime | None
+    paused_until: datetime | None
+    reminders_off_at: datetime | None
+    suppressed_at: datetime | None
+    suppressed_reason: str
+
+
+COLUMNS = tuple(_MAILBOX.c[name] for name in _FACTS)
+_RETURNED = ", ".join(f"mailbox.{name}" for name in _FACTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A batch of due mailboxes under one lease. ``feeds``: the connections their open invoices came through."""
+
+    owner: str
+    now: datetime
+    boxes: list[Box]
+    feeds: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one due mailbox comes to: the window to plan now, if any, those missed, and when it is due next."""
+
+    window: Window | None
+    missed: tuple[tuple[Window, str], ...]
+    next_at: datetime | None
+
+
+# --- which window ---------------------------------------------------------------------------------------------------
+
+
+def turn(box: Box, now: datetime, limits: Limits) -> Turn:
+    """Only the newest window that has opened is planned, and not when it is found too late or at night (INVARIANTS C4,
+    FEATURES D4). Where it can wait within its own period, for the morning or for the distance to the last digest, it
+    does; else it is missed, its lines fold into the next."""
+    assert box.next_digest_at is not None
+    opened = _opened(box, box.next_digest_at, now)
+    newest, older = opened[-1], opened[:-1]
+    following = next(windows(box, max(now, newest.opens_at)), None)
+    next_at = following.opens_at if following else None
+    missed = _missed(older)
+    if now - newest.opens_at > timedelta(hours=limits.catch_up_hours):
+        words = f"found more than {limits.catch_up_hours} hours late"
+        return Turn(None, (*missed, (newest, words)), next_at)
+    ready_at = _ready_at(box, newest, now, limits)
+    if ready_at <= now:
+        return Turn(newest, missed, next_at)
+    if window_of(box.cadence, box.zone, ready_at) == newest.key and (next_at is None or ready_at < next_at):
+        return Turn(None, missed, ready_at)
+    if is_night(now, box.zone, limits) and now - newest.opens_at > timedelta(minutes=limits.late_minutes):
+        return Turn(None, (*missed, (newest, "found late and at night, its day over")), next_at)
+    return Turn(newest, missed, next_at)
+
+
+def is_night(now: datetime, zone: str, limits: Limits) -> bool:
+    hour = now.astimezone(ZoneInfo(zone)).hour
+    return hour >= limits.night_from or hour < limits.night_to
+
+
+def _opened(box: Rhythm, due_at: datetime, now: datetime) -> list[Window]:
+    """The windows from the one that was due up to now; of two in one period the later opening counts."""
+    found = {window_of(box.cadence, box.zone, due_at): due_at}
+    for window in takewhile(lambda window: window.opens_at <= now, windows(box, due_at)):
+        found[window.key] = window.opens_at
+    return [Window(key, opens_at) for key, opens_at in found.items()]
+
+
+def _missed(older: Sequence[Window]) -> tuple[tuple[Window, str], ...]:
+    told = older[-_MOST_MISSED:]
+    words = "nothing ran while it was open; its lines went into a later window"
+    missed = [(window, words) for window in told]
+    if len(older) > len(told):
+        missed[0] = (told[0], f"{words}; so did {len(older) - len(told)} windows before it")
+    return tuple(missed)
+
+
+def _ready_at(box: Box, window: Window, now: datetime, limits: Limits) -> datetime:
+    """When this window's digest may go: far enough from the last one, and by day when it is late."""
+    ready_at = max(now, spaced_from(box.last_digest_at, limits.spacing_hours) if box.last_digest_at else now)
+    if ready_at - window.opens_at > timedelta(minutes=limits.late_minutes) and is_night(ready_at, box.zone, limits):
+        return _morning(ready_at, box.zone, limits)
+    return ready_at
+
+
+def _morning(night: datetime, zone: str, limits: Limits) -> datetime:
+    local = night.astimezone(ZoneInfo(zone))
+    day = local.date() + timedelta(days=1 if local.hour >= limits.night_from else 0)
+    morning = opening("daily", day, time(limits.night_to), ZoneInfo(zone))
+    return morning if morning and morning > night else night + timedelta(hours=12)
+
+
+# --- claiming and letting go ----------------------------------------------------------------------------------------
+
+
+def claim(connection: Connection, house: House, limit: int) -> Claimed:
+    """Lease up to ``limit`` mailboxes that are due, the longest waiting first. None while sending is stopped."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    # The database's clock decides what is due (INVARIANTS C1), in the claim itself; a moved clock wins over it.
+    now = ":now" if is_sqlite or clock.is_moved() else "clock_timestamp()"
+    until = ":until" if is_sqlite else f"{now} + make_interval(secs => :lease)"
+    lease = house.limits.lease_seconds
+    values: dict[str, Any] = {"owner": f"{house.worker}-{secrets.token_hex(4)}"[-64:], "limit": limit}
+    if is_sqlite:
+        values |= {"now": clock.now(), "until": clock.now() + timedelta(seconds=lease)}
+    else:
+        values |= {"lease": lease} | ({"now": clock.now()} if now == ":now" else {})
+    statement = _claim(is_sqlite, now, until)
+    rows = connection.execute(statement, values).all()
+    feeds = {UUID(each) for row in rows for each in filter(None, (row[-2] or "").split(","))}
+    return Claimed(
+        values["owner"], rows[0][-1] if rows else clock.now(), [Box(*row[:-2]) for row in rows], sorted(feeds)
+    )
+
+
+@cache
+def _claim(is_sqlite: bool, now: str, until: str) -> TextualSelect:
+    """Besides the facts, the connections behind a mailbox's open invoices as one text (a second statement would be one
+    more a batch), and the instant."""
+    instants = [bindparam(name, type_=UtcDateTime()) for name in ("now", "until") if f":{name}" in now + until]
+    return (
+        text(f"""
+WITH due AS {"" if is_sqlite else "MATERIALIZED"} (
+    SELECT id FROM mailbox
+    WHERE next_digest_at <= {now} AND (lease_until IS NULL OR lease_until < {now})
+      AND NOT EXISTS (SELECT 1 FROM stop_switch WHERE name IN ('sending', 'kind:digest'))
+    ORDER BY next_digest_at LIMIT :limit {"" if is_sqlite else "FOR UPDATE SKIP LOCKED"})
+UPDATE mailbox SET lease_owner = :owner, lease_until = {until}
+FROM due WHERE mailbox.id = due.id
+RETURNING {_RETURNED}, (
+    SELECT {"group_concat(id)" if is_sqlite else "string_agg(CAST(id AS text), ',')"}
+    FROM (SELECT DISTINCT connection_id AS id FROM invoice
+          WHERE invoice.mailbox_id = mailbox.id AND invoice.state = 'open') AS through
+) AS feeds, {now} AS claimed_at""")  # noqa: S608 - our own column names
+        .bindparams(*instants)
+        .columns(*COLUMNS, column("feeds", String), column("claimed_at", UtcDateTime()))
+    )
+
+
+def let_go(connection: Connection, owner: str, moves: Mapping[UUID, tuple[datetime, datetime | None]]) -> list[Box]:
+    """Move mailboxes from the due time they were claimed at to their next one and end the lease. Returns those that
+    moved, as they are now: the others were taken over, or their owner changed the rhythm meanwhile."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    rows = [
+        {"id": _id(key, is_sqlite), "due": _at(due, is_sqlite), "next": _at(following, is_sqlite)}
+        for key, (due, following) in moves.items()
+    ]
+    statement = text(_LET_GO_SQLITE if is_sqlite else _LET_GO_POSTGRESQL).columns(*COLUMNS)
+    return [Box(*row) for row in connection.execute(statement, {"owner": owner, "moves": json.dumps(rows)})]
+
+
+_LET_GO_POSTGRESQL = f"""
+UPDATE mailbox SET next_digest_at = moved.next, lease_owner = NULL, lease_until = NULL
+FROM json_to_recordset(CAST(:moves AS json)) AS moved(id uuid, due timestamptz, next timestamptz)
+WHERE mailbox.id = moved.id AND mailbox.next_digest_at = moved.due AND mailbox.lease_owner = :owner
+RETURNING {_RETURNED}"""  # noqa: S608 - our own column names
+_LET_GO_SQLITE = f"""
+UPDATE mailbox SET next_digest_at = moved.next, lease_owner = NULL, lease_until = NULL
+FROM (SELECT value ->> 'id' AS id, value ->> 'due' AS due, value ->> 'next' AS next FROM json_each(:moves)) AS moved
+WHERE mailbox.id = moved.id AND mailbox.next_digest_at = moved.due AND mailbox.lease_owner = :owner
+RETURNING {_RETURNED}"""  # noqa: S608 - our own column names
+
+
+def _id(key: UUID, is_sqlite: bool) -> str:
+    return key.hex if is_sqlite else str(key)
+
+
+def _at(instant: datetime | None, is_sqlite: bool) -> str | None:
+    if instant is None:
+        return None
+    local = instant.astimezone(UTC)
+    return f"{local:%Y-%m-%d %H:%M:%S.%f}" if is_sqlite else local.isoformat()
