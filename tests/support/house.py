@@ -13,6 +13,7 @@ from app.house import House
 from app.links import digest_of, new_token
 from app.models import Person, WebSession
 from app.settings import Settings
+from tests.access_matrix import whole
 from tests.support.world import EVERYTHING, World, small_world
 
 
@@ -44,6 +45,14 @@ def world(house: House) -> World:
 def app(house: House) -> Flask:
     """The house's pages; forms need no CSRF token here (tests/app/accounts/test_gate.py looks at those)."""
     made = create_app(house)
+    made.config["WTF_CSRF_ENABLED"] = False
+    return made
+
+
+@pytest.fixture
+def whole_app(house: House) -> Flask:
+    """Every page of the product, the wings' too."""
+    made = whole(house)
     made.config["WTF_CSRF_ENABLED"] = False
     return made
 

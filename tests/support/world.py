@@ -7,14 +7,16 @@ Each factory writes one noun through the session it is given and returns it; wha
         late = invoice(session, world.acme, world.cobalt, number="A-7", due_on=date(2026, 11, 1), amount="120.00")
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.links import digest_of
 from app.models import (
     BillTo,
     Cadence,
@@ -23,10 +25,18 @@ from app.models import (
     Customer,
     CustomerMember,
     CustomerRole,
+    Digest,
+    DigestLine,
     Invoice,
     InvoiceState,
+    LineKind,
     Mailbox,
+    Message,
+    Outcome,
     Person,
+    Side,
+    Thread,
+    ThreadInvoice,
     Trust,
     Vendor,
     VendorMember,
@@ -189,6 +199,57 @@ def invoice(
         "updated_at": NOW,
     }
     return _kept(session, Invoice(**{**defaults, **facts}))
+
+
+def thread(session: Session, by: Selling, to: Owing, about: Invoice | None = None, **facts: Any) -> Thread:
+    """A question of the customer's, waiting for the vendor."""
+    owners = {"vendor_id": by.vendor.id, "customer_id": to.customer.id}
+    defaults = {"mailbox_id": to.mailbox.id, "subject": "A question", "waiting_since": NOW, "created_at": NOW}
+    made = _kept(session, Thread(**{**owners, **defaults, **facts}))
+    if about is not None:
+        _kept(session, ThreadInvoice(thread_id=made.id, invoice_id=about.id, **owners))
+    asked = {"thread_id": made.id, "side": Side.CUSTOMER, "person_id": to.person.id, "via": "page", "created_at": NOW}
+    _kept(session, Message(body="Which order is this for?", **asked, **owners))
+    return made
+
+
+def digest(session: Session, to: Owing, lines: Sequence[Invoice] = (), *, token: str = "", **facts: Any) -> Digest:
+    """An accepted digest with ``lines`` as shown; ``token`` opens it for a week."""
+    defaults = {
+        "customer_id": to.customer.id,
+        "mailbox_id": to.mailbox.id,
+        "window": f"w-{next(_number)}",
+        "due_at": NOW,
+        "outcome": Outcome.ACCEPTED,
+        "accepted_at": NOW,
+        "shown_lines": len(lines),
+        "all_lines": len(lines),
+        "token_hash": digest_of(token) if token else None,
+        "token_expires_at": NOW + timedelta(days=7) if token else None,
+    }
+    made = _kept(session, Digest(**{**defaults, **facts}))
+    for number, owed in enumerate(lines, 1):
+        _kept(session, _line(session, made, number, owed))
+    return made
+
+
+def _line(session: Session, of: Digest, number: int, owed: Invoice) -> DigestLine:
+    return DigestLine(
+        digest_id=of.id,
+        line=number,
+        customer_id=of.customer_id,
+        vendor_id=owed.vendor_id,
+        invoice_id=owed.id,
+        kind=LineKind.DUE,
+        vendor_name=session.get_one(Vendor, owed.vendor_id).name,
+        number=owed.number,
+        issued_on=owed.issued_on,
+        due_on=owed.due_on,
+        currency=owed.currency,
+        amount_minor=owed.due_minor,
+        total_minor=owed.total_minor,
+        as_of=NOW,
+    )
 
 
 def _bill_to_of(session: Session, by: Selling, to: Owing) -> BillTo:

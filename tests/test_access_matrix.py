@@ -1,0 +1,204 @@
+"""Two vendors x two customers x every route: what belongs to somebody else looks exactly like what does not exist."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.access import Who
+from app.house import House
+from app.models import Outgoing, OutgoingKind
+from tests.access_matrix import PAGE, Route, render, routes
+from tests.support.house import signed_in
+from tests.support.world import (
+    EVERYTHING,
+    NOW,
+    Owing,
+    Selling,
+    World,
+    bill_to,
+    digest,
+    invoice,
+    person,
+    thread,
+)
+
+Ids = dict[str, UUID]  # by the name the argument has in addresses
+
+FOREIGN_TOKEN = "0" * 43
+_MEMBERS = (Who.PERSON, Who.VENDOR, Who.CUSTOMER, Who.OPERATOR)
+
+
+@dataclass
+class Tenants:
+    """Four tenants, each with one of everything an address may name."""
+
+    acme: Ids
+    birch: Ids
+    cobalt: Ids
+    outsider: Ids
+    acme_browser: FlaskClient
+    cobalt_browser: FlaskClient
+
+
+@pytest.fixture
+def tenants(house: House, whole_app: Flask, world: World, fixed_clock: datetime) -> Tenants:
+    """Acme deals with Cobalt, Birch with the outsider: neither pair knows anything of the other."""
+    with house.database.transaction(EVERYTHING) as session:
+        mine = _pair(session, world.acme, world.cobalt)
+        theirs = _pair(session, world.birch, world.outsider)
+    vendor_ids = ("vendor_id", "connection_id", "bill_to_id", "invoice_id", "thread_id", "person_id")
+    customer_ids = ("customer_id", "mailbox_id", "digest_id", "outgoing_id", "invoice_id", "thread_id", "person_id")
+    return Tenants(
+        acme={name: mine[name] for name in vendor_ids},
+        birch={name: theirs[name] for name in vendor_ids},
+        cobalt={name: mine[name] for name in customer_ids} | {"vendor_id": world.acme.vendor.id},
+        outsider={name: theirs[name] for name in customer_ids} | {"vendor_id": world.birch.vendor.id},
+        acme_browser=signed_in(whole_app, world.acme.person),
+        cobalt_browser=signed_in(whole_app, world.cobalt.person),
+    )
+
+
+def _pair(session: Session, by: Selling, to: Owing) -> Ids:
+    owed = invoice(session, by, to)
+    sent = digest(session, to, [owed])
+    mail = Outgoing(
+        kind=OutgoingKind.DIGEST,
+        dedupe_key=f"matrix-{to.customer.id}",
+        mailbox_id=to.mailbox.id,
+        address=to.mailbox.address,
+        subject="s",
+        text="t",
+        digest_id=sent.id,
+        due_at=NOW,
+    )
+    session.add(mail)
+    session.flush()
+    return {
+        "vendor_id": by.vendor.id,
+        "connection_id": by.connection.id,
+        "bill_to_id": bill_to(session, by, to).id,
+        "customer_id": to.customer.id,
+        "mailbox_id": to.mailbox.id,
+        "person_id": to.person.id,
+        "invoice_id": owed.id,
+        "thread_id": thread(session, by, to, owed).id,
+        "digest_id": sent.id,
+        "outgoing_id": mail.id,
+    }
+
+
+def test_every_route_says_who_may_enter(whole_app: Flask) -> None:
+    """[inv-I4]"""
+    assert [route.rule for route in routes(whole_app) if route.access is None] == []
+
+
+def test_the_page_of_routes_is_up_to_date(whole_app: Flask) -> None:
+    """[inv-I4] Run: python -m tests.access_matrix --write"""
+    assert PAGE.read_text() == render(whole_app)
+
+
+def test_what_shows_and_what_acts_are_different_methods(whole_app: Flask) -> None:
+    """[inv-L1] No view answers both to GET and to POST."""
+    assert [route.rule for route in routes(whole_app) if len(route.methods) != 1] == []
+
+
+def test_strangers_see_no_page_of_members(whole_app: Flask, tenants: Tenants) -> None:
+    """[B7 inv-I1] They are asked to sign in, whether or not what they name exists."""
+    stranger = whole_app.test_client()
+    for route in routes(whole_app):
+        if route.access and route.access.who in _MEMBERS:
+            for ids in (tenants.acme | tenants.cobalt, _missing(route)):
+                answer = _ask(stranger, route, ids)
+                assert answer.status_code == 302, route
+                assert answer.location.startswith("/sign-in"), route
+
+
+def test_vendors_find_nothing_of_other_vendors(whole_app: Flask, tenants: Tenants) -> None:
+    """[B7 inv-I1 inv-I2 000-7 003-20] On every route with an id, with every id of the other vendor."""
+    _check(whole_app, Who.VENDOR, tenants.acme_browser, tenants.acme, tenants.birch)
+
+
+def test_customers_find_nothing_of_other_customers(whole_app: Flask, tenants: Tenants) -> None:
+    """[B1 B7 inv-I1 000-7 003-20] On every route with an id, with every id of the other customer."""
+    _check(whole_app, Who.CUSTOMER, tenants.cobalt_browser, tenants.cobalt, tenants.outsider)
+
+
+def test_members_of_one_side_find_nothing_on_the_other(whole_app: Flask, tenants: Tenants) -> None:
+    """[B7 inv-I1] A vendor has no inbox, a customer no desk, neither an operator's page: with their own ids."""
+    sides = {Who.VENDOR: tenants.cobalt_browser, Who.CUSTOMER: tenants.acme_browser, Who.OPERATOR: tenants.acme_browser}
+    ids = tenants.acme | tenants.cobalt
+    for route in routes(whole_app):
+        if route.access and route.access.who in sides:
+            browser = sides[route.access.who]
+            answer, missing = _ask(browser, route, ids), browser.get("/nowhere")
+            assert (answer.status_code, answer.data) == (404, missing.data), route
+
+
+def test_operators_find_what_is_there_and_nothing_else(whole_app: Flask, house: House, tenants: Tenants) -> None:
+    """[L1 L8]"""
+    with house.database.transaction(EVERYTHING) as session:
+        somebody = person(session, "operator@sheaf.example")
+    browser = signed_in(whole_app, somebody)
+    for route in _with_ids(whole_app, Who.OPERATOR):
+        assert _ask(browser, route, tenants.acme | tenants.cobalt).status_code == 200, route
+        assert _ask(browser, route, _missing(route)).status_code == 404, route
+
+
+def test_unknown_links_all_look_alike(whole_app: Flask) -> None:
+    """[inv-L2 inv-I1] Whatever address a guessed token is put into."""
+    browser, pages = whole_app.test_client(), set()
+    for route in routes(whole_app):
+        if route.access and route.access.who is Who.LINK and route.methods == ("GET",):
+            answer = browser.get(_path(route, {}))
+            assert answer.status_code == 404, route
+            pages.add(answer.data)
+    assert len(pages) == 1
+
+
+def _check(app: Flask, who: Who, browser: FlaskClient, own: Ids, foreign: Ids) -> None:
+    """Foreign ids, mixed ones too, answer as missing ones; one's own do not, so the ids fit their routes."""
+    checked = _with_ids(app, who)
+    assert checked
+    for route in checked:
+        missing = _ask(browser, route, _missing(route))
+        assert missing.status_code == 404, route
+        for name in _id_names(route):
+            answer = _ask(browser, route, own | {name: foreign[name]})
+            assert (answer.status_code, answer.data) == (404, missing.data), (route, name)
+        assert _ask(browser, route, own).status_code != 404, route
+
+
+def _with_ids(app: Flask, who: Who) -> list[Route]:
+    return [route for route in routes(app) if route.access and route.access.who is who and _id_names(route)]
+
+
+def _id_names(route: Route) -> list[str]:
+    return sorted(name for name in route.arguments if name.endswith("_id"))
+
+
+def _missing(route: Route) -> Ids:
+    return {name: uuid4() for name in _id_names(route)}
+
+
+def _ask(browser: FlaskClient, route: Route, ids: Ids) -> TestResponse:
+    return browser.open(_path(route, ids), method=route.methods[0])
+
+
+def _path(route: Route, ids: Ids) -> str:
+    """The route's address with its arguments filled in."""
+    path = route.rule
+    for name in route.arguments:
+        value = ids[name] if name.endswith("_id") else _PLAIN[name]
+        for converter in ("", "uuid:", "int:", "path:", "string:"):
+            path = path.replace(f"<{converter}{name}>", str(value))
+    assert "<" not in path, f"teach this test how to fill {route.rule}"
+    return path
+
+
+_PLAIN = {"token": FOREIGN_TOKEN, "number": 1, "line": 1, "provider": "quickbooks", "name": "x", "mail": "x"}
