@@ -97,7 +97,8 @@ class _Watch:
 
     def __init__(self, house: House, claim: Claim) -> None:
         self._house, self._claim = house, claim
-        usable = claim.lease - timedelta(seconds=house.limits.http_seconds)  # a call begun must end within the lease
+        call = timedelta(seconds=house.limits.http_seconds)
+        usable = claim.lease - min(call, claim.lease / 2)  # a call begun must end within the lease
         self._until = clock.now() + usable
         self._ends = time.monotonic() + usable.total_seconds()
         self._lock = threading.Lock()

@@ -10,10 +10,23 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy import and_, bindparam, func, null, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.models import Attempt, AttemptResult, Digest, Mailbox, Outcome, Outgoing, OutgoingKind, OutgoingState
+from app.ids import new_id
+from app.models import (
+    Attempt,
+    AttemptResult,
+    Digest,
+    DigestLine,
+    Mailbox,
+    Outcome,
+    Outgoing,
+    OutgoingKind,
+    OutgoingState,
+    Relation,
+)
 
 _OPEN = (AttemptResult.STARTED, AttemptResult.UNKNOWN)
 _LIVE = (*_OPEN, AttemptResult.ACCEPTED)
@@ -139,9 +152,33 @@ def _accept(session: Session, ended: _Ended, now: datetime) -> None:
                 for each in sorted(handed)
             ],
         )
+        _remember_first_mails(session, sorted(handed), now)
     reached = {case.mailbox_id: at for case, at in digests if case.mailbox_id}
     if reached:
         session.execute(_newest_digest, [{"mailbox": each, "handed": reached[each]} for each in sorted(reached)])
+
+
+def _remember_first_mails(session: Session, digest_ids: Sequence[UUID], now: datetime) -> None:
+    """From now on these vendors are not new to these customers: a mail that names them has gone out (INVARIANTS A1)."""
+    known = and_(Relation.customer_id == DigestLine.customer_id, Relation.vendor_id == DigestLine.vendor_id)
+    query = (
+        select(DigestLine.customer_id, DigestLine.vendor_id)
+        .outerjoin(Relation, known)
+        .where(DigestLine.digest_id.in_(digest_ids), DigestLine.is_shown, Relation.first_mailed_at.is_(None))
+        .distinct()
+    )
+    met = sorted((row[0], row[1]) for row in session.execute(query))
+    if not met:
+        return
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    rows = [
+        {"id": new_id(), "customer_id": each, "vendor_id": vendor, "created_at": now, "first_mailed_at": now}
+        for each, vendor in met
+    ]
+    statement = insert(Relation).values(rows)
+    earlier = func.coalesce(Relation.first_mailed_at, statement.excluded.first_mailed_at)
+    keys = [Relation.customer_id, Relation.vendor_id]
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"first_mailed_at": earlier}))
 
 
 def _queue_again(session: Session, ended: _Ended, now: datetime) -> None:

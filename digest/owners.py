@@ -4,7 +4,7 @@ The recipient is the stored row the mail names. The content's owner is who its d
 to. The link's owner is whom its token opens something for. All three must be one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -46,73 +46,65 @@ def load_owners(
 ) -> dict[UUID, Owners]:
     """The owners of ``mails`` by mail id; ``tokens`` holds the opened token of those that carry one.
 
-    A handful of statements, however many mails: one for each kind of row that is named.
+    A statement or two for each kind of mail among them, however many there are.
     """
-    digests = _by_id(session, Digest, Digest.mailbox_id, (mail.digest_id for mail in mails))
-    threads = _threads(session, mails)
-    belonging = _belonging(session, mails)
-    opens = _opened_by(session, {mail_id: digest_of(token) for mail_id, token in tokens.items()})
+    hashes = {mail_id: digest_of(token) for mail_id, token in tokens.items()}
+    digests = _keyed(session, select(Digest.id, Digest.mailbox_id, Digest.token_hash), [m.digest_id for m in mails])
+    sign_ins = _keyed(
+        session, select(LoginToken.id, LoginToken.id, LoginToken.token_hash), [m.login_token_id for m in mails]
+    )
+    threads = _keyed(session, select(Thread.id, Thread.customer_id, Thread.vendor_id), [m.thread_id for m in mails])
+    links = _thread_links(session, [hashes[m.id] for m in mails if m.thread_id and m.id in hashes])
+    belonging = _belonging(session, [m.person_id for m in mails if m.thread_id and m.person_id])
     found = {}
     for mail in mails:
         stored = to.get(mail.recipient_id) if mail.recipient_id else None
-        content = mail.recipient_id
+        hashed = hashes.get(mail.id)
+        content, link = mail.recipient_id, mail.recipient_id if hashed is None else None
         if mail.digest_id is not None:
-            content = digests.get(mail.digest_id)
+            content, opens = digests.get(mail.digest_id, (None, None))
+            link = content if hashed == opens else link
         elif mail.thread_id is not None:
-            content = _thread_owner(mail, stored, threads, belonging)
-        link = opens.get(mail.id) if mail.id in tokens else mail.recipient_id
+            content = _on_one_side(mail, stored, threads.get(mail.thread_id, ()), belonging)
+            link = links.get((hashed, mail.thread_id)) if hashed else link
+        elif mail.login_token_id is not None:
+            _, opens = sign_ins.get(mail.login_token_id, (None, None))
+            link = mail.login_token_id if hashed == opens else link
         found[mail.id] = Owners(mail.recipient_id, stored.address if stored else "", content, link)
     return found
 
 
-def _by_id(session: Session, table: Any, column: Any, ids: Iterable[UUID | None]) -> dict[UUID, Any]:
+def _keyed(session: Session, query: Any, ids: Iterable[UUID | None]) -> dict[UUID, tuple[Any, ...]]:
+    """The query's rows among ``ids``, by their first column."""
     wanted = {each for each in ids if each is not None}
     if not wanted:
         return {}
-    return {row[0]: row[1] for row in session.execute(select(table.id, column).where(table.id.in_(wanted)))}
+    key = query.selected_columns[0]
+    return {row[0]: tuple(row[1:]) for row in session.execute(query.where(key.in_(wanted)))}
 
 
-def _threads(session: Session, mails: Sequence[DueMail]) -> dict[UUID, tuple[UUID, UUID]]:
-    wanted = {mail.thread_id for mail in mails if mail.thread_id is not None}
-    if not wanted:
+def _thread_links(session: Session, hashes: Collection[bytes]) -> dict[tuple[bytes, UUID], UUID]:
+    """The mailbox each token opens its conversation for."""
+    if not hashes:
         return {}
-    query = select(Thread.id, Thread.customer_id, Thread.vendor_id).where(Thread.id.in_(wanted))
-    return {row[0]: (row[1], row[2]) for row in session.execute(query)}
+    query = select(ThreadLink.token_hash, ThreadLink.thread_id, ThreadLink.mailbox_id)
+    rows = session.execute(query.where(ThreadLink.token_hash.in_(hashes)))
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
-def _belonging(session: Session, mails: Sequence[DueMail]) -> set[tuple[UUID, UUID]]:
+def _belonging(session: Session, people: Collection[UUID]) -> set[tuple[UUID, UUID]]:
     """(person, vendor or customer) for every person one of the conversations' mails goes to."""
-    wanted = {mail.person_id for mail in mails if mail.thread_id is not None and mail.person_id is not None}
-    if not wanted:
+    if not people:
         return set()
-    sells = select(VendorMember.person_id, VendorMember.vendor_id).where(VendorMember.person_id.in_(wanted))
-    owes = select(CustomerMember.person_id, CustomerMember.customer_id).where(CustomerMember.person_id.in_(wanted))
+    sells = select(VendorMember.person_id, VendorMember.vendor_id).where(VendorMember.person_id.in_(people))
+    owes = select(CustomerMember.person_id, CustomerMember.customer_id).where(CustomerMember.person_id.in_(people))
     return {(row[0], row[1]) for query in (sells, owes) for row in session.execute(query)}
 
 
-def _thread_owner(
-    mail: DueMail,
-    stored: Addressee | None,
-    threads: dict[UUID, tuple[UUID, UUID]],
-    belonging: set[tuple[UUID, UUID]],
+def _on_one_side(
+    mail: DueMail, stored: Addressee | None, sides: tuple[UUID, ...], belonging: set[tuple[UUID, UUID]]
 ) -> UUID | None:
-    """The recipient, when it stands on one of the conversation's two sides."""
-    sides = threads.get(mail.thread_id, ()) if mail.thread_id else ()
+    """The recipient, when it stands on one of the conversation's two sides: (customer, vendor)."""
     if mail.person_id is not None:
         return mail.person_id if any((mail.person_id, side) in belonging for side in sides) else None
     return mail.mailbox_id if stored and sides and stored.customer_id == sides[0] else None
-
-
-def _opened_by(session: Session, hashes: dict[UUID, bytes]) -> dict[UUID, UUID]:
-    """Whom each token opens something for: a digest's or a thread link's mailbox, or a sign-in."""
-    if not hashes:
-        return {}
-    wanted = set(hashes.values())
-    owner: dict[bytes, UUID] = {}
-    for key, party in (
-        (Digest.token_hash, Digest.mailbox_id),
-        (ThreadLink.token_hash, ThreadLink.mailbox_id),
-        (LoginToken.token_hash, LoginToken.id),
-    ):
-        owner.update({row[0]: row[1] for row in session.execute(select(key, party).where(key.in_(wanted))) if row[0]})
-    return {mail_id: owner[hashed] for mail_id, hashed in hashes.items() if hashed in owner}
