@@ -47,7 +47,8 @@ log = structlog.get_logger()
 OFTEN = timedelta(minutes=5)  # without webhooks
 SELDOM = timedelta(minutes=15)  # webhooks tell the rest
 RECONCILE = timedelta(hours=24)
-FORBIDDEN_TIMES = 3  # in a row: then only the vendor can mend it
+FORBIDDEN_TIMES = 2  # in a row: then only the vendor can mend it
+FORBIDDEN_AGAIN = timedelta(seconds=30)
 SQLITE_PAUSE = 0.005  # seconds between batches, so that a webhook gets its turn to write
 
 
@@ -169,7 +170,7 @@ class _Pull:
     def _with_fresh_access(self, mode: Mode, started: datetime) -> None:
         try:
             self._pull(mode, started)
-        except AccessExpired:
+        except (AccessExpired, Forbidden):  # a company that was taken away may show as either
             self._permission.renew()
             self._pull(mode, started)
 
@@ -262,12 +263,13 @@ class _Pull:
             self._let_go({})
         else:
             after = problem.after if isinstance(problem, RetryLater) else None
+            again = now + FORBIDDEN_AGAIN if isinstance(problem, Forbidden) else retry_at(now, failures, after)
             self._let_go(
                 {
                     "failures": failures,
                     "last_error": str(problem)[:300],
                     "last_error_at": now,
-                    "next_pull_at": retry_at(now, failures, after),
+                    "next_pull_at": again,
                 }
             )
         log.info("pull failed", connection=str(self._id), problem=type(problem).__name__)

@@ -10,6 +10,7 @@ from tests.support.need import in_ci, unavailable
 from tests.support.run import close_run, open_run, run_folder
 
 pytest_plugins = [
+    "tests.support.books",
     "tests.support.browser",
     "tests.support.databases",
     "tests.support.house",
