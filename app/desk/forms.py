@@ -21,12 +21,13 @@ TERRITORIES = {
 }
 
 
-def read_queue(args: Mapping[str, str], person_id: UUID) -> QueueSearch:
+def read_queue(args: Mapping[str, str], vendor_id: UUID, person_id: UUID) -> QueueSearch:
     """The search of an address bar; whatever cannot be read is as if it were not there."""
     box = args.get("box", "")
     return QueueSearch(
         box=Box(box) if box in set(Box) else Box.WAITING,
         text=_text(args),
+        vendor_id=vendor_id,
         person_id=person_id,
         after=_instant_key(args.get("after", "")),
     )

@@ -52,6 +52,7 @@ class QueueSearch:
 
     box: Box
     text: str
+    vendor_id: UUID
     person_id: UUID
     after: tuple[datetime, UUID] | None = None
 
@@ -90,7 +91,7 @@ def find_threads(session: Session, search: QueueSearch) -> list[QueueRow]:
             Message.body,
         )
         .join(Message, Message.id == last_message_id())
-        .where(_in_box(search), _speaks_of(search.text))
+        .where(_in_box(search), _speaks_of(search))
     )
     if search.box == Box.WAITING:
         statement = statement.order_by(Thread.waiting_since, Thread.id)
@@ -138,25 +139,23 @@ def _in_box(search: QueueSearch) -> ColumnElement[bool]:
     return Thread.state == states[search.box]
 
 
-def _speaks_of(text: str) -> ColumnElement[bool]:
-    """The customer's name, or the number of one of the thread's invoices, contains ``text``.
+def _speaks_of(search: QueueSearch) -> ColumnElement[bool]:
+    """The customer's name, or the number of one of the thread's invoices, contains the text.
 
-    Owners are compared here too: a search must find nothing by another vendor's words (INVARIANTS I2).
+    Owners are compared here too: a search must find nothing by another vendor's words (INVARIANTS I2). Both lists are
+    made once, not for each thread.
     """
-    if not text:
+    if not search.text:
         return true()
-    named = select(BillTo.id).where(
-        BillTo.vendor_id == Thread.vendor_id,
-        BillTo.customer_id == Thread.customer_id,
-        BillTo.name.icontains(text, autoescape=True),
+    named = select(BillTo.customer_id).where(
+        BillTo.vendor_id == search.vendor_id, BillTo.name.icontains(search.text, autoescape=True)
     )
     numbered = (
-        select(Invoice.id)
-        .join(ThreadInvoice, ThreadInvoice.invoice_id == Invoice.id)
-        .where(ThreadInvoice.thread_id == Thread.id, Invoice.vendor_id == Thread.vendor_id)
-        .where(Invoice.number.icontains(text, autoescape=True))
+        select(ThreadInvoice.thread_id)
+        .join(Invoice, Invoice.id == ThreadInvoice.invoice_id)
+        .where(Invoice.vendor_id == search.vendor_id, Invoice.number.icontains(search.text, autoescape=True))
     )
-    return or_(named.exists(), numbered.exists())
+    return or_(Thread.customer_id.in_(named), Thread.id.in_(numbered))
 
 
 class Shelf(StrEnum):

@@ -38,7 +38,7 @@ def _allowed() -> dict[str, Any]:
 @vendor_member()
 def queue() -> str:
     """Who waits, longest first, and how quickly we answer."""
-    search, now = read_queue(request.args, g.person.id), clock.now()
+    search, now = read_queue(request.args, g.vendor_id, g.person.id), clock.now()
     with database().reading() as session:
         rows, after = queue_page(queries.find_threads(session, search), search)
         page = {"rows": rows, "after": after, "search": search, "Box": queries.Box, "rules": rules}

@@ -1,0 +1,83 @@
+"""The desk in a real browser: narrow and wide, light and dark, with and without JavaScript."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from app.conversations.actions import answer, ask_question
+from app.house import House
+from app.models import Thread
+from tests.support import world as make
+from tests.support.browser import NewPage, axe_violations
+from tests.support.house import signed_in
+from tests.support.server import live_server
+from tests.support.world import EVERYTHING, NOW, World
+
+pytestmark = pytest.mark.usefixtures("fixed_clock")
+
+
+@pytest.fixture
+def threads(house: House, world: World) -> list[Thread]:
+    """Two questions of Cobalt, one of them answered; and enough invoices for a second page."""
+    with house.database.transaction(EVERYTHING) as session:
+        bills = [make.invoice(session, world.acme, world.cobalt, number=f"P-{number}") for number in range(30)]
+        asked = [
+            ask_question(
+                session, house=house, vendor_id=world.acme.vendor.id, customer_id=world.cobalt.customer.id,
+                mailbox_id=world.cobalt.mailbox.id, invoice_ids=[bill.id], body="Which order is this for?",
+                now=NOW - timedelta(hours=30), via="link", said_by="Mia",
+            )
+            for bill in bills[:2]
+        ]  # fmt: skip
+        answer(session, house=house, thread=asked[0], person=world.acme.person, body="Order 4711.", now=NOW)
+    return asked
+
+
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
+def test_every_desk_page_is_readable_by_everybody(
+    app: Flask, world: World, threads: list[Thread], new_page: NewPage, width: int, dark: bool
+) -> None:
+    """[G1 G2 B13] WCAG 2.2 AA by axe, nothing wider than the screen, no complaint in the console."""
+    cookie = signed_in(app, world.acme.person).get_cookie("sheaf")
+    assert cookie
+    complaints: list[str] = []
+    with live_server(app) as base:
+        page = new_page(width=width, dark=dark)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.context.add_cookies([{"name": "sheaf", "value": cookie.value, "url": base}])
+        for path in (
+            "/desk",
+            "/desk?box=closed",
+            f"/desk/threads/{threads[0].id}",
+            "/desk/invoices",
+            f"/desk/invoices/{world.acme_invoice.id}",
+            "/desk/profile",
+        ):
+            page.goto(base + path)
+            for summary in page.locator("main details > summary").all():
+                summary.click()
+            page.evaluate("scrollTo(0, 0)")  # the bar on top covers what is scrolled beneath it
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert axe_violations(page) == [], path
+    assert complaints == []
+
+
+def test_an_answer_is_given_without_javascript(
+    app: Flask, world: World, threads: list[Thread], new_page: NewPage
+) -> None:
+    """[F9 G1 inv-L1] From the queue to the answer by links and one form, its CSRF token checked."""
+    app.config["WTF_CSRF_ENABLED"] = True
+    cookie = signed_in(app, world.acme.person).get_cookie("sheaf")
+    assert cookie
+    with live_server(app) as base:
+        page = new_page(width=360, java_script_enabled=False)
+        page.context.add_cookies([{"name": "sheaf", "value": cookie.value, "url": base}])
+        page.goto(f"{base}/desk")
+        page.get_by_role("link", name="Cobalt").click()
+        page.get_by_label("Your answer").fill("Order 4712.")
+        page.get_by_role("button", name="Send answer").click()
+        assert page.get_by_text("Order 4712.").is_visible()
+        assert page.get_by_text("Your customer gets it by mail now.").is_visible()
+        page.goto(f"{base}/desk")
+        assert page.get_by_role("heading", name="All answered").is_visible()
