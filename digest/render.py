@@ -77,7 +77,8 @@ class _Words:
             "amounts_of": lambda sums: ", ".join(nowrap(self.money(minor, code)) for code, minor in sums),
             "sums": self.sums,
             "day": self.day,
-            "facts": self.facts,
+            "facts": lambda row: self.facts(row, self.money),
+            "facts_nowrap": lambda row: self.facts(row, self.helpers["amount"]),
             "marks": self.marks,
             "markers": lambda row: "".join(f" ({mark})" for mark in self.marks(row)),
             "breakdown": lambda total: self.breakdown(total, self.money),
@@ -126,7 +127,7 @@ class _Words:
     def sums(self, sums: Iterable[tuple[str, int]]) -> str:
         return ", ".join(self.money(minor, code) for code, minor in sums)
 
-    def facts(self, row: Row) -> str:
+    def facts(self, row: Row, money: Callable[[int, str], str]) -> str:
         """What is known of a line besides number, amount and lateness."""
         parts = [f"Due {self.day(row.due_on)}"] if row.due_on else ["No due date"]
         if row.issued_on:
@@ -134,9 +135,9 @@ class _Words:
         if row.po_number:
             parts.append(f"order {row.po_number}")
         if row.original_minor is not None:
-            parts.append(f"of {self.money(row.original_minor, row.currency)}")
+            parts.append(f"of {money(row.original_minor, row.currency)}")
         if row.rest_minor:
-            parts.append(f"{self.money(row.rest_minor, row.currency)} in later instalments")
+            parts.append(f"{money(row.rest_minor, row.currency)} in later instalments")
         return ", ".join(parts)
 
     def marks(self, row: Row) -> list[str]:

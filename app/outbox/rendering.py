@@ -17,7 +17,7 @@ from typing import Any
 
 import css_inline
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 
 from app.money import exponent, format_minor
@@ -103,13 +103,18 @@ def days(locale: str) -> Callable[[date | None], str]:
     known = known_locale(locale)
     written: dict[date, str] = {}
 
+    def write_day(day: date) -> str:
+        if known.startswith("en"):  # the day before the month, in every country of it
+            return format_date(day, "d MMM y", locale=known)
+        return format_skeleton("yMMMd", day, locale=known)
+
     def write(day: date | None) -> str:
         if day is None:
             return ""
         if day not in written:
             if len(written) > 4000:
                 written.clear()
-            written[day] = format_date(day, "d MMM y", locale=known)
+            written[day] = write_day(day)
         return written[day]
 
     return write

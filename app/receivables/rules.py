@@ -198,18 +198,16 @@ def is_aging(source: SourceFacts, now: datetime, limits: Limits) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MailboxVerdict:
-    """``outcome`` is how its window ends when nothing may be sent; None when a digest may go. ``ready_at``: when the
-    reason will have passed, if that is known."""
+    """``outcome`` is how its window ends when nothing may be sent; None when a digest may go."""
 
     outcome: Outcome | None
     words: str = ""
-    ready_at: datetime | None = None
 
 
 def mailbox_verdict(
-    mailbox: MailboxFacts, *, now: datetime, limits: Limits, mails_last_day: int = 0, is_stopped: bool = False
+    mailbox: MailboxFacts, *, now: datetime, limits: Limits, is_stopped: bool = False
 ) -> MailboxVerdict:
-    """May any digest go to this mailbox now: asked when one is planned and again when it is handed over."""
+    """May any digest go to this mailbox now. How many mails a day are too many is asked at hand-over: it can wait."""
     if is_stopped:
         return MailboxVerdict(Outcome.HELD, "all sending is stopped by the operator")
     if mailbox.suppressed_at:
@@ -217,15 +215,11 @@ def mailbox_verdict(
     if mailbox.reminders_off_at:
         return MailboxVerdict(Outcome.SUPPRESSED, f"reminders are off since {in_words(mailbox.reminders_off_at)}")
     if mailbox.paused_until and mailbox.paused_until > now:
-        until = mailbox.paused_until
-        return MailboxVerdict(Outcome.PAUSED, f"paused until {in_words(until)}", until)
+        return MailboxVerdict(Outcome.PAUSED, f"paused until {in_words(mailbox.paused_until)}")
     if mailbox.last_digest_at:
-        ready_at = mailbox.last_digest_at + timedelta(hours=limits.spacing_hours)
-        if ready_at > now:
-            words = f"the last digest went out less than {limits.spacing_hours} hours ago"
-            return MailboxVerdict(Outcome.HELD, words, ready_at)
-    if mails_last_day >= limits.mails_per_day:
-        return MailboxVerdict(Outcome.HELD, f"{mails_last_day} mails went to this address within a day")
+        words = f"the last digest went out less than {limits.spacing_hours} hours ago"
+        if now - mailbox.last_digest_at < timedelta(hours=limits.spacing_hours):
+            return MailboxVerdict(Outcome.HELD, words)
     return MailboxVerdict(None)
 
 
