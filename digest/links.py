@@ -159,7 +159,7 @@ def parts_of(lines: Sequence[DigestLine], rows: dict[UUID, Row], soon_until: dat
 
 def _part(line: DigestLine, row: Row | None, soon_until: date) -> str:
     if line.kind in (LineKind.CREDIT, LineKind.INTRODUCED):
-        return line.kind.value
+        return str(line.kind)
     if row is None or not row.is_open:
         return "settled"
     if row.hold:

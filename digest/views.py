@@ -150,6 +150,7 @@ def send_vendor_question(number: int) -> Response | tuple[str, int]:
 def _ask_page(number: int, *, whole_vendor: bool, error: str = "") -> str:
     with database().reading() as session:
         found, row = _askable(session, number, whole_vendor=whole_vendor)
+    filled = next((quick.body for quick in QUICK_QUESTIONS if quick.key == request.args.get("quick")), "")
     return render_template(
         "links/ask.html",
         line=found,
@@ -157,7 +158,7 @@ def _ask_page(number: int, *, whole_vendor: bool, error: str = "") -> str:
         action=url_for(request.endpoint or "", token=g.token, number=number),
         quick=QUICK_QUESTIONS if row else (),
         error=error,
-        body=request.form.get("body", ""),
+        body=request.form.get("body", filled),
         said_by=request.form.get("said_by", ""),
         is_sent=request.args.get("sent") == "1" and not error,
     )

@@ -154,7 +154,8 @@ def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
 def _ask_page(invoice_id: UUID, error: str = "") -> str:
     with database().reading() as session:
         row = _row_or_404(find_row(session, invoice_id, clock.now()))
-    body = request.form.get("body", "")
+    filled = next((quick.body for quick in QUICK_QUESTIONS if quick.key == request.args.get("quick")), "")
+    body = request.form.get("body", filled)
     return render_template("inbox/ask.html", row=row, quick=QUICK_QUESTIONS, error=error, body=body)
 
 
