@@ -14,6 +14,7 @@ from app.conversations.queries import last_message_id
 from app.desk.rules import DUE_SOON
 from app.models import (
     BillTo,
+    Connection,
     Digest,
     DigestLine,
     Hold,
@@ -24,12 +25,17 @@ from app.models import (
     Message,
     Outcome,
     Side,
+    StopSwitch,
     Thread,
     ThreadInvoice,
     ThreadState,
+    Vendor,
 )
 from app.money import Money, Totals
+from app.receivables.rules import Case, Eligibility, eligibility
+from app.receivables.rules import Standing as VendorStanding
 from app.scope import widened
+from app.settings import Limits
 
 PAGE = 25
 NAMELESS = "A customer"
@@ -335,3 +341,27 @@ def reminded_at(session: Session, invoice: Invoice) -> list[datetime]:
             .limit(60)
         ).scalars()
         return [at for at in rows if at is not None][::-1]
+
+
+def reminder_of(
+    session: Session, vendor: Vendor, invoice: Invoice, holds: Sequence[Hold], now: datetime, limits: Limits
+) -> Eligibility:
+    """Whether the next digest would ask for this invoice, and why: the planner's own word, on the vendor's calendar.
+    What the customer decided about this vendor is the customer's and is not asked (INVARIANTS I2)."""
+    source = session.get_one(Connection, invoice.connection_id)
+    touched_at = session.execute(
+        select(func.max(Message.created_at))
+        .join(ThreadInvoice, ThreadInvoice.thread_id == Message.thread_id)
+        .where(ThreadInvoice.invoice_id == invoice.id, Message.is_automatic.is_(False))
+    ).scalar_one()
+    switch = select(StopSwitch.name).where(StopSwitch.name == f"vendor:{vendor.id}")
+    standing = VendorStanding(
+        vendor=vendor,
+        relation=None,
+        source=source,
+        now=now,
+        limits=limits,
+        zone=vendor.zone,
+        is_stopped=session.execute(switch).first() is not None,
+    )
+    return eligibility(Case(invoice, holds, touched_at), standing, standing.today)

@@ -163,12 +163,13 @@ def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
     now = clock.now()
     with database().reading() as session:
         found, bill_to = queries.invoice_of(session, invoice_id) or abort(404)
-        holds = queries.holds_of(session, invoice_id)
+        holds, vendor = queries.holds_of(session, invoice_id), _vendor(session)
         return render_template(
             "desk/invoice.html",
             invoice=found,
             bill_to=bill_to,
-            vendor=_vendor(session),
+            vendor=vendor,
+            reminder=queries.reminder_of(session, vendor, found, holds, now, _house().limits),
             live=live_holds(session, invoice_id, now),
             events=rules.timeline(
                 queries.changes_of(session, invoice_id),

@@ -29,7 +29,9 @@ from app.models import (
     Outcome,
     Outgoing,
     OutgoingKind,
+    Relation,
     Side,
+    StopSwitch,
     Thread,
     ThreadState,
     Trust,
@@ -498,6 +500,34 @@ def test_a_hold_needs_an_end_and_a_reason(
         assert session.execute(select(Hold)).first() is None
 
 
+def test_the_invoice_page_says_whether_it_is_asked_for_next_and_why_not(
+    house: House, world: World, acme: FlaskClient, ask: Ask
+) -> None:
+    """[J1 D22] In the planner's own words; what the customer decided about the vendor stays the customer's."""
+
+    def said(bill: Invoice) -> str:
+        return words(acme.get(f"/desk/invoices/{bill.id}")).split("Next reminder ")[1].split(" Reminders go to")[0]
+
+    with house.database.transaction(EVERYTHING) as session:
+        lost = make.invoice(session, world.acme, None)
+        held = make.invoice(session, world.acme, world.cobalt, number="A-9")
+        session.add(Hold(vendor_id=held.vendor_id, invoice_id=held.id, kind=HoldKind.VENDOR, ends_at=NOW + 48 * HOUR))
+        facts = {"customer_id": world.cobalt.customer.id, "vendor_id": world.acme.vendor.id}
+        session.add(Relation(**facts, muted_at=NOW, blocked_at=NOW))
+    assert said(world.acme_invoice) == "Asked for: 14 days late"
+    assert said(lost) == "No: it would reach nobody"
+    assert said(held) == "Not before 25 Nov 2026: on hold by the supplier"
+    ask()
+    assert said(world.acme_invoice) == "Not before 25 Nov 2026: you are talking about it"
+    with house.database.transaction(EVERYTHING) as session:
+        session.get_one(Vendor, world.acme.vendor.id).trust = Trust.NEW
+        session.add(StopSwitch(name=f"vendor:{world.birch.vendor.id}", reason="test", by="test", since=NOW))
+    assert "stopped" not in said(world.acme_invoice)
+    with house.database.transaction(EVERYTHING) as session:
+        session.add(StopSwitch(name=f"vendor:{world.acme.vendor.id}", reason="test", by="test", since=NOW))
+    assert "stopped by the operator" in said(world.acme_invoice)
+
+
 # --- profile ----------------------------------------------------------------------------------------------------------
 
 GOOD = {
@@ -651,7 +681,7 @@ def test_pages_cost_the_same_for_one_row_and_for_many(
         "/desk?box=all": 9,
         "/desk/invoices": 7,
         f"/desk/threads/{thread.id}": 9,
-        f"/desk/invoices/{world.acme_invoice.id}": 11,
+        f"/desk/invoices/{world.acme_invoice.id}": 14,
     }
     few = {path: _cost(house, acme, path) for path in paths}
     with house.database.transaction(EVERYTHING) as session:
