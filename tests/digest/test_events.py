@@ -27,19 +27,16 @@ from app.models import (
 from digest.channels.sendgrid import SendGridChannel
 from digest.deliver import deliver_batch
 from digest.events import SIGNATURE, TIMESTAMP, handle_events, is_signed, silence_of
-from digest.hooks import delivery
 from tests.digest.mails import answer_mail, attempts, cobalts_digest, digest_row, question_mail, row
 from tests.support.sinks import Answer, SendGridDouble
 from tests.support.world import EVERYTHING, World
 
 
 @pytest.fixture
-def hook(app: Flask, house: House, sink: SendGridDouble) -> FlaskClient:
+def hook(whole_app: Flask, house: House, sink: SendGridDouble) -> FlaskClient:
     """Our door for SendGrid, which knows the double's key beside an older one."""
-    if "delivery" not in app.blueprints:
-        app.register_blueprint(delivery)
     house.settings.sendgrid_event_public_key = f"{OTHER_KEY}, {sink.public_key}"
-    return app.test_client()
+    return whole_app.test_client()
 
 
 OTHER_KEY = SendGridDouble().public_key
@@ -173,10 +170,10 @@ def test_without_a_key_nothing_is_believed(hook: FlaskClient, sink: SendGridDoub
 
 
 def test_with_the_database_away_the_service_is_told_to_come_back(
-    hook: FlaskClient, sink: SendGridDouble, app: Flask, tmp_path: Any
+    hook: FlaskClient, sink: SendGridDouble, whole_app: Flask, tmp_path: Any
 ) -> None:
     """[inv-N1 inv-F1] 503, so that nothing acknowledged is lost."""
-    app.extensions["database"] = Database(f"sqlite:///{tmp_path}/nowhere/sheaf.db")
+    whole_app.extensions["database"] = Database(f"sqlite:///{tmp_path}/nowhere/sheaf.db")
     assert deliver_events(hook, sink, [{"event": "processed"}]) == 503
 
 
