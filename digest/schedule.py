@@ -88,8 +88,8 @@ def turn(box: Box, now: datetime, limits: Limits) -> Turn:
     assert box.next_digest_at is not None
     opened = _opened(box, box.next_digest_at, now)
     newest, older = opened[-1], opened[:-1]
-    following = next(windows(box, max(now, newest.opens_at)), None)
-    next_at = following.opens_at if following else None
+    later = (window.opens_at for window in windows(box, now) if window.key != newest.key)
+    next_at = next(later, None)
     missed = _missed(older)
     if now - newest.opens_at > timedelta(hours=limits.catch_up_hours):
         words = f"found more than {limits.catch_up_hours} hours late"
