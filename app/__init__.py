@@ -15,6 +15,7 @@ def create_app(house: House) -> Flask:
     """The pages of the house. wsgi.py adds those of the wings to what this returns."""
     # Inside only while the rooms are being built, so that one broken file does not stop every import of app.
     from app.accounts import gate  # noqa: PLC0415
+    from app.accounts import team_views as team  # noqa: PLC0415
     from app.accounts import views as accounts  # noqa: PLC0415
     from app.desk import views as desk  # noqa: PLC0415
     from app.inbox import views as inbox  # noqa: PLC0415
@@ -29,7 +30,7 @@ def create_app(house: House) -> Flask:
     app.url_defaults(_name_static_version)
     for part in (headers, errors, filters, gate):
         part.install(app)
-    for room in (accounts, inbox, desk, ops):
+    for room in (accounts, team, inbox, desk, ops):
         app.register_blueprint(room.blueprint)
     return app
 

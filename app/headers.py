@@ -54,7 +54,9 @@ def _add(response: Response) -> Response:
 
 def _is_link() -> bool:
     access: Access | None = g.get("access")
-    return (access is not None and access.who is Who.LINK) or bool(request.view_args and "token" in request.view_args)
+    return (access is not None and access.who is Who.LINK) or (
+        request.url_rule is not None and "token" in request.url_rule.arguments
+    )
 
 
 def _is_private() -> bool:

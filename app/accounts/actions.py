@@ -10,7 +10,6 @@ from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.mail import login_mail
 from app.accounts.rules import ASKS_PER_BROWSER, ASKS_PER_CLIENT, CODE_TRIES, client_hash, code_hash
 from app.address import rate_key
 from app.house import House
@@ -28,6 +27,7 @@ from app.models import (
     WebSession,
 )
 from app.outbox.actions import write_mail
+from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, mail_template
 
 log = structlog.get_logger()
 
@@ -75,7 +75,13 @@ def ask_for_sign_in(
     _let_older_die(session, address, now)
     session.add(asked)
     session.flush()
-    mail = login_mail(house.settings, code=code, device=browser.device)
+    mail = mail_template(MAIL_FOLDER / "login").render(
+        link=f"{house.settings.public_url}/sign-in/{TOKEN_PLACE}",
+        code=f"{code[:3]} {code[3:]}",
+        minutes=house.limits.login_minutes,
+        device=browser.device,
+        postal_address=house.settings.postal_address,
+    )
     write_mail(
         session,
         kind=OutgoingKind.LOGIN,
@@ -151,7 +157,7 @@ def sign_in(session: Session, asked: LoginToken, *, device: str, zone: str, now:
 
     None when that person has been disabled. Signing in proves the mailbox of that very address, and nothing else (D2).
     """
-    person = _person_of(session, asked.address, zone)
+    person = person_of(session, asked.address, zone)
     if person.disabled_at is not None:
         log.warning("a disabled person tried to sign in", person=str(person.id))
         return None
@@ -165,7 +171,8 @@ def sign_in(session: Session, asked: LoginToken, *, device: str, zone: str, now:
     return person, token
 
 
-def _person_of(session: Session, address: str, zone: str) -> Person:
+def person_of(session: Session, address: str, zone: str) -> Person:
+    """Whoever has that address (canonical), made in ``zone`` when nobody does."""
     known = select(Person).where(Person.address == address)
     person = session.scalar(known)
     if person is None:

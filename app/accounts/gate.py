@@ -71,12 +71,16 @@ def _leave(_error: BaseException | None) -> None:
 def _refuse_other_sites(access: Access) -> None:
     """Only our own pages may post. An address with a link's token is proof enough by itself: no cookie speaks for it,
     and a mail provider's one-click unsubscribe has neither (INVARIANTS L4)."""
-    if request.method in _SAFE_METHODS or (access.who is Who.LINK and "token" in (request.view_args or {})):
+    if request.method in _SAFE_METHODS or (access.who is Who.LINK and _names_token()):
         return
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         abort(400)
     if current_app.config["WTF_CSRF_ENABLED"]:
         csrf.protect()
+
+
+def _names_token() -> bool:
+    return request.url_rule is not None and "token" in request.url_rule.arguments
 
 
 def _recognise() -> None:

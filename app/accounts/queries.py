@@ -76,12 +76,24 @@ def asked_by_id(session: Session, asked_id: UUID) -> LoginToken | None:
 def memberships_of(session: Session, person_id: UUID) -> list[Membership]:
     """Vendors and customers of a person, the oldest membership first."""
     vendors = (
-        select(literal("vendor").label("kind"), Vendor.id, Vendor.name, VendorMember.role, VendorMember.created_at.label("since"))
+        select(
+            literal("vendor").label("kind"),
+            Vendor.id,
+            Vendor.name,
+            VendorMember.role,
+            VendorMember.created_at.label("since"),
+        )
         .join(Vendor, Vendor.id == VendorMember.vendor_id)
         .where(VendorMember.person_id == person_id)
     )
     customers = (
-        select(literal("customer"), Customer.id, Customer.name, CustomerMember.role, CustomerMember.created_at.label("since"))
+        select(
+            literal("customer"),
+            Customer.id,
+            Customer.name,
+            CustomerMember.role,
+            CustomerMember.created_at.label("since"),
+        )
         .join(Customer, Customer.id == CustomerMember.customer_id)
         .where(CustomerMember.person_id == person_id)
     )

@@ -1,12 +1,15 @@
-"""Pure rules of signing in: what a browser calls itself, which zone is one, who counts as a client of its own."""
+"""Pure rules: what a browser calls itself, who counts as a client of its own, who may change whom in a team."""
 
 import hashlib
 import hmac
 import ipaddress
 import re
+from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
+
+from app.models import CustomerRole, VendorRole
 
 CODE_TRIES = 5
 ASKS_PER_BROWSER = 10  # an hour; an address has its own, smaller limit (settings.Limits.logins_per_hour)
@@ -77,3 +80,43 @@ def client_hash(secret: str, remote_address: str | None) -> bytes | None:
         return None
     network = address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False).network_address
     return hashlib.sha256(f"client|{secret}|{network}".encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """The people of one kind of tenant. ``head`` may do everything and is never missing."""
+
+    kind: str
+    roles: dict[str, str]  # what each may do, in words
+    head: str
+    managers: tuple[str, ...]
+
+    def may_change(self, own: str, before: str | None, after: str | None) -> bool:
+        """Whether ``own`` may make a member of role ``before`` (None: new) one of role ``after`` (None: gone)."""
+        if own == self.head:
+            return True
+        return own in self.managers and self.head not in (before, after)
+
+
+VENDOR_TEAM = Team(
+    "vendor",
+    {
+        VendorRole.OWNER: "Everything, the other owners included",
+        VendorRole.ADMIN: "Everything but owners",
+        VendorRole.AGENT: "Answers questions, holds reminders",
+        VendorRole.READER: "Looks only",
+    },
+    VendorRole.OWNER,
+    (VendorRole.OWNER, VendorRole.ADMIN),
+)
+CUSTOMER_TEAM = Team(
+    "customer",
+    {
+        CustomerRole.ADMIN: "Everything, the team included",
+        CustomerRole.APPROVER: "Pays, promises, asks, sets the rhythm",
+        CustomerRole.PAYER: "Pays, asks, sets the rhythm",
+        CustomerRole.VIEWER: "Looks and asks",
+    },
+    CustomerRole.ADMIN,
+    (CustomerRole.ADMIN,),
+)
