@@ -4,6 +4,8 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.policy import default
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin
@@ -153,4 +155,6 @@ class Visitor:
 
     def text_of(self, mail: str) -> str:
         """The text part of a mail at /dev/mail."""
-        return self.session.get(f"{self.base_url}{mail}.txt", timeout=TIMEOUT).text
+        answer = self.session.get(f"{self.base_url}{mail}.eml", timeout=TIMEOUT)
+        part = message_from_bytes(answer.content, policy=default).get_body(("plain",))
+        return str(part.get_content()) if part else ""

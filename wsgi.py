@@ -1,0 +1,108 @@
+"""The front door: joins the house and its two wings; the only file that knows them all.
+
+``wsgi:app`` is made when a server or the flask command asks for it; importing this file makes nothing.
+"""
+
+from collections.abc import Sequence
+from functools import cache, partial
+from uuid import UUID
+
+import click
+from flask import Flask
+
+import demo.commands
+from app import create_app
+from app.db import upgrade
+from app.house import House
+from app.receivables.actions import PayDesk
+from app.scheduler import Job, drain_all, start, work
+from app.settings import Settings
+from connectors import commands as connector_commands
+from connectors import jobs as connector_jobs
+from connectors import registry
+from connectors import views as connector_views
+from digest import commands as digest_commands
+from digest import delivery_jobs, dev_mail, hooks, plan
+from digest import views as digest_views
+from digest.recompose import recompose
+
+
+def build(house: House) -> tuple[Flask, Sequence[Job]]:
+    """The whole product on one house: its pages, and the jobs a worker runs."""
+    app = create_app(house)
+    app.extensions["pay_desk"] = PayDesk(
+        look=partial(connector_jobs.look_at_invoice, house),
+        link=partial(_pay_url, house),
+        host=partial(connector_jobs.pay_host, house),
+    )
+    app.extensions["offered_providers"] = registry.offered
+    for blueprint in (
+        connector_views.blueprint, digest_views.blueprint, hooks.delivery, dev_mail.dev_mail,
+    ):  # fmt: skip
+        app.register_blueprint(blueprint)
+    jobs = _jobs(house)
+    connector_commands.register(app)
+    digest_commands.register(app, house, jobs)
+    _register(app, house, jobs)
+    demo.commands.register(app, build)
+    return app, jobs
+
+
+def _jobs(house: House) -> Sequence[Job]:
+    """Intake first, then plan, then carry: one pass of ``work --once`` takes an invoice all the way."""
+    look_again = partial(connector_jobs.look_again, house)
+    return (
+        *connector_jobs.JOBS,
+        Job("plan digests", 5.0, lambda house: plan.plan_batch(house, look_again)),
+        *delivery_jobs.jobs(partial(recompose, house)),
+    )
+
+
+def _pay_url(house: House, invoice_id: UUID) -> str | None:
+    link = connector_jobs.pay_link(house, invoice_id)
+    return link.url if link else None
+
+
+def _register(app: Flask, house: House, jobs: Sequence[Job]) -> None:
+    """The commands that need the whole: work, and db upgrade."""
+
+    @app.cli.command("work")
+    @click.option("--once", is_flag=True, help="Do what is due now, then stop.")
+    def work_command(once: bool) -> None:
+        """Tick and do what is due, until SIGTERM; any number of workers share the work."""
+        if not once:
+            return work(house, jobs)
+        for name, done in drain_all(house, jobs).items():
+            click.echo(f"{name:20} {done}")
+        return None
+
+    @app.cli.group("db")
+    def db() -> None:
+        """The database's tables."""
+
+    @db.command("upgrade")
+    def db_upgrade() -> None:
+        """Bring the database of DATABASE_URL to the newest migration."""
+        upgrade(house.settings.database_url)
+        click.echo(f"{house.database.engine.url.render_as_string(hide_password=True)} is up to date")
+
+
+@cache
+def _application() -> Flask:
+    house = House.open(Settings())
+    app, jobs = build(house)
+    if house.settings.scheduler == "embedded" and _serves_pages():
+        start(house, jobs)
+    return app
+
+
+def _serves_pages() -> bool:
+    """True for a web server and for ``flask run``; other commands must not tick."""
+    context = click.get_current_context(silent=True)
+    return context is None or context.info_name == "run"
+
+
+def __getattr__(name: str) -> Flask:
+    if name == "app":
+        return _application()
+    raise AttributeError(name)
