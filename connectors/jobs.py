@@ -33,6 +33,7 @@ PULLS_A_RUN = 20  # by one thread, then the scheduler looks whether the worker i
 LOOKS = 16  # threads of look_again
 KEPT = timedelta(days=30)  # runs and handled events
 FORGET_AT_ONCE = 1000
+UNFINISHED = timedelta(days=1)  # a company not chosen by then never will be
 
 
 def pull_due(house: House) -> int:
@@ -54,7 +55,7 @@ def _pull_and_go_on(house: House, claimed: Claimed) -> int:
 
 
 def forget_old(house: House) -> int:
-    """Runs and handled events of long ago; returns how many rows went."""
+    """Runs and handled events of long ago, and consents nobody finished; returns how many rows went."""
     before = clock.now() - KEPT
     with house.database.transaction(WORKER) as session:
         gone = 0
@@ -68,7 +69,9 @@ def forget_old(house: House) -> int:
             if ids:
                 session.execute(delete(table).where(table.id.in_(ids)).execution_options(synchronize_session=False))
             gone += len(ids)
-        return gone
+        unfinished = (Connection.state == ConnectionState.CHOOSING) & (Connection.created_at < clock.now() - UNFINISHED)
+        left = session.execute(delete(Connection).where(unfinished).execution_options(synchronize_session=False))
+        return gone + int(getattr(left, "rowcount", 0))
 
 
 JOBS: list[Job] = [

@@ -103,17 +103,18 @@ def finish(
     if not args.get("code"):
         raise GiveUp(f"{title} sent you back without a code. Please try again.")
     extra = {"code_verifier": dance["verifier"]} if dance["verifier"] else {}
-    with _client(house, connector) as client:
-        answer = _ask(
-            title,
-            lambda: client.fetch_token(
-                registry.endpoints(connector.spec.id).token_url,
-                grant_type="authorization_code",
-                code=args["code"],
-                allow_redirects=False,
-                **extra,
-            ),
-        )
+    url = registry.endpoints(connector.spec.id).token_url
+    given: dict[str, Any] = {
+        "grant_type": "authorization_code",
+        "code": args["code"],
+        "allow_redirects": False,
+        **extra,
+    }
+    try:
+        with _client(house, connector) as client:
+            answer = _ask(title, lambda: client.fetch_token(url, **given))
+    except MustReconnect:  # a code lives for minutes and works once
+        raise GiveUp(f"{title} says this attempt was already used or has grown old. Please begin again.") from None
     return connector.parse_token(answer, now)
 
 

@@ -1,0 +1,177 @@
+"""Reads for the pages of connecting: how a connection does, what a first pull found, who cannot be reached."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.models import (
+    AddressIssue,
+    BillTo,
+    Connection,
+    ConnectionState,
+    Credit,
+    Invoice,
+    InvoiceState,
+    Mailbox,
+    Quarantined,
+    SyncRun,
+    Vendor,
+)
+from app.money import Money, Totals
+
+RUNS = 6  # shown of each connection
+ROWS = 50  # of a list on the health page
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One connection and its newest runs."""
+
+    connection: Connection
+    runs: list[SyncRun]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """A bill_to whose invoices reach nobody, or share their mailbox with another one's."""
+
+    bill_to: BillTo
+    reached: str  # the address mail goes to now, if any
+    open_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a connection brought: shown before anything is sent."""
+
+    invoices: int
+    customers: int
+    owed: list[Money]
+    oldest_due: date | None
+    unreached_invoices: int
+    credits: int
+    credit_sums: list[Money]
+    quarantined: int
+
+
+def connection_of(session: Session, connection_id: UUID) -> Connection | None:
+    """The scope's connection; a foreign one looks like a missing one."""
+    return session.execute(select(Connection).where(Connection.id == connection_id)).scalar_one_or_none()
+
+
+def choice_of(session: Session, connection_id: UUID, person_id: UUID) -> Connection | None:
+    """A consent of this person that waits for the company to be chosen."""
+    query = select(Connection).where(
+        Connection.id == connection_id,
+        Connection.person_id == person_id,
+        Connection.state == ConnectionState.CHOOSING,
+    )
+    return session.execute(query).scalar_one_or_none()
+
+
+def vendor_of(session: Session) -> Vendor:
+    return session.execute(select(Vendor)).scalar_one()
+
+
+def health_of(session: Session) -> list[Health]:
+    """The vendor's connections, those that work first, each with its newest runs: two statements."""
+    found = session.execute(select(Connection).order_by(Connection.created_at)).scalars().all()
+    order = {ConnectionState.NEEDS_RECONNECT: 0, ConnectionState.ACTIVE: 1, ConnectionState.DISCONNECTED: 2}
+    runs = _newest_runs(session, [one.id for one in found])
+    ranked = sorted(found, key=lambda one: order.get(ConnectionState(one.state), 3))
+    return [Health(one, runs.get(one.id, [])) for one in ranked]
+
+
+def _newest_runs(session: Session, connection_ids: Sequence[UUID]) -> dict[UUID, list[SyncRun]]:
+    place = func.row_number().over(partition_by=SyncRun.connection_id, order_by=SyncRun.started_at.desc())
+    ranked = select(SyncRun.id, place.label("place")).where(SyncRun.connection_id.in_(connection_ids)).subquery()
+    query = select(SyncRun).join(ranked, ranked.c.id == SyncRun.id).where(ranked.c.place <= RUNS)
+    runs: dict[UUID, list[SyncRun]] = {}
+    for run in session.execute(query.order_by(SyncRun.started_at.desc())).scalars():
+        runs.setdefault(run.connection_id, []).append(run)
+    return runs
+
+
+def unreached(session: Session) -> list[Unreached]:
+    """Those the vendor must look at, with the most open invoices first (FEATURES A5)."""
+    count = func.count(Invoice.id)
+    query = (
+        select(BillTo, func.coalesce(Mailbox.address, ""), count)
+        .join(Invoice, (Invoice.bill_to_id == BillTo.id) & (Invoice.state == InvoiceState.OPEN))
+        .outerjoin(Mailbox, Mailbox.id == BillTo.mailbox_id)
+        .where(BillTo.issue != AddressIssue.NONE)
+        .group_by(BillTo.id, Mailbox.address)
+        .order_by(count.desc(), BillTo.name, BillTo.id)
+        .limit(ROWS)
+    )
+    return [Unreached(*row) for row in session.execute(query)]
+
+
+def chosen(session: Session) -> list[BillTo]:
+    """Those whose address the vendor chose: the choice can be taken back."""
+    query = select(BillTo).where(BillTo.chosen_address.is_not(None)).order_by(BillTo.name, BillTo.id).limit(ROWS)
+    return list(session.execute(query).scalars())
+
+
+def bill_to_of(session: Session, bill_to_id: UUID) -> BillTo | None:
+    return session.execute(select(BillTo).where(BillTo.id == bill_to_id)).scalar_one_or_none()
+
+
+def quarantined(session: Session) -> list[Quarantined]:
+    query = select(Quarantined).where(Quarantined.resolved_at.is_(None))
+    return list(session.execute(query.order_by(Quarantined.created_at.desc()).limit(ROWS)).scalars())
+
+
+def running(session: Session, connection_id: UUID) -> SyncRun | None:
+    """The newest run of a connection, finished or not: the live counter of a first pull."""
+    query = select(SyncRun).where(SyncRun.connection_id == connection_id).order_by(SyncRun.started_at.desc()).limit(1)
+    return session.execute(query).scalar_one_or_none()
+
+
+def arrived(session: Session, connection_id: UUID) -> tuple[int, int]:
+    """How many open invoices and customers are here by now."""
+    count = select(func.count(), func.count(Invoice.bill_to_id.distinct())).where(
+        Invoice.connection_id == connection_id, Invoice.state == InvoiceState.OPEN
+    )
+    invoices, customers = session.execute(count).one()
+    return int(invoices), int(customers)
+
+
+def found(session: Session, connection_id: UUID) -> Found:
+    """What the books hold now, in four statements."""
+    is_open = (Invoice.connection_id == connection_id) & (Invoice.state == InvoiceState.OPEN)
+    by_currency = session.execute(
+        select(
+            Invoice.currency,
+            func.count(),
+            func.sum(Invoice.balance_minor),
+            func.min(Invoice.due_on),
+            func.count(Invoice.mailbox_id),
+        )
+        .where(is_open)
+        .group_by(Invoice.currency)
+    ).all()
+    customers = session.execute(select(func.count(Invoice.bill_to_id.distinct())).where(is_open)).scalar_one()
+    kept = Credit.connection_id == connection_id
+    lowering = session.execute(
+        select(Credit.currency, Credit.remaining_minor).where(kept, Credit.remaining_minor > 0)
+    ).all()
+    bad = session.execute(
+        select(func.count()).where(Quarantined.connection_id == connection_id, Quarantined.resolved_at.is_(None))
+    ).scalar_one()
+    dues = [row[3] for row in by_currency if row[3] is not None]
+    invoices = sum(row[1] for row in by_currency)
+    return Found(
+        invoices=invoices,
+        customers=int(customers),
+        owed=list(Totals(Money(int(row[2]), row[0]) for row in by_currency)),
+        oldest_due=min(dues, default=None),
+        unreached_invoices=invoices - sum(row[4] for row in by_currency),
+        credits=len(lowering),
+        credit_sums=list(Totals(Money(row.remaining_minor, row.currency) for row in lowering)),
+        quarantined=int(bad),
+    )
