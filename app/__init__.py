@@ -8,20 +8,18 @@ from typing import Any
 from flask import Flask
 
 from app import errors, filters, headers, logs
+from app.accounts import gate
+from app.accounts import team_views as team
+from app.accounts import views as accounts
+from app.desk import views as desk
 from app.house import House
+from app.inbox import views as inbox
+from app.ops import views as ops
 
 
 def create_app(house: House) -> Flask:
     """The pages of the house. wsgi.py adds those of the wings to what this returns."""
-    # Inside only while the rooms are being built, so that one broken file does not stop every import of app.
-    from app.accounts import gate  # noqa: PLC0415
-    from app.accounts import team_views as team  # noqa: PLC0415
-    from app.accounts import views as accounts  # noqa: PLC0415
-    from app.desk import views as desk  # noqa: PLC0415
-    from app.inbox import views as inbox  # noqa: PLC0415
-    from app.ops import views as ops  # noqa: PLC0415
-
-    logs.configure()
+    logs.configure(house.settings.log_file)
     app = Flask(__name__)
     app.config.from_mapping(_config(house))
     app.extensions["house"] = house

@@ -59,9 +59,9 @@ def tenants(house: House, whole_app: Flask, world: World, fixed_clock: datetime)
     same_vendor["vendor_id"] = cedar.vendor.id  # Acme itself is no secret to Cobalt
     same_customer["mailbox_id"] = world.outsider.mailbox.id
     return Tenants(
-        acme=ours,
+        acme=ours | {"person_id": world.acme.person.id},
         cobalt=ours,
-        not_acmes=[same_customer, others],
+        not_acmes=[same_customer | {"person_id": world.birch.person.id}, others],
         not_cobalts=[same_vendor, others],
         acme_browser=signed_in(whole_app, world.acme.person),
         cobalt_browser=signed_in(whole_app, world.cobalt.person),
@@ -131,6 +131,15 @@ def test_vendors_find_nothing_of_other_vendors(whole_app: Flask, tenants: Tenant
 def test_customers_find_nothing_of_other_customers(whole_app: Flask, tenants: Tenants) -> None:
     """[B1 B7 inv-I1 000-7 003-20] On every route with an id, with every id of the other customer."""
     _check(whole_app, Who.CUSTOMER, tenants.cobalt_browser, tenants.cobalt, tenants.not_cobalts)
+
+
+def test_people_find_nothing_of_other_people(whole_app: Flask, tenants: Tenants) -> None:
+    """[B7 inv-I1 inv-K3] What waits for the one who began it, such as a connection half made."""
+    for route in _with_ids(whole_app, Who.PERSON):
+        missing = _ask(tenants.cobalt_browser, route, _missing(route))
+        for foreign in (tenants.acme, *tenants.not_acmes):
+            answer = _ask(tenants.cobalt_browser, route, foreign)
+            assert (answer.status_code, answer.data) == (404, missing.data), route
 
 
 def test_members_of_one_side_find_nothing_on_the_other(whole_app: Flask, tenants: Tenants) -> None:

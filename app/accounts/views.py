@@ -51,9 +51,9 @@ _OWN = Everything("a person's own sessions and memberships")
 @blueprint.get("/")
 @anybody
 def home() -> ResponseReturnValue:
-    """What Sheaf is; where to sign in; which books can be connected."""
-    offered = current_app.extensions.get("offered_providers")
-    return render_template("accounts/home.html", providers=list(offered()) if offered else [])
+    """What Sheaf is; where to sign in; which books can be connected, as the wing that connects them says."""
+    offered = current_app.extensions.get("offered_providers", list)
+    return render_template("accounts/home.html", providers=[provider.spec for provider in offered()])
 
 
 @blueprint.get("/sign-in")
