@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -25,8 +26,9 @@ _PATTERNS = (
 _QUIET = ("python_http_client", "urllib3", "apscheduler", "werkzeug", "authlib", "alembic")
 
 
-def configure() -> None:
-    """Send every record of the process through one pipeline to stderr; safe to call again."""
+def configure(file: Path | None = None) -> None:
+    """Send every record of the process through one pipeline to ``file``, or to stderr; safe to call again."""
+    stream = file.open("a", buffering=1) if file else sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -37,10 +39,10 @@ def configure() -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared[:3], structlog.stdlib.add_logger_name],

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     sendgrid_inbound_public_key: str = ""
     scheduler: Literal["embedded", "off"] | None = None
     metrics_token: SecretStr = SecretStr("")  # Prometheus shows it as its bearer token; in production none means closed
+    log_file: Path | None = None  # standard error when unset
     operators: str = "operator@sheaf.example"  # addresses, comma-separated, that may enter /ops
     limits: Limits = Field(default_factory=Limits)
 

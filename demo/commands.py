@@ -30,13 +30,12 @@ def register(app: Flask, build: Build) -> None:
         """Start the whole product on SQLite with sandbox providers and send the first digest."""
         instance = show.fresh_instance(ROOT / "instance" / "demo")
         with staged(build, instance=instance, world="demo", seed=7, port=port, sandbox_port=sandbox_port) as stage:
+            show.open_the_doors(stage, click.echo)
+            if until_ready:
+                return
             scheduler = start(stage.house, stage.jobs)
-            try:
-                show.open_the_doors(stage, click.echo)
-                if not until_ready:
-                    _until_interrupted()
-            finally:
-                scheduler.shutdown(wait=True)
+            _until_interrupted()
+            scheduler.shutdown(wait=True)
 
     @app.cli.command("simulate")
     @click.option("--days", default=14, show_default=True, help="How many days to play.")

@@ -30,12 +30,14 @@ def fresh_instance(folder: Path) -> Path:
 
 def open_the_doors(stage: Stage, say: Callable[[str], None]) -> None:
     """Everything that `make run` promises, then the addresses."""
+    stage.wait = stage.run_jobs  # nothing else ticks yet, and nobody has to wait for it
     companies = stage.sandbox.companies()
     for company in companies:
         name, provider = str(company["name"]), str(company["provider"])
         open_for_business(stage, provider, name)
         say(f"  {name} connected its {provider} books and went live")
     send_now(stage, CUSTOMER)
+    stage.run_jobs()
     mail = _first_digest(stage)
     say(_doors(stage, mail, str(companies[0]["name"])))
 
@@ -70,5 +72,5 @@ Sheaf is running. One mail for {CUSTOMER} has gone out:
   the providers  {stage.sandbox.base_url}
 
 Open the mail: pay one invoice, ask about another, answer as the vendor.
-Sign-in links arrive at /dev/mail too. Ctrl-C stops everything.
+Sign-in links arrive at /dev/mail too. The log is {stage.house.settings.log_file}. Ctrl-C stops everything.
 """

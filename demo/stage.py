@@ -85,6 +85,7 @@ def _set_environment(sandbox: SandboxControl, instance: Path, url: str, database
     os.environ.update(sandbox.settings())
     os.environ.update(SHEAF_ENV="local", SHEAF_INSTANCE=str(instance), PUBLIC_URL=url, MAIL_CHANNEL="file")
     os.environ["SCHEDULER"] = "off"  # the play decides who ticks
+    os.environ["LOG_FILE"] = str(instance / "sheaf.log")
     if database_url:
         os.environ["DATABASE_URL"] = database_url
     else:
