@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 
 from app.house import House
 from app.scheduler import Job, drain
-from app.settings import Settings
+from app.settings import ROOT, Settings
 from digest.delivery_jobs import jobs
+
+SENDER = ("-m", "tests.support.workers")
 
 # A lease and waits that fit a test: what takes minutes in life takes seconds here.
 QUICK = {
@@ -25,33 +27,39 @@ QUICK = {
 
 
 class Workers:
-    """Some worker processes; a killed one is replaced, as a supervisor would."""
+    """Some processes of one command; a killed one is replaced, as a supervisor would."""
 
-    def __init__(self, count: int, environment: Mapping[str, str], module: str = "tests.support.workers") -> None:
+    def __init__(self, count: int, environment: Mapping[str, str], command: Sequence[str] = SENDER) -> None:
         self._environment = {**os.environ, **QUICK, **environment}
-        self._module = module
+        self._command = [sys.executable, *command]
         self._lock = threading.Lock()
         self.killed = 0
-        self._running = [self._start() for _ in range(count)]
+        self.running = [self._start() for _ in range(count)]
 
     def kill(self, index: int) -> None:
         """kill -9, in the middle of whatever it does, and start another."""
         with self._lock:
-            victim = self._running[index]
+            victim = self.running[index]
             victim.send_signal(signal.SIGKILL)
             victim.wait()
             self.killed += 1
-            self._running[index] = self._start()
+            self.running[index] = self._start()
 
     def stop(self) -> None:
         with self._lock:
-            for worker in self._running:
+            for worker in self.running:
                 worker.terminate()
-            for worker in self._running:
+            for worker in self.running:
                 worker.wait()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen([sys.executable, "-m", self._module], env=self._environment, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            self._command,
+            env=self._environment,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 def tick(house: House, tasks: Sequence[Job], every_seconds: float = 0.1) -> None:
