@@ -9,6 +9,7 @@ from uuid import UUID
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from app.house import House
@@ -30,6 +31,7 @@ def register(app: Flask) -> None:
 
 @click.command("sync")
 @click.option("--vendor", type=click.UUID, help="Only this vendor's connections.")
+@with_appcontext
 def sync_command(vendor: UUID | None) -> None:
     """Pull every active connection now."""
     house = _house()
@@ -59,6 +61,7 @@ def export() -> None:
 @export.command("open")
 @click.option("--vendor", type=click.UUID, help="Only this vendor's invoices.")
 @click.option("--json", "as_json", is_flag=True, help="A list of JSON objects instead of CSV.")
+@with_appcontext
 def export_open(vendor: UUID | None, as_json: bool) -> None:
     """Every invoice we believe open, as CSV."""
     rows = _open_rows(_house(), vendor)
@@ -83,7 +86,8 @@ def _open_rows(house: House, vendor: UUID | None) -> Iterator[dict[str, Any]]:
     if vendor is not None:
         query = query.where(Invoice.vendor_id == vendor)
     with house.database.reading(_ALL) as session:
-        for invoice, name, bill_to in session.execute(query):
+        for invoice, name, joined in session.execute(query):
+            bill_to: BillTo | None = joined
             yield {
                 "vendor": name,
                 "connection": str(invoice.connection_id),
