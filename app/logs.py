@@ -7,8 +7,9 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from io import TextIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -26,9 +27,29 @@ _PATTERNS = (
 _QUIET = ("python_http_client", "urllib3", "apscheduler", "werkzeug", "authlib", "alembic")
 
 
+class _Output(TextIOBase):
+    """A file, or whatever stderr is at that moment: a server or a test may have put another one there since."""
+
+    _file: TextIO | None = None
+
+    def send_to(self, path: Path | None) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = path.open("a", buffering=1) if path else None
+
+    def write(self, text: str) -> int:
+        return (self._file or sys.stderr).write(text)
+
+    def flush(self) -> None:
+        (self._file or sys.stderr).flush()
+
+
+_output = _Output()
+
+
 def configure(file: Path | None = None) -> None:
     """Send every record of the process through one pipeline to ``file``, or to stderr; safe to call again."""
-    stream = file.open("a", buffering=1) if file else sys.stderr
+    _output.send_to(file)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -39,10 +60,10 @@ def configure(file: Path | None = None) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _output)),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(_output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared[:3], structlog.stdlib.add_logger_name],
@@ -54,8 +75,7 @@ def configure(file: Path | None = None) -> None:
         )
     )
     root = logging.getLogger()
-    if not any(getattr(old, "_sheaf", False) for old in root.handlers):
-        handler._sheaf = True  # type: ignore[attr-defined]
+    if not any(isinstance(old, logging.StreamHandler) and old.stream is _output for old in root.handlers):
         root.addHandler(handler)
     root.setLevel(logging.INFO)
     for name in _QUIET:  # some print keys, addresses or every request at their lower levels

@@ -53,7 +53,7 @@ def routes(app: Flask) -> list[Route]:
             access_of(app.view_functions[rule.endpoint]),
         )
         for rule in app.url_map.iter_rules()
-        if not rule.endpoint.endswith("static")
+        if rule.endpoint.rpartition(".")[2] != "static"
     ]
     return sorted(found, key=lambda route: (route.rule, route.methods))
 

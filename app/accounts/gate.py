@@ -1,10 +1,14 @@
 """The gate: before any view runs, its mark of app/access.py decides who comes in, and which rows exist for them.
 
 A view without a mark is closed. Whoever does not belong here finds nothing here: 404, the same as a missing page.
+
+Views find in ``g``: person, memberships, vendor and customer (the chosen ones, with vendor_id and customer_id), role
+(in the one the view is about), is_operator, zone, locale, scope and access.
 """
 
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -18,6 +22,7 @@ from app.access import Access, Who, access_of
 from app.accounts.actions import stay
 from app.accounts.queries import Membership, SignedIn, memberships_of, signed_in_by
 from app.db import database
+from app.links import own_path
 from app.models import Person, WebSession
 from app.scope import CustomerScope, Everything, PersonScope, VendorScope, enter
 from app.settings import Settings
@@ -50,7 +55,7 @@ def _come_in() -> ResponseReturnValue | None:
     enter(None)
     g.person = g.vendor = g.customer = g.vendor_id = g.customer_id = g.scope = g.role = None
     g.memberships, g.is_operator, g.zone, g.locale = [], False, "UTC", "en"
-    if request.url_rule is None or request.endpoint is None or request.endpoint.endswith("static"):
+    if request.url_rule is None or request.endpoint is None or request.endpoint.rpartition(".")[2] == "static":
         return None
     access = access_of(current_app.view_functions[request.endpoint])
     if access is None:
@@ -184,11 +189,13 @@ def _enter_as(scope: PersonScope | VendorScope | CustomerScope | Everything | No
 
 def _ask_to_sign_in() -> Response:
     """To the sign-in page, and back here afterwards; htmx is told to go there with the whole page."""
-    asked = request.full_path.rstrip("?") if request.method in _SAFE_METHODS else None
     if request.headers.get("HX-Request") == "true":
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
         answer = make_response("", 204)
-        answer.headers["HX-Redirect"] = url_for("accounts.ask")
+        back = own_path(shown._replace(scheme="", netloc="", fragment="").geturl(), "")
+        answer.headers["HX-Redirect"] = url_for("accounts.ask", next=back or None)
         return answer
+    asked = request.full_path.rstrip("?") if request.method in _SAFE_METHODS else None
     return make_response(redirect(url_for("accounts.ask", next=asked)))
 
 

@@ -77,6 +77,9 @@ def test_it_tells_htmx_to_leave_for_the_sign_in_page(client: FlaskClient) -> Non
     """[B2]"""
     answer = client.get("/room/vendor", headers={"HX-Request": "true"})
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, "/sign-in")
+    for shown, back in (("https://x.example/inbox?tab=a", "?next=/inbox?tab%3Da"), ("https://x.example//evil", "")):
+        headers = {"HX-Request": "true", "HX-Current-URL": shown}
+        assert client.get("/room/vendor", headers=headers).headers["HX-Redirect"] == f"/sign-in{back}"
 
 
 def test_it_gives_each_page_the_scope_of_its_mark(app: Flask, client: FlaskClient, world: World) -> None:
