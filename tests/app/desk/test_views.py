@@ -393,7 +393,7 @@ def test_the_queue_pages_follow_each_other(house: House, world: World, acme: Fla
         assert len(set(pages[0] + pages[1])) == 30
 
 
-@pytest.mark.parametrize("after", ["x", "2026-11-01~x", "~", "2026-11-01T00:00:00~" + str(uuid4()), "\0~\0"])
+@pytest.mark.parametrize("after", ["x", "2026-11-01~x", "~", "2026-11-01T00:00:00~" + str(UUID(int=7)), "\0~\0"])
 def test_a_broken_address_is_read_as_the_first_page(acme: FlaskClient, after: str) -> None:
     """[G1] And so are boxes and shelves that do not exist."""
     for path, key in (("/desk", "box"), ("/desk/invoices", "shelf")):
