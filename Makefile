@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 ARGS ?=
-CHECKED := app connectors digest wsgi.py tests
+CHECKED := app connectors digest demo wsgi.py tests
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format judges coverage lock clean
