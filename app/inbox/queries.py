@@ -39,12 +39,14 @@ from app.money import Money, Totals
 from app.receivables.queries import (
     IS_OPEN,
     SHOWN_STATES,
-    VENDOR_IS_KNOWN,
     AnySelect,
+    Owing,
     Row,
     beside_vendor,
+    is_blocked,
+    is_known,
     rows_of_vendors,
-    vendor_is_there,
+    vendor_is_live,
     with_talk,
 )
 
@@ -292,16 +294,19 @@ def summary(session: Session, now: datetime, today: date) -> Summary:
     )
     credited = _grouped(Credit).add_columns(*[literal(0)] * 6, func.sum(Credit.remaining_minor))
     query = union_all(
-        invoices.where(IS_OPEN, vendor_is_there(now)),
-        credited.where(Credit.remaining_minor > 0, vendor_is_there(now)),
+        invoices.where(IS_OPEN, vendor_is_live(now), ~is_blocked(Invoice)),
+        credited.where(Credit.remaining_minor > 0, vendor_is_live(now), ~is_blocked(Credit)),
     )
     return Summary(tuple(_owed(found) for found in session.execute(query)))
 
 
-def _grouped(owed: type[Invoice] | type[Credit]) -> AnySelect:
-    is_known = func.max(case((VENDOR_IS_KNOWN, 1), else_=0))
+def _grouped(owed: Owing) -> AnySelect:
     columns = (Vendor.id, Vendor.name, owed.currency)
-    return beside_vendor(select(*columns, is_known).select_from(owed), owed).group_by(*columns)
+    return beside_vendor(select(*columns, _known(owed)).select_from(owed), owed).group_by(*columns)
+
+
+def _known(owed: Owing) -> ColumnElement[int]:
+    return func.max(case((is_known(owed), 1), else_=0))
 
 
 def _sum_where(condition: ColumnElement[bool], value: Any) -> ColumnElement[int]:
@@ -316,7 +321,8 @@ def _owed(found: Any) -> Owed:
 def vendors_with_history(session: Session, now: datetime) -> list[tuple[UUID, str]]:
     """The vendors that ever had an invoice here, by name: for the filter over settled ones."""
     query = beside_vendor(select(Vendor.id, Vendor.name).select_from(Invoice), Invoice)
-    rows = session.execute(query.where(vendor_is_there(now), VENDOR_IS_KNOWN).distinct().order_by(Vendor.name))
+    query = query.where(vendor_is_live(now), ~is_blocked(Invoice), is_known(Invoice))
+    rows = session.execute(query.distinct().order_by(Vendor.name))
     return [(row[0], row[1]) for row in rows]
 
 
@@ -335,23 +341,12 @@ class Supplier:
 
 
 def suppliers(session: Session, now: datetime) -> list[Supplier]:
-    """Every vendor that sent this customer an invoice, by name, blocked ones included."""
+    """Every vendor that sent this customer an invoice, by name; blocked ones too, or nobody could let them back in."""
+    columns = (Vendor.id, Vendor.name, Vendor.colour)
     decided = (Relation.accepted_at, Relation.muted_at, Relation.blocked_at)
-    # A blocked vendor must be found here, or nobody could let it back in.
-    there = or_(vendor_is_there(now), and_(Relation.blocked_at.is_not(None), Vendor.live_at.is_not(None)))
-    query = beside_vendor(
-        select(
-            Vendor.id,
-            Vendor.name,
-            Vendor.colour,
-            func.max(case((VENDOR_IS_KNOWN, 1), else_=0)),
-            _sum_where(IS_OPEN, 1),
-            *decided,
-        ).select_from(Invoice),
-        Invoice,
-    )
-    grouped = query.where(there, Invoice.state.in_(SHOWN_STATES)).group_by(
-        Vendor.id, Vendor.name, Vendor.colour, *decided
-    )
-    rows = session.execute(grouped.order_by(func.lower(Vendor.name), Vendor.id))
+    pair = and_(Relation.vendor_id == Invoice.vendor_id, Relation.customer_id == Invoice.customer_id)
+    query = select(*columns, _known(Invoice), _sum_where(IS_OPEN, 1), *decided).select_from(Invoice)
+    query = beside_vendor(query, Invoice).outerjoin(Relation, pair)
+    query = query.where(vendor_is_live(now), Invoice.state.in_(SHOWN_STATES)).group_by(*columns, *decided)
+    rows = session.execute(query.order_by(func.lower(Vendor.name), Vendor.id))
     return [Supplier(row[0], row[1], row[2], bool(row[3]), int(row[4]), *row[5:]) for row in rows]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, literal, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.aging import days_past_due
@@ -107,31 +107,42 @@ def rows_of_vendors(now: datetime) -> AnySelect:
         Connection.as_of,
         Invoice.settled_at,
     )
-    return beside_vendor(select(*columns), Invoice).where(vendor_is_there(now), VENDOR_IS_KNOWN)
+    query = beside_vendor(select(*columns), Invoice)
+    return query.where(vendor_is_live(now), ~is_blocked(Invoice), is_known(Invoice))
 
 
-def beside_vendor(query: AnySelect, owed: type[Invoice] | type[Credit]) -> AnySelect:
-    """``query`` over ``owed`` with its vendor, its connection and what the customer decided about the vendor."""
-    decided = and_(Relation.vendor_id == owed.vendor_id, Relation.customer_id == owed.customer_id)
-    return (
-        query.join(Vendor, Vendor.id == owed.vendor_id)
-        .join(Connection, Connection.id == owed.connection_id)
-        .outerjoin(Relation, decided)
-    )
+Owing = type[Invoice] | type[Credit]
 
 
-def vendor_is_there(now: datetime) -> ColumnElement[bool]:
-    """The vendor is live and connected, and neither the operator nor this customer wants it gone."""
+def beside_vendor(query: AnySelect, owed: Owing) -> AnySelect:
+    """``query`` over ``owed`` with its vendor and its connection."""
+    return query.join(Vendor, Vendor.id == owed.vendor_id).join(Connection, Connection.id == owed.connection_id)
+
+
+def vendor_is_live(now: datetime) -> ColumnElement[bool]:
+    """The vendor wants to be here, is connected, and the operator did not take it out."""
     return and_(
         Vendor.live_at <= now,
         Vendor.trust != Trust.SUSPENDED,
-        Relation.blocked_at.is_(None),
         Connection.state != ConnectionState.DISCONNECTED,
     )
 
 
-# Until a vendor has proven itself, or this customer has said yes to it, its name and a count are all there is (A1).
-VENDOR_IS_KNOWN: ColumnElement[bool] = or_(Vendor.trust == Trust.VERIFIED, Relation.accepted_at.is_not(None))
+def is_blocked(owed: Owing) -> ColumnElement[bool]:
+    """The customer wants nothing of this vendor. Asked for by EXISTS: an outer join on a table that is nearly empty
+    makes PostgreSQL believe that nothing will be left, and sort what the index has in order."""
+    return _decided(owed, Relation.blocked_at)
+
+
+def is_known(owed: Owing) -> ColumnElement[bool]:
+    """The vendor has proven itself, or this customer has said yes to it; until then its name and a count are all there
+    is (INVARIANTS A1)."""
+    return or_(Vendor.trust == Trust.VERIFIED, _decided(owed, Relation.accepted_at))
+
+
+def _decided(owed: Owing, when: Any) -> ColumnElement[bool]:
+    pair = and_(Relation.vendor_id == owed.vendor_id, Relation.customer_id == owed.customer_id)
+    return exists().where(pair, when.is_not(None)).correlate(owed)
 
 
 def find_row(session: Session, invoice_id: UUID, now: datetime) -> Row | None:
