@@ -183,6 +183,14 @@ def _judge(session: Session, vendor: Vendor, account: Account, provider: str, no
     )  # fmt: skip
 
 
+def note_refusal(session: Session, *, person: Person, provider: str, now: datetime) -> None:
+    """Somebody said no on the consent page."""
+    session.add(
+        AuditEntry(at=now, actor="person", person_id=person.id, action="connection.refused",
+                   detail={"provider": provider})
+    )  # fmt: skip
+
+
 # --- losing and ending ----------------------------------------------------------------------------------------------
 
 

@@ -163,6 +163,8 @@ def _problem(connector: Connector, problem: Exception) -> tuple[str, int]:
     status = 400
     if isinstance(problem, Denied):
         status = 200
+        with database().transaction(_CONNECTING) as writing:
+            actions.note_refusal(writing, person=g.person, provider=connector.spec.id, now=clock.now())
     elif isinstance(problem, RetryLater):
         status = 502
     elif isinstance(problem, actions.NotConnected):

@@ -1,6 +1,8 @@
 """Records become receivables: skipped when unchanged, ordered by version, brought to their customer by address."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -388,6 +390,25 @@ def test_two_vendors_meet_in_one_mailbox_and_a_name_never_joins(house: House, ac
     assert len({kept.customer_id for kept in all_of(house, Invoice)}) == 1
     assert len(all_of(house, Mailbox)) == 2
     assert len(all_of(house, Customer)) == 2
+
+
+def test_two_vendors_meeting_the_same_new_addresses_at_once_make_each_mailbox_once(house: House) -> None:
+    """[A5 inv-D1] And leave no customer without a mailbox behind."""
+    with house.database.transaction(EVERYTHING) as session:
+        sellers = [vendor(session, name, address=f"{name}@v.example") for name in ("One", "Two", "Three", "Four")]
+    gate = threading.Barrier(len(sellers))
+
+    def meet(of: Selling) -> None:
+        names = [f"c{number}" for number in range(60)]
+        gate.wait()
+        take(house, of, Batch([bill_to(name, address=f"{name}@x.example") for name in names], [invoice()]))
+
+    with ThreadPoolExecutor(len(sellers)) as pool:
+        list(pool.map(meet, sellers))
+    boxes = all_of(house, Mailbox)
+    assert len(boxes) == len({box.address for box in boxes}) == 60
+    assert {one.id for one in all_of(house, Customer)} == {box.customer_id for box in boxes}
+    assert sum(one.mailbox_id is not None for one in all_of(house, BillTo)) == 240
 
 
 def test_it_asks_for_the_next_open_instalment(house: House, acme: Selling) -> None:

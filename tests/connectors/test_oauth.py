@@ -224,12 +224,13 @@ def test_after_ten_minutes_it_has_to_be_begun_again(
 
 
 def test_saying_no_is_a_page_not_an_error(house: House, product: Flask, books: SandboxControl, ann: Person) -> None:
-    """[A1]"""
+    """[A1 inv-F2]"""
     browser = signed_in(product, ann)
     answer = browser.get(back(books.deny(consent_page(browser, "quickbooks"))))
     assert answer.status_code == 200
     assert "You said no" in answer.get_data(as_text=True)
     assert not all_of(house, Connection)
+    assert [entry.action for entry in _audit(house)] == ["connection.refused"]
 
 
 def test_a_code_that_was_used_before_is_a_clear_page(
