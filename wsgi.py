@@ -12,6 +12,7 @@ from flask import Flask
 
 import demo.commands
 from app import create_app
+from app.accounts import jobs as account_jobs
 from app.db import upgrade
 from app.house import House
 from app.receivables.actions import PayDesk
@@ -55,6 +56,7 @@ def _jobs(house: House) -> Sequence[Job]:
         *connector_jobs.JOBS,
         Job("plan digests", 5.0, lambda house: plan.plan_batch(house, look_again)),
         *delivery_jobs.jobs(partial(recompose, house)),
+        *account_jobs.JOBS,
     )
 
 
