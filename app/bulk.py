@@ -59,6 +59,15 @@ class Bulk:
         else:
             self._copy(table, columns, rows)
 
+    def pour(self, table: str, columns: Mapping[str, Kind], rows: Iterable[Sequence[Any]]) -> None:
+        """New rows into a real table, all columns named: nothing has a default here, a repeated key is an error."""
+        natives = [tuple(self.native(value) for value in row) for row in rows]
+        if not self.is_sqlite:
+            self._copy(table, columns, natives)
+        elif natives:
+            names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+            self._connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", natives)  # noqa: S608
+
     def make(self, table: str, columns: Mapping[str, Kind]) -> None:
         """An empty temporary table."""
         types = _SQLITE if self.is_sqlite else _POSTGRESQL

@@ -27,6 +27,7 @@ class _Part:
     """One vendor's share of a digest, before it has its line numbers. Rows are in order of urgency."""
 
     card: VendorCard
+    name: str  # as the mail shows it
     asked: list[_Judged] = field(default_factory=list)
     later: list[_Judged] = field(default_factory=list)
     quiet: list[_Judged] = field(default_factory=list)
@@ -73,7 +74,8 @@ def _judged(book: Book, moment: Moment) -> tuple[list[_Part], dict[str, str]]:
     parts = []
     for vendor_id, owed in items.items():
         cases = [(_case(book, item), _standing(book, moment, item, standings)) for item in owed]
-        part = _Part(book.vendors[vendor_id])
+        card = book.vendors[vendor_id]
+        part = _Part(card, inert(card.name, 50))
         for item, found in zip(owed, judge(cases, today, _net(paid_ahead[vendor_id])), strict=True):
             _sort_in(part, item, found, reasons)
         for rows in (part.asked, part.later, part.quiet):
@@ -185,7 +187,7 @@ class _Writer:
         hidden = [item for item, _ in part.asked if item.id not in chosen]
         return Section(
             vendor_id=part.card.id,
-            name=inert(part.card.name, 50),
+            name=part.name,
             colour=part.card.colour,
             first_line=first,
             is_new=relation is None or relation.first_mailed_at is None,
@@ -203,7 +205,7 @@ class _Writer:
         number = self._freeze(part.card, item, kind, is_shown, found.words)
         return Row(
             line=number,
-            vendor_name=inert(part.card.name, 50),
+            vendor_name=part.name,
             number=inert(item.number) or "Without number",
             po_number=inert(item.po_number),
             issued_on=item.issued_on,
@@ -247,7 +249,7 @@ class _Writer:
             Line(number, LineKind.INTRODUCED, True, card.id, card.name, None, "", "", None, None, currency, 0, 0,
                  status, None)
         )  # fmt: skip
-        return Introduction(number, inert(card.name, 50), part.introduced)
+        return Introduction(number, part.name, part.introduced)
 
     def _quiet(self, parts: Sequence[_Part]) -> tuple[Row, ...]:
         held = [(part, judged) for part in _by_name(parts) for judged in part.quiet]

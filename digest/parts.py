@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from app.models import LineKind
@@ -36,8 +37,7 @@ class Total:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of a mail. ``original_minor``: the invoice's total when something was paid already; ``rest_minor``: what
     later instalments add; ``was_minor`` and ``was_on``: what the last mail said, where that has changed."""
 
@@ -112,8 +112,7 @@ class Introduction:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """What is frozen of one line, shown or not: the columns of app.models.DigestLine."""
 
     line: int

@@ -19,14 +19,16 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Table, insert
+from sqlalchemy.orm import Session
 
 from app import clock
+from app.bulk import Bulk, Kind
 from app.house import House
 from app.ids import new_id
 from app.links import digest_of, new_token
 from app.mailboxes.queries import cadence_words
-from app.models import Digest, DigestLine, Outcome, Outgoing, OutgoingKind
+from app.models import Digest, Outcome, Outgoing, OutgoingKind
 from app.outbox.actions import mail_values
 from app.outbox.rendering import Mail
 from app.receivables.rules import mailbox_verdict
@@ -67,7 +69,7 @@ def plan_batch(house: House, look_again: LookAgain | None = None, limit: int | N
     _look(look_again, claimed.feeds, house)
     with house.database.transaction(_WORKER) as session:
         waited = timedelta(0) if clock.is_moved() else timedelta(seconds=time.monotonic() - began)
-        outcomes = _plan(session.connection(), house, claimed, claimed.now + waited)
+        outcomes = _plan(session, house, claimed, claimed.now + waited)
     log.info("windows planned", taken=len(claimed.boxes), worker=house.worker, **outcomes)
     return len(claimed.boxes)
 
@@ -127,16 +129,21 @@ def nothing_words(digest: parts.Digest) -> str:
     return "nothing to ask for: " + "; ".join([*words, f"{rest} for other reasons"] if rest else words)
 
 
-def line_values(digest_id: UUID, customer_id: UUID, lines: Iterable[parts.Line]) -> list[dict[str, Any]]:
-    """Rows of digest_line, as the mail says them."""
-    return [
-        {
-            "digest_id": digest_id,
-            "customer_id": customer_id,
-            **{name: getattr(line, name) for name in parts.Line.__slots__},
-        }
-        for line in lines
-    ]
+def freeze_lines(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write lines as their mails say them; there are twenty times as many as digests, so not by INSERT."""
+    Bulk(session).pour("digest_line", _LINE, rows)
+
+
+def line_rows(digest_id: UUID, customer_id: UUID, lines: Iterable[parts.Line]) -> list[tuple[Any, ...]]:
+    return [(digest_id, customer_id, *line) for line in lines]
+
+
+_LINE: dict[str, Kind] = {
+    "digest_id": "uuid", "customer_id": "uuid", "line": "int", "kind": "text", "is_shown": "bool", "vendor_id": "uuid",
+    "vendor_name": "text", "invoice_id": "uuid", "number": "text", "po_number": "text", "issued_on": "date",
+    "due_on": "date", "currency": "text", "amount_minor": "bigint", "total_minor": "bigint", "status": "text",
+    "as_of": "moment",
+}  # fmt: skip
 
 
 def _soon_until(zone: str, next_at: datetime | None, now: datetime, days: int) -> date:
@@ -164,11 +171,12 @@ class _Rows:
     """What a batch writes."""
 
     digests: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
     mails: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _plan(connection: Connection, house: House, claimed: Claimed, now: datetime) -> dict[str, int]:
+def _plan(session: Session, house: House, claimed: Claimed, now: datetime) -> dict[str, int]:
+    connection = session.connection()
     turns = {box.id: turn(box, now, house.limits) for box in claimed.boxes}
     due = {box.id: box.next_digest_at for box in claimed.boxes}
     moves = {key: (cast("datetime", due[key]), each.next_at) for key, each in turns.items()}
@@ -178,9 +186,11 @@ def _plan(connection: Connection, house: House, claimed: Claimed, now: datetime)
     rows = _Rows()
     for box in boxes:
         _write_turn(rows, house, box, turns[box.id], found[box.id], now)
-    for table, values in ((Digest, rows.digests), (DigestLine, rows.lines), (Outgoing, rows.mails)):
-        if values:
-            connection.execute(insert(cast("Table", table.__table__)), values)
+    if rows.digests:
+        connection.execute(insert(cast("Table", Digest.__table__)), rows.digests)
+    if rows.mails:
+        freeze_lines(session, rows.lines)
+        connection.execute(insert(cast("Table", Outgoing.__table__)), rows.mails)
     return dict(Counter(str(row["outcome"]) for row in rows.digests))
 
 
@@ -211,7 +221,7 @@ def _write_plan(rows: _Rows, house: House, box: Box, window: Window, plan: Plan,
     token = new_token()
     values["token_hash"] = digest_of(token)
     values["token_expires_at"] = now + timedelta(days=house.limits.link_days)
-    rows.lines.extend(line_values(values["id"], box.customer_id, plan.digest.lines))
+    rows.lines.extend(line_rows(values["id"], box.customer_id, plan.digest.lines))
     rows.mails.append(
         mail_values(
             kind=OutgoingKind.DIGEST,

@@ -10,7 +10,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from app.db import database_now
@@ -18,7 +18,7 @@ from app.house import House
 from app.models import Digest, DigestLine, Mailbox, Outcome, Outgoing, OutgoingState
 from app.windows import next_due
 from digest.gather import gather
-from digest.plan import Plan, compose_window, content_values, line_values
+from digest.plan import Plan, compose_window, content_values, freeze_lines, line_rows
 from digest.schedule import COLUMNS, Box
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ def recompose(house: House, session: Session, digest_ids: Sequence[UUID]) -> Rec
             _take_back(connection, digest_id, outgoing_id, plan, now)
         else:
             done.rewritten.add(digest_id)
-            _rewrite(connection, digest_id, outgoing_id, box, plan)
+            _rewrite(session, digest_id, outgoing_id, box, plan)
     log.info("digests composed anew", rewritten=len(done.rewritten), cancelled=len(done.cancelled))
     return done
 
@@ -69,14 +69,15 @@ def _take_back(connection: Connection, digest_id: UUID, outgoing_id: UUID, plan:
     _set_digest(connection, digest_id, plan, outcome=Outcome.NOTHING_DUE, reason=reason)
 
 
-def _rewrite(connection: Connection, digest_id: UUID, outgoing_id: UUID, box: Box, plan: Plan) -> None:
+def _rewrite(session: Session, digest_id: UUID, outgoing_id: UUID, box: Box, plan: Plan) -> None:
+    connection = session.connection()
     assert plan.mail
     assert plan.digest
     words = {"subject": plan.mail.subject, "text": plan.mail.text, "html": plan.mail.html}
     connection.execute(_set_mail, [{"key": outgoing_id, **words}])
     _set_digest(connection, digest_id, plan)
     connection.execute(delete(_table(DigestLine)).where(_of(DigestLine).digest_id == digest_id))
-    connection.execute(insert(_table(DigestLine)), line_values(digest_id, box.customer_id, plan.digest.lines))
+    freeze_lines(session, line_rows(digest_id, box.customer_id, plan.digest.lines))
 
 
 def _set_digest(connection: Connection, digest_id: UUID, plan: Plan, **values: Any) -> None:

@@ -1,9 +1,10 @@
 """A Digest as a mail: subject, text and HTML, the same facts and links in both bodies.
 
-Everything people read is made here and in templates/digest/; formats follow the reader's locale, words are English.
+Formats follow the reader's locale, words are English. Every phrase is made once, here, for both bodies; the templates
+only set them out, because a call from a template costs ten times a call from Python.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,11 +12,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, days, mail_template, nowrap
-from digest.parts import CreditRow, Digest, Later, Row, Section, Total
+from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, days, mail_template
+from digest.parts import CreditRow, Digest, Hidden, Later, Row, Section, Total
 
 VERSION = "digest-1"  # frozen with every digest: which template it was made with
 _FOLDER = Path(__file__).parent / "templates" / "digest"
+_CARE = (
+    "Every link here leads to Sheaf. Whoever holds this mail can see, pay and ask about these invoices, "
+    "so forward it only to people who may."
+)
+_LISTED_CREDITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +40,28 @@ class Reader:
 
 def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
     """The mail with TOKEN_PLACE in its links. Its HTML may still be bigger than wanted: the caller looks."""
-    local = now.astimezone(ZoneInfo(reader.zone))
-    today = local.date()
     words = _words(reader.locale)
+    template = mail_template(
+        _FOLDER, link=f"{reader.public_url}/m/{TOKEN_PLACE}", care=_CARE, postal_address=reader.postal_address
+    )
     headline = words.headline(digest)
-    return mail_template(_FOLDER).render(
+    return template.render(
         digest=digest,
-        today=today,
-        link=f"{reader.public_url}/m/{TOKEN_PLACE}",
+        today=words.day(now.astimezone(ZoneInfo(reader.zone)).date()),
         headline=headline,
         title=headline[:1].upper() + headline[1:],
         summary=words.summary(digest, reader),
         suppliers=_count(digest.vendors, "supplier"),
         show_amounts=reader.amounts_in_subject,
         amounts_in_all=words.in_all(digest.totals),
+        totals=[words.total(total, len(digest.totals)) for total in digest.totals],
+        introductions=[(new.line, new.name, _count(new.count, "invoice")) for new in digest.introductions],
+        sections=[words.section(section, reader.zone) for section in digest.sections],
+        hidden=_hidden(digest.hidden),
+        hidden_amounts=words.sums(digest.hidden.sums) if digest.hidden else "",
+        quiet=[words.quiet(row) for row in digest.quiet],
+        settled=[(row.vendor_name, row.number, words.money(row.amount_minor, row.currency)) for row in digest.settled],
         why=_why(reader),
-        care="Every link here leads to Sheaf. Whoever holds this mail can see, pay and ask about these invoices, "
-        "so forward it only to people who may.",
-        postal_address=reader.postal_address,
-        moment=lambda at: words.moment(at, reader.zone),
-        **words.helpers,
     )
 
 
@@ -66,28 +74,15 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def _hidden(hidden: Hidden | None) -> str:
+    return f"And {hidden.count} more from {_count(hidden.vendors, 'supplier')}" if hidden else ""
+
+
 class _Words:
-    """The mail's small phrases in one locale; one object a locale for the life of the process."""
+    """The mail's phrases in one locale; one object a locale for the life of the process."""
 
     def __init__(self, locale: str) -> None:
         self.money, self.day = amounts(locale), days(locale)
-        self.helpers: dict[str, Callable[..., Any]] = {
-            "money": self.money,
-            "amount": lambda minor, currency: nowrap(self.money(minor, currency)),
-            "amounts_of": lambda sums: ", ".join(nowrap(self.money(minor, code)) for code, minor in sums),
-            "sums": self.sums,
-            "day": self.day,
-            "facts": lambda row: self.facts(row, self.money),
-            "facts_nowrap": lambda row: self.facts(row, self.helpers["amount"]),
-            "marks": self.marks,
-            "markers": lambda row: "".join(f" ({mark})" for mark in self.marks(row)),
-            "breakdown": lambda total: self.breakdown(total, self.money),
-            "breakdown_nowrap": lambda total: self.breakdown(total, self.helpers["amount"]),
-            "later_words": self.later,
-            "credit_words": _credit,
-            "credit_sums": _credit_sums,
-            "has_totals": _has_totals,
-        }
 
     def headline(self, digest: Digest) -> str:
         """The most urgent thing in one line; no word of a vendor's, because it also is the subject (INVARIANTS A3)."""
@@ -95,52 +90,77 @@ class _Words:
             return f"{digest.overdue} overdue since {self.day(digest.oldest_on)}"
         if digest.soon:
             return f"{digest.soon} due soon, the first on {self.day(digest.next_on)}"
-        if digest.count:
-            return "nothing is due yet"
-        return "a supplier you do not know yet"
+        return "nothing is due yet" if digest.count else "a supplier you do not know yet"
 
     def summary(self, digest: Digest, reader: Reader) -> str:
         """One sentence for the first screen."""
         who = reader.organisation or reader.address
         if not digest.count:
             return f"{_count(len(digest.introductions), 'supplier')} new to {who} asked us to reach you."
-        parts = [f"{digest.overdue} overdue"] if digest.overdue else []
-        parts += [f"{digest.soon} due soon"] if digest.soon else []
-        parts += [f"{digest.later} due later"] if digest.later else []
+        counts = ((digest.overdue, "overdue"), (digest.soon, "due soon"), (digest.later, "due later"))
+        parts = ", ".join(f"{count} {words}" for count, words in counts if count)
         invoices, suppliers = _count(digest.count, "open invoice"), _count(digest.vendors, "supplier")
-        return f"{invoices} from {suppliers} to {who}: {', '.join(parts)}."
+        return f"{invoices} from {suppliers} to {who}: {parts}."
 
     def in_all(self, totals: Sequence[Total]) -> str:
+        """For the subject: the sums of two currencies at most."""
         shown = " and ".join(self.money(total.net, total.currency) for total in totals[:2])
         return f"{shown} and more" if len(totals) > 2 else shown
 
-    def breakdown(self, total: Total, money: Callable[[int, str], str]) -> str:
+    def total(self, total: Total, currencies: int) -> tuple[str, str, str]:
+        """(label, what it consists of, sum)."""
         parts = [
-            f"{money(minor, total.currency)} {words}"
+            f"{self.money(minor, total.currency)} {words}"
             for minor, words in ((total.overdue, "overdue"), (total.soon, "due soon"), (total.later, "later"))
             if minor
         ]
         if total.credit:
-            parts.append(f"less {money(total.credit, total.currency)} credit")
-        return ", ".join(parts)
+            parts.append(f"less {self.money(total.credit, total.currency)} credit")
+        label = "Open in all" if currencies == 1 else f"Open in {total.currency}"
+        return label, ", ".join(parts), self.money(total.net, total.currency)
 
-    def sums(self, sums: Iterable[tuple[str, int]]) -> str:
-        return ", ".join(self.money(minor, code) for code, minor in sums)
+    def section(self, section: Section, zone: str) -> tuple[Any, ...]:
+        """(first line, name, is new, as of, rows, lines below them, sums): as the templates take it apart."""
+        extras = self._extras(section)
+        together = [self.money(total.net, total.currency) for total in section.totals]
+        return (
+            section.first_line,
+            section.name,
+            section.is_new,
+            self._moment(section.as_of, zone) if section.as_of else "",
+            [self._row(row) for row in section.rows],
+            extras,
+            together if len(section.rows) + len(extras) > 1 else [],  # below a single line it would only repeat it
+        )
 
-    def facts(self, row: Row, money: Callable[[int, str], str]) -> str:
+    def _row(self, row: Row) -> tuple[Any, ...]:
+        """(line, number, words, is overdue, marks, facts, amount, can be paid online)."""
+        amount = self.money(row.amount_minor, row.currency)
+        return (
+            row.line,
+            row.number,
+            row.words,
+            row.is_overdue,
+            self._marks(row),
+            self._facts(row),
+            amount,
+            row.can_pay,
+        )
+
+    def _facts(self, row: Row) -> str:
         """What is known of a line besides number, amount and lateness."""
-        parts = [f"Due {self.day(row.due_on)}"] if row.due_on else ["No due date"]
+        facts = f"Due {self.day(row.due_on)}" if row.due_on else "No due date"
         if row.issued_on:
-            parts.append(f"issued {self.day(row.issued_on)}")
+            facts += f", issued {self.day(row.issued_on)}"
         if row.po_number:
-            parts.append(f"order {row.po_number}")
+            facts += f", order {row.po_number}"
         if row.original_minor is not None:
-            parts.append(f"of {money(row.original_minor, row.currency)}")
+            facts += f", of {self.money(row.original_minor, row.currency)}"
         if row.rest_minor:
-            parts.append(f"{money(row.rest_minor, row.currency)} in later instalments")
-        return ", ".join(parts)
+            facts += f", {self.money(row.rest_minor, row.currency)} in later instalments"
+        return facts
 
-    def marks(self, row: Row) -> list[str]:
+    def _marks(self, row: Row) -> list[str]:
         """What has changed since the last mail (FEATURES C6)."""
         found = ["new"] if row.is_new else []
         if row.was_minor is not None:
@@ -149,12 +169,32 @@ class _Words:
             found.append(f"was due {self.day(row.was_on)}")
         return [*found, "answered"] if row.is_answered else found
 
-    def later(self, later: Later) -> str:
+    def _extras(self, section: Section) -> list[tuple[str, bool, str]]:
+        """(words, is a link to the whole, amounts) of what stands below a section's rows."""
+        found = []
+        if section.hidden:
+            words = f"And {section.hidden.count} more from {section.name}"
+            found.append((words, True, self.sums(section.hidden.sums)))
+        if section.later:
+            found.append((self._later(section.later), True, self.sums(section.later.sums)))
+        for credit in section.credits[:_LISTED_CREDITS]:
+            found.append((_credit(credit), False, self.money(-credit.minor, credit.currency)))
+        if rest := section.credits[_LISTED_CREDITS:]:
+            found.append((f"And {_count(len(rest), 'more credit')}", False, self.sums(_credit_sums(rest))))
+        return found
+
+    def _later(self, later: Later) -> str:
         new = f", {later.new} new" if later.new else ""
         first = f", the first due {self.day(later.first_due_on)}" if later.first_due_on else ""
-        return f"{_count(later.count, 'invoice')}{new}{first}"
+        return f"Later: {_count(later.count, 'invoice')}{new}{first}"
 
-    def moment(self, at: datetime, zone: str) -> str:
+    def quiet(self, row: Row) -> tuple[int, str, str, str, str]:
+        return row.line, row.vendor_name, row.number, self.money(row.amount_minor, row.currency), row.words
+
+    def sums(self, sums: Iterable[tuple[str, int]]) -> str:
+        return ", ".join(self.money(minor, code) for code, minor in sums)
+
+    def _moment(self, at: datetime, zone: str) -> str:
         local = at.astimezone(ZoneInfo(zone))
         return f"{self.day(local.date())}, {local:%H:%M}"
 
@@ -174,9 +214,3 @@ def _credit_sums(rows: Iterable[CreditRow]) -> list[tuple[str, int]]:
     for row in rows:
         sums[row.currency] = sums.get(row.currency, 0) - row.minor
     return sorted(sums.items())
-
-
-def _has_totals(section: Section) -> bool:
-    """A sum below a single line would only repeat it."""
-    extras = (section.hidden, section.later, *section.credits)
-    return len(section.rows) + sum(each is not None for each in extras) > 1

@@ -44,25 +44,27 @@ class Mail:
 class MailTemplate:
     """The three compiled files of one mail."""
 
-    def __init__(self, folder: Path) -> None:
-        environment = _environment(folder)
+    def __init__(self, folder: Path, constants: tuple[tuple[str, str], ...] = ()) -> None:
+        environment = _environment(folder, dict(constants))
         self._subject = environment.get_template("subject.txt")
         self._text = environment.get_template("body.txt")
         self._html = environment.get_template("body.html")
 
     def render(self, **facts: Any) -> Mail:
-        """Subject and text are plain; in the HTML every fact is escaped."""
+        """Subject and text are plain; in the HTML every fact is escaped, and its no-break spaces are kept."""
         return Mail(
             subject=" ".join(self._subject.render(facts).split()),
-            text=self._text.render(facts).strip() + "\n",
+            text=self._text.render(facts).replace("\u00a0", " ").strip() + "\n",
             html=self._html.render(facts).strip() + "\n",
         )
 
 
 @cache
-def mail_template(folder: Path) -> MailTemplate:
-    """The mail whose three files lie in ``folder``, compiled the first time it is asked for."""
-    return MailTemplate(folder)
+def mail_template(folder: Path, **constants: str) -> MailTemplate:
+    """The mail whose three files lie in ``folder``, compiled the first time it is asked for. ``constants`` become part
+    of the compiled text wherever the files say ``{{ name }}``: what is the same in every mail need not be put in, and
+    escaped, in each."""
+    return MailTemplate(folder, tuple(constants.items()))
 
 
 # --- words of strangers, money and dates ----------------------------------------------------------------------------
@@ -84,7 +86,8 @@ def inert(text: str, limit: int = 80) -> str:
 
 @cache
 def amounts(locale: str) -> Callable[[int, str], str]:
-    """A formatter of (minor units, currency) for one locale; what Babel knows of each currency is asked once."""
+    """A formatter of (minor units, currency) for one locale: ``USD 1,250.00``, kept on one line by a no-break space; a
+    text body gets an ordinary one. What Babel knows of each currency is asked once."""
     known = known_locale(locale)
     writers: dict[str, Callable[[int], str]] = {}
 
@@ -120,6 +123,11 @@ def days(locale: str) -> Callable[[date | None], str]:
     return write
 
 
+def nowrap(text: str) -> str:
+    """The same on one line of HTML."""
+    return text.replace(" ", "\u00a0")
+
+
 @cache
 def known_locale(locale: str) -> str:
     """``locale`` when Babel knows it, else its language, else English."""
@@ -131,25 +139,21 @@ def known_locale(locale: str) -> str:
     return "en"
 
 
-def nowrap(text: str) -> str:
-    """The same on one line of HTML."""
-    return text.replace(" ", "\u00a0")
-
-
 def _writer(currency: str, locale: str) -> Callable[[int], str]:
     """Writes one currency as Babel would, at a tenth of its 13 us; Babel itself where a sample says we would differ."""
     digits = exponent(currency)
     unit = 10**digits
-    sample = re.fullmatch(r"(\D*)1(\D)234(?:\2)567(?:(\D)0+)?(\D*)", format_minor(1_234_567 * unit, currency, locale))
+
+    def ask(minor: int) -> str:
+        return nowrap(format_minor(minor, currency, locale))
+
+    sample = re.fullmatch(r"(\D*)1(\D)234(?:\2)567(?:(\D)0+)?(\D*)", ask(1_234_567 * unit))
     before, group, point, after = (part or "" for part in sample.groups()) if sample else ("", "", "", "")
 
     def write(minor: int) -> str:
         whole, part = divmod(abs(minor), unit)
         cents = f"{point}{part:0{digits}}" if digits else ""
         return f"{'-' if minor < 0 else ''}{before}{f'{whole:,}'.replace(',', group)}{cents}{after}"
-
-    def ask(minor: int) -> str:
-        return format_minor(minor, currency, locale)
 
     samples = (0, 7, -12, 1_234 * unit, -12_345 * unit - 1, 1_234_567 * unit)
     return write if all(write(minor) == ask(minor) for minor in samples) else ask
@@ -158,9 +162,9 @@ def _writer(currency: str, locale: str) -> Callable[[int], str]:
 # --- compiling ------------------------------------------------------------------------------------------------------
 
 
-def _environment(folder: Path) -> Environment:
+def _environment(folder: Path, constants: dict[str, str]) -> Environment:
     return Environment(
-        loader=FunctionLoader(lambda name: _source(folder, name)),
+        loader=FunctionLoader(lambda name: _source(folder, name, constants)),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -168,14 +172,16 @@ def _environment(folder: Path) -> Environment:
     )
 
 
-def _source(folder: Path, name: str) -> str | None:
+def _source(folder: Path, name: str, constants: dict[str, str]) -> str | None:
     """The file of that name in ``folder``, else in the shared one; HTML with its styles in place."""
-    for place in (folder, MAIL_FOLDER):
-        path = place / name
-        if path.is_file():
-            text = path.read_text()
-            return with_styles(text) if name.endswith(".html") else text
-    return None
+    path = next((place / name for place in (folder, MAIL_FOLDER) if (place / name).is_file()), None)
+    if path is None:
+        return None
+    is_html = name.endswith(".html")
+    source = with_styles(path.read_text()) if is_html else path.read_text()
+    for constant, value in constants.items():
+        source = source.replace(f"{{{{ {constant} }}}}", html.escape(value) if is_html else value)
+    return source
 
 
 _STATEMENT = re.compile(r"\{[%#].*?[%#]\}", re.DOTALL)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from app.models import ConnectionState, HoldKind, InvoiceState, Outcome, Trust
@@ -45,8 +45,7 @@ class Reason(StrEnum):
     COVERED = "covered"
 
 
-@dataclass(frozen=True, slots=True)
-class Eligibility:
+class Eligibility(NamedTuple):
     """``words`` say why, for people. ``quiet``: stands in the block "Nothing to do". ``until``: when that changes."""
 
     verdict: Verdict
@@ -148,8 +147,7 @@ class Standing:
         return self.vendor.trust == Trust.NEW and not (self.relation and self.relation.accepted_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One open invoice with all that bears on it. ``touched_at``: the last message of a human about it, either side."""
 
     invoice: InvoiceFacts

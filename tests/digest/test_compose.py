@@ -304,8 +304,8 @@ def test_sums_equal_their_lines_whatever_is_owed(
         shelf.vendor(f"Vendor {vendor}", trust=Trust.NEW)
     for number, (vendor, minor, currency, days, case) in enumerate(rows):
         due = None if days is None else TODAY + timedelta(days=days)
-        facts = {"young": {"issued_on": TODAY}, "paid": {"state": "paid"}}.get(case, {})
-        item = shelf.owes(f"Vendor {vendor}", f"N-{number}", minor, due=due, currency=currency, **facts)
+        cases: dict[str, dict[str, Any]] = {"young": {"issued_on": TODAY}, "paid": {"state": "paid"}}
+        item = shelf.owes(f"Vendor {vendor}", f"N-{number}", minor, due=due, currency=currency, **cases.get(case, {}))
         if case == "hold":
             shelf.book.holds[item.id] = [HoldCard(HoldKind.DISPUTE, NOW + timedelta(days=1), None)]
     for number, (vendor, minor, currency) in enumerate(paid_ahead):

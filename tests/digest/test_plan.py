@@ -34,6 +34,7 @@ from app.models import (
 from app.outbox.actions import open_token
 from app.outbox.rendering import TOKEN_PLACE
 from digest import plan as planning
+from digest.compose import compose
 from digest.plan import plan_batch
 from tests.digest.rows import change, digests, lines, mailbox, mails, outcome
 from tests.support.statements import statements
@@ -274,14 +275,13 @@ def test_a_digest_that_cannot_be_composed_fails_alone(
     with house.database.transaction(EVERYTHING) as session:
         other = customer(session, "Dune", address="ap@dune.example", next_digest_at=NOW)
         invoice(session, world.acme, other, number="A-9")
-    compose = planning.compose
 
     def compose_some(book: Any, moment: Any) -> Any:
         if any(item.number == "A-9" for item in book.items):
             raise ZeroDivisionError
         return compose(book, moment)
 
-    monkeypatch.setattr(planning, "compose", compose_some)
+    monkeypatch.setattr("digest.plan.compose", compose_some)
     assert plan_batch(house) == 2
     assert sorted(digest.outcome for digest in digests(house)) == [Outcome.FAILED, Outcome.QUEUED]
 
@@ -330,7 +330,7 @@ def many(house: House, count: int, rows: int = 2) -> None:
 
 
 def test_the_number_of_statements_does_not_grow_with_the_batch(house: House, fixed_clock: datetime) -> None:
-    """[perf-B7 D3] Ten mailboxes or five hundred: eight."""
+    """[D3] Ten mailboxes or five hundred: eight (PERFORMANCE.md B7)."""
     many(house, 510)
     with statements(house.database) as few:
         assert plan_batch(house, limit=10) == 10
