@@ -36,7 +36,8 @@ class Server:
     def fresh_database(self) -> Iterator[str]:
         """The URL of a copy of the template that lives as long as the block."""
         name = f"test_{uuid.uuid4().hex[:16]}"
-        self.execute("create database {} template {}", name, self.template)
+        # Copying the template's files takes a tenth of writing them through the log, where durability is off.
+        self.execute("create database {} template {} strategy file_copy", name, self.template)
         try:
             yield self.url(name)
         finally:
