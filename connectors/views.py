@@ -31,7 +31,9 @@ from connectors.events import store_event
 
 log = structlog.get_logger()
 
-blueprint = Blueprint("connectors", __name__, template_folder="templates")
+blueprint = Blueprint(
+    "connectors", __name__, template_folder="templates", static_folder="static", static_url_path="/static/providers"
+)
 
 WEBHOOK_LIMIT = 1_000_000  # bytes
 _CONNECTING = Everything("connecting is the sign-up: there is no vendor yet whose rows these are")
