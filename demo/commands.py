@@ -4,7 +4,6 @@ import signal
 import socket
 import tempfile
 import threading
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +14,10 @@ from app import clock
 from app.scheduler import start
 from app.settings import ROOT
 from demo import show
-from demo.simulate import Day, Simulation, judge, monday_before_clock_change
+from demo.simulate import Simulation, monday_before_clock_change
 from demo.stage import Build, staged
+from demo.story import tell_day, tell_end
+from demo.verdict import judge
 
 
 def register(app: Flask, build: Build) -> None:
@@ -60,24 +61,15 @@ def _simulate(build: Build, folder: Path, days: int, world: str, seed: int, firs
         ) as stage:  # fmt: skip
             simulation = Simulation(stage, first, seed)
             simulation.open_vendors(click.echo)
+            played = []
             for day in simulation.days(days):
-                _tell(day)
-            verdict = judge(stage)
+                played.append(day)
+                tell_day(day, click.echo)
+            verdict = judge(simulation)
     finally:
         clock.set_to(None)
-    click.echo(f"\n{verdict.windows} windows, {verdict.mails} mails, {verdict.doubled} doubled")
-    return verdict.is_kept
-
-
-def _tell(day: Day) -> None:
-    click.echo(f"\n{day.at:%a %-d %b %Y}")
-    for words, count in sorted(day.events.items()):
-        click.echo(f"  . {words}" if count == 1 else f"  . {words}: {count}")
-    for address, window, subject in day.sent:
-        click.echo(f"  > {address} [{window}] {subject}")
-    reasons = Counter((outcome, reason) for _, _, outcome, reason in day.unsent)
-    for (outcome, reason), count in reasons.most_common():
-        click.echo(f"  - {count} x {outcome.replace('_', ' ')}: {reason}")
+    tell_end(played, verdict, click.echo)
+    return not verdict.broken
 
 
 def _until_interrupted() -> None:

@@ -1,6 +1,9 @@
-"""Vendors who come to Sheaf: sign in, connect their books through the provider's consent page, go live."""
+"""The people of a play: vendors who connect their books and answer at the desk, customers who pay and ask by mail."""
 
+import random
 import re
+from html import unescape
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from demo.stage import Stage
@@ -48,3 +51,67 @@ def wait_for_first_sync(visitor: Visitor) -> None:
         visitor.tick()
         visitor.open(progress)
     raise Lost(f"the first sync did not end on {progress}")
+
+
+# --- customers, by their mail -----------------------------------------------------------------------------------------
+
+
+def choose_daily(stage: Stage, address: str) -> None:
+    """Somebody signs in with the mailbox's address and wants one mail a day, at 9:00 of its own zone."""
+    visitor = stage.visitor()
+    visitor.sign_in(address)
+    visitor.open("/inbox/rhythm")
+    visitor.submit("cadence", act="rhythm", cadence="daily", send_at="09:00")
+
+
+def pay_by_mail(stage: Stage, address: str, dice: random.Random) -> str:
+    """Press Pay on some line of the newest digest and pay there in full; says in words what came of it."""
+    visitor = stage.visitor()
+    link = _some_link(visitor, address, "pay", dice)
+    if link is None:
+        return "mails without anything to pay"
+    visitor.open(link)
+    if not any("shown" in form.fields for form in visitor.forms):
+        return "presses of Pay on what was settled already"
+    answer = visitor.submit("shown", follow=False, sure="yes")
+    if answer.status_code != HTTPStatus.SEE_OTHER:
+        return "presses of Pay while the provider had no page"
+    stage.sandbox.pay_online(answer.headers["Location"])
+    return "invoices paid from the mail"
+
+
+def ask_by_mail(stage: Stage, address: str, dice: random.Random) -> str:
+    """Ask about some line of the newest digest, without signing in; returns the vendor's name, "" if none was asked."""
+    visitor = stage.visitor()
+    link = _some_link(visitor, address, "ask", dice)
+    if link is None:
+        return ""
+    page = visitor.open(link)
+    vendor = re.search(r"<h1>Ask <bdi>([^<]+)</bdi>", page.text)
+    if vendor is None:
+        return ""
+    visitor.submit("body", body="Which order is this for?", said_by="Ana")
+    return unescape(vendor[1])
+
+
+def _some_link(visitor: Visitor, address: str, verb: str, dice: random.Random) -> str | None:
+    for mail in visitor.mails(address):
+        links = re.findall(rf"https?://\S+/m/[\w-]+/\d+/{verb}\b", visitor.text_of(mail))
+        if links:
+            return str(dice.choice(links))
+    return None
+
+
+# --- vendors, at their desk -------------------------------------------------------------------------------------------
+
+
+def answer_next(stage: Stage, company: str) -> None:
+    """The owner signs in and answers whoever waits longest. Raises Lost when nobody does."""
+    visitor = stage.visitor()
+    visitor.sign_in(owner_of(company))
+    page = visitor.open("/desk")
+    thread = re.search(r"/desk/threads/[0-9a-f-]{36}", page.text)
+    if thread is None:
+        raise Lost(f"nobody waits for {company}")
+    visitor.open(thread.group())
+    visitor.submit("body", body="For the delivery of last month; your order number is on the invoice.")
