@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from apscheduler.schedulers.base import BaseScheduler
 
 from app import clock
-from app.scheduler import start
+from app.scheduler import Job, drain_all, start
+from connectors import http
 from demo.stage import Stage, staged
 from tests.support.server import free_port
 from wsgi import build
@@ -18,11 +20,13 @@ MakeStage = Callable[..., Stage]
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[MakeStage]:
+def make_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeStage]:
     """``make_stage(world="small", database_url="", now=None, ticking=True)``: a stage that ends with the test.
 
-    ``ticking`` runs the jobs in background threads, as the embedded scheduler does; without it the test runs them.
+    ``ticking`` runs the jobs in background threads, as the embedded scheduler does, only quicker; without it the test
+    runs them, and so do visitors while they wait.
     """
+    monkeypatch.setattr(http, "_gates", {})  # a test's 429 is not the next one's
     before = dict(os.environ)
     with ExitStack() as open_stages:
 
@@ -36,8 +40,10 @@ def make_stage(tmp_path: Path) -> Iterator[MakeStage]:
                 )
             )  # fmt: skip
             if ticking:
-                scheduler = start(stage.house, stage.jobs)
+                quick = [Job(job.name, min(job.every_seconds, 0.5), job.run) for job in stage.jobs]
+                scheduler = start(stage.house, quick)
                 open_stages.callback(scheduler.shutdown, wait=True)
+                stage.app.extensions["ticking"] = scheduler
             else:
                 stage.wait = stage.run_jobs
             return stage
@@ -46,3 +52,15 @@ def make_stage(tmp_path: Path) -> Iterator[MakeStage]:
     clock.set_to(None)
     os.environ.clear()
     os.environ.update(before)
+
+
+@contextmanager
+def standing_still(stage: Stage) -> Iterator[None]:
+    """No job runs inside the block, and everything that was due has been done: what changes then, a page changed."""
+    scheduler: BaseScheduler = stage.app.extensions["ticking"]
+    scheduler.pause()
+    drain_all(stage.house, stage.jobs)
+    try:
+        yield
+    finally:
+        scheduler.resume()
