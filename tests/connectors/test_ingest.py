@@ -128,7 +128,7 @@ def test_it_brings_an_invoice_to_the_mailbox_of_its_address(house: House, acme: 
 
 
 def test_it_writes_nothing_for_what_is_unchanged(house: House, acme: Selling) -> None:
-    """[A8 perf-A5] The same page again: no row is written, on either database."""
+    """[A8] The same page again: no row is written, on either database."""
     batch = Batch([bill_to()], [invoice(f"I{n}") for n in range(50)], [payment()], [credit()])
     take(house, acme, batch)
     before = row_versions(house)
