@@ -246,8 +246,8 @@ def _begin(session: Session, taken: Sequence[DueMail], channel: str, now: dateti
         for mail in taken
     ]
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(Attempt).values(rows).on_conflict_do_nothing().returning(Attempt.outgoing_id, Attempt.id)
-    begun = {row[0]: row[1] for row in session.execute(statement)}
+    statement = insert(Attempt).on_conflict_do_nothing().returning(Attempt.outgoing_id, Attempt.id)
+    begun = {row[0]: row[1] for row in session.execute(statement, rows)}
     doubled = [mail.id for mail in taken if mail.id not in begun]
     if doubled:
         log.error("mail has a live attempt already", outgoing=[str(each) for each in doubled])

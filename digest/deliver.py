@@ -12,7 +12,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
@@ -28,8 +27,8 @@ from app.db import database_now
 from app.house import House
 from app.models import AttemptResult, AuditEntry, StopSwitch
 from app.scope import Everything
-from digest.channels import THREADS, open_channel
-from digest.channels.base import Channel, Concern, Result, refused, rejected, unknown
+from digest.channels import open_channel
+from digest.channels.base import THREADS, Channel, Concern, Result, refused, rejected, unknown
 from digest.claim import Claim, Parcel, Recompose, claim_mails, still_ours
 from digest.envelope import envelope_of
 from digest.ledger import Verdict, settle
@@ -64,8 +63,7 @@ def deliver_batch(
 
 def _hand_over(house: House, channel: Channel, claim: Claim) -> list[Result]:
     watch = _Watch(house, claim)
-    with ThreadPoolExecutor(min(THREADS, len(claim.parcels)), thread_name_prefix="hand-over") as threads:
-        return list(threads.map(partial(_send, house, channel, watch), claim.parcels))
+    return list(channel.threads.map(partial(_send, house, channel, watch), claim.parcels))
 
 
 def _send(house: House, channel: Channel, watch: "_Watch", parcel: Parcel) -> Result:

@@ -95,11 +95,8 @@ def store(session: Session, raw: bytes, headers: Mapping[str, str], now: datetim
     if not rows:
         return 0
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    new = 0
-    for start in range(0, len(rows), _BATCH):
-        statement = insert(DeliveryEvent).values(rows[start : start + _BATCH]).on_conflict_do_nothing()
-        new += len(session.execute(statement.returning(DeliveryEvent.id)).all())
-    return new
+    statement = insert(DeliveryEvent).on_conflict_do_nothing().returning(DeliveryEvent.id)
+    return len(session.execute(statement, rows).all())
 
 
 def _events(raw: bytes, now: datetime) -> Iterator[_Event]:

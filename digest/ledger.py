@@ -7,10 +7,10 @@ else of theirs, so that any number of them may settle at once.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, null, or_, select, update
+from sqlalchemy import Table, and_, bindparam, func, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -73,10 +73,10 @@ def settle(session: Session, verdicts: Sequence[Verdict], now: datetime) -> set[
     if not ended:
         return set()
     session.execute(
-        update(Attempt),
+        _attempt,
         [
             {
-                "id": case.attempt_id,
+                "key": case.attempt_id,
                 "result": verdict.result,
                 "finished_at": now,
                 "detail": verdict.detail,
@@ -146,9 +146,9 @@ def _accept(session: Session, ended: _Ended, now: datetime) -> None:
     handed = {case.digest_id: at for case, at in digests if case.digest_id}
     if handed:
         session.execute(
-            update(Digest),
+            _digest,
             [
-                {"id": each, "outcome": Outcome.ACCEPTED, "accepted_at": handed[each], "reason": ""}
+                {"key": each, "outcome": Outcome.ACCEPTED, "accepted_at": handed[each], "reason": ""}
                 for each in sorted(handed)
             ],
         )
@@ -240,11 +240,15 @@ def _hold(session: Session, ended: _Ended) -> None:
     )
 
 
-_boxes = Mailbox.__table__.c
-_handed = bindparam("handed", type_=_boxes.last_digest_at.type)
+# For many rows at once, each with its own values: Core's statements cost a third of the ORM's.
+_table_of_attempts, _table_of_digests, _boxes = (cast("Table", model.__table__) for model in (Attempt, Digest, Mailbox))
+_attempt = update(_table_of_attempts).where(_table_of_attempts.c.id == bindparam("key"))
+_digest = update(_table_of_digests).where(_table_of_digests.c.id == bindparam("key"))
+_handed = bindparam("handed", type_=_boxes.c.last_digest_at.type)
 _newest_digest = (
-    update(Mailbox.__table__)  # type: ignore[arg-type]  # declared as FromClause, always a Table
-    .where(_boxes.id == bindparam("mailbox"), or_(_boxes.last_digest_at.is_(None), _boxes.last_digest_at < _handed))
+    update(_boxes)
+    .where(_boxes.c.id == bindparam("mailbox"))
+    .where(or_(_boxes.c.last_digest_at.is_(None), _boxes.c.last_digest_at < _handed))
     .values(last_digest_at=_handed)
 )
 _FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}

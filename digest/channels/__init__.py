@@ -6,15 +6,13 @@ from digest.channels.file import FileChannel
 from digest.channels.sendgrid import SendGridChannel
 from digest.channels.smtp import SmtpChannel
 
-THREADS = 16  # hand-overs at once in one process: they hide the provider's latency (PERFORMANCE.md section 6)
-
 
 def open_channel(settings: Settings) -> Channel:
     """The channel ``MAIL_CHANNEL`` names. Raises ValueError when its address is not one we send to."""
     seconds = settings.limits.http_seconds
     if settings.mail_channel == "sendgrid":
         key = settings.sendgrid_api_key.get_secret_value()
-        return SendGridChannel(key, settings.sendgrid_api_host, seconds=seconds, threads=THREADS)
+        return SendGridChannel(key, settings.sendgrid_api_host, seconds=seconds)
     if settings.mail_channel == "smtp":
         return SmtpChannel(settings.smtp_url.get_secret_value(), seconds=seconds)
     return FileChannel(settings.mail_folder)

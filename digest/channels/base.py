@@ -1,6 +1,7 @@
 """What every channel is: it takes one envelope to somebody who carries it on, and says honestly what became of it."""
 
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -89,19 +90,25 @@ class Pause:
         return max(self._until - now, timedelta(0)) if self._until else timedelta(0)
 
 
+THREADS = 16  # hand-overs at once in one process: they hide the provider's latency (PERFORMANCE.md section 6)
+
+
 class Channel(ABC):
-    """``send`` is called by several threads at once, never inside a transaction, and raises nothing it can foresee."""
+    """``send`` is called in its ``threads``, several at once, never inside a transaction, and raises nothing it can
+    foresee."""
 
     name: str
 
     def __init__(self) -> None:
         self.pause = Pause()
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hand-over")  # begun when first needed
 
     @abstractmethod
     def send(self, envelope: Envelope) -> Result: ...
 
-    def close(self) -> None:  # noqa: B027 - a channel without connections has nothing to close
-        """Let go of connections."""
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.threads.shutdown()
 
 
 def _words(detail: str) -> str:

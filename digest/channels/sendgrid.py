@@ -31,7 +31,7 @@ from sendgrid.helpers.mail import (
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
 from app import clock
-from digest.channels.base import Channel, Concern, Envelope, Result, accepted, refused, rejected, unknown
+from digest.channels.base import THREADS, Channel, Concern, Envelope, Result, accepted, refused, rejected, unknown
 
 logging.getLogger("python_http_client").setLevel(logging.WARNING)  # at DEBUG it prints the API key and every body
 
@@ -46,13 +46,13 @@ class SendGridChannel(Channel):
 
     name = "sendgrid"
 
-    def __init__(self, api_key: str, host: str, *, seconds: float, threads: int) -> None:
+    def __init__(self, api_key: str, host: str, *, seconds: float) -> None:
         """Raises ValueError for a host that is neither SendGrid's nor this machine's (INVARIANTS K6)."""
         super().__init__()
         host = checked_host(host)
         self._pool = urllib3.PoolManager(
             num_pools=1,
-            maxsize=threads,
+            maxsize=THREADS,
             block=True,
             retries=False,
             timeout=urllib3.Timeout(connect=min(5.0, seconds), read=seconds),
@@ -76,6 +76,7 @@ class SendGridChannel(Channel):
         return verdict(answer.status_code, answer.headers, answer.body)
 
     def close(self) -> None:
+        super().close()
         self._pool.clear()
 
 

@@ -52,6 +52,7 @@ class SmtpChannel(Channel):
         return result
 
     def close(self) -> None:
+        super().close()
         while self._idle:
             self._idle.pop().close()
 

@@ -87,7 +87,7 @@ def test_our_key_goes_to_sendgrid_or_a_double_here(host: str) -> None:
 def test_our_key_goes_nowhere_else(host: str) -> None:
     """[inv-K6] Everything else stops the start, with words."""
     with pytest.raises(ValueError, match="SENDGRID_API_HOST"):
-        SendGridChannel("SG.key", host, seconds=1, threads=1)
+        SendGridChannel("SG.key", host, seconds=1)
 
 
 @given(st.integers(min_value=100, max_value=599), st.binary(max_size=60))
@@ -147,7 +147,7 @@ def test_what_is_sent_is_what_sendgrids_own_description_allows(sink: SendGridDou
 def test_a_certificate_nobody_trusts_gets_nothing(tmp_path: Path) -> None:
     """[inv-K6] TLS with a certificate of its own making: refused before the key is shown."""
     with tls_listener(tmp_path) as port:
-        result = SendGridChannel("SG.key", f"https://127.0.0.1:{port}", seconds=2, threads=1).send(envelope())
+        result = SendGridChannel("SG.key", f"https://127.0.0.1:{port}", seconds=2).send(envelope())
     assert (result.kind, result.concerns) == (AttemptResult.REFUSED, Concern.CHANNEL)
 
 

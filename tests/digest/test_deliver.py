@@ -130,7 +130,7 @@ def test_a_line_nobody_answers_is_a_certain_no(house: House, world: World) -> No
     """[inv-S8] Connection refused before any byte: the mail is back in the queue, and the channel is left alone."""
     with sendgrid_double() as gone:
         nowhere = gone.url
-    channel = SendGridChannel(KEY, nowhere, seconds=1.0, threads=2)
+    channel = SendGridChannel(KEY, nowhere, seconds=1.0)
     mail = cobalts_digest(house, world)
     deliver_batch(house, channel)
     assert [attempt.result for attempt in attempts(house, mail)] == [AttemptResult.REFUSED]

@@ -219,6 +219,6 @@ def sink() -> Iterator[SendGridDouble]:
 @pytest.fixture
 def channel(sink: SendGridDouble) -> Iterator[SendGridChannel]:
     """The real channel, to the double."""
-    opened = SendGridChannel("SG.not-a-key", sink.url, seconds=1.0, threads=16)
+    opened = SendGridChannel("SG.not-a-key", sink.url, seconds=1.0)
     yield opened
     opened.close()
