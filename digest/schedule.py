@@ -200,9 +200,16 @@ def let_go(connection: Connection, owner: str, moves: Mapping[UUID, tuple[dateti
     return [Box(*row) for row in connection.execute(statement, {"owner": owner, "moves": json.dumps(rows)})]
 
 
+# Locked in the order of their ids, as those who settle attempts lock them (digest/ledger.py): no deadlock.
 _LET_GO_POSTGRESQL = f"""
+WITH moved AS (
+    SELECT * FROM json_to_recordset(CAST(:moves AS json)) AS each(id uuid, due timestamptz, next timestamptz)
+), locked AS MATERIALIZED (
+    SELECT mailbox.id FROM mailbox JOIN moved ON moved.id = mailbox.id
+    WHERE mailbox.lease_owner = :owner ORDER BY mailbox.id FOR UPDATE OF mailbox
+)
 UPDATE mailbox SET next_digest_at = moved.next, lease_owner = NULL, lease_until = NULL
-FROM json_to_recordset(CAST(:moves AS json)) AS moved(id uuid, due timestamptz, next timestamptz)
+FROM moved JOIN locked ON locked.id = moved.id
 WHERE mailbox.id = moved.id AND mailbox.next_digest_at = moved.due AND mailbox.lease_owner = :owner
 RETURNING {_RETURNED}"""  # noqa: S608 - our own column names
 _LET_GO_SQLITE = f"""
