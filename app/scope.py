@@ -86,8 +86,8 @@ def acting(scope: Scope) -> Iterator[None]:
 
 @contextmanager
 def widened(session: Session, why: str) -> Iterator[None]:
-    """Let ``session`` see everything inside the block: for an action that must reach the other side of a conversation (its
-    mailbox, its people) on behalf of somebody who may not see it. What is found there never goes into a page."""
+    """Let ``session`` see everything inside the block: for an action that must reach the other side of a conversation
+    (its mailbox, its people) on behalf of somebody who may not see it. What is found there never goes into a page."""
     before = session.info["scope"]
     session.info["scope"] = Everything(why)
     try:

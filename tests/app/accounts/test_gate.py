@@ -170,6 +170,12 @@ def test_it_keeps_laptop_pages_on_laptops(house: House, client: FlaskClient) -> 
     assert client.get("/room/laptop").status_code == 404
 
 
+def csrf_token_of(page: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
 class TestForgedRequests:
     """Posts that our own pages did not make."""
 
@@ -181,13 +187,13 @@ class TestForgedRequests:
     def test_it_wants_the_token_of_our_forms(self, browser: FlaskClient) -> None:
         """[inv-L1]"""
         assert browser.post("/room/customer").status_code == 400
-        token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("/account").text)[1]
+        token = csrf_token_of(browser.get("/account").text)
         assert browser.post("/room/customer", data={"csrf_token": token}).status_code == 200
 
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
     def test_it_refuses_other_sites_even_with_the_token(self, browser: FlaskClient, site: str) -> None:
         """[inv-L1]"""
-        token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("/account").text)[1]
+        token = csrf_token_of(browser.get("/account").text)
         headers = {"Sec-Fetch-Site": site}
         assert browser.post("/room/customer", data={"csrf_token": token}, headers=headers).status_code == 400
 
