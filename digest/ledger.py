@@ -110,6 +110,8 @@ def _that_apply(session: Session, verdicts: Sequence[Verdict]) -> list[tuple[_Ca
 
 
 def _lock(session: Session, attempt_ids: Sequence[UUID]) -> dict[UUID, _Case]:
+    """The cases as they are now. Both rows of each are locked: after a wait PostgreSQL reads the newest version of what
+    it locks, but of what merely stands beside it in the join the version from before."""
     query = (
         select(
             Attempt.id,
@@ -123,7 +125,7 @@ def _lock(session: Session, attempt_ids: Sequence[UUID]) -> dict[UUID, _Case]:
         .join(Outgoing, Outgoing.id == Attempt.outgoing_id)
         .where(Attempt.id.in_(attempt_ids))
         .order_by(Outgoing.id)
-        .with_for_update(of=Outgoing, key_share=True)
+        .with_for_update(of=[Outgoing, Attempt], key_share=True)
     )
     return {row[0]: _Case(*row) for row in session.execute(query)}
 

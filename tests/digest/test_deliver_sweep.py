@@ -1,10 +1,12 @@
 """What time decides: lapsed leases, notices that go again, weekly digests that may go once more, what never does."""
 
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.house import House
@@ -22,6 +24,7 @@ from app.models import (
 from digest.channels.base import Envelope, Result, unknown
 from digest.claim import claim_mails
 from digest.deliver import deliver_batch
+from digest.ledger import Verdict, settle
 from digest.sweep import resolve_unknown
 from tests.digest.mails import (
     answer_mail,
@@ -81,6 +84,36 @@ def test_a_sender_that_comes_back_late_still_settles_its_mail(house: House, worl
     deliver_batch(house, MemoryChannel(slow))
     assert row(house, mail).state == OutgoingState.ACCEPTED
     assert digest_row(house, mail).outcome == Outcome.ACCEPTED
+
+
+def test_an_event_and_the_senders_word_at_the_same_moment_end_in_accepted(house: House, world: World) -> None:
+    """[D18 inv-S7] The event's transaction is open while the sender records "unknown": accepted is final."""
+    mail = cobalts_digest(house, world)
+    with house.database.transaction(EVERYTHING) as session:
+        (parcel,) = claim_mails(session, house, "memory", None, 10).parcels
+
+    def record() -> None:
+        with house.database.transaction(EVERYTHING) as session:
+            settle(session, [Verdict(parcel.attempt_id, AttemptResult.UNKNOWN, "cut line")], clock.now())
+
+    sender = threading.Thread(target=record)
+    with house.database.transaction(EVERYTHING) as session:
+        settle(session, [Verdict(parcel.attempt_id, AttemptResult.ACCEPTED)], clock.now())
+        sender.start()
+        if not house.database.is_sqlite:
+            wait_until_somebody_waits(session)
+    sender.join()
+    assert row(house, mail).state == OutgoingState.ACCEPTED
+    assert [attempt.result for attempt in attempts(house, mail)] == [AttemptResult.ACCEPTED]
+
+
+def wait_until_somebody_waits(session: Session) -> None:
+    """Until another connection to this PostgreSQL database stands before one of our locks."""
+    waiting = text(
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    while not session.execute(waiting).scalar_one():
+        session.execute(text("select pg_stat_clear_snapshot()"))
 
 
 def test_notices_rather_come_twice_than_not_at_all(house: House, world: World, travel: Any) -> None:
