@@ -41,22 +41,21 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         connector_views.blueprint, digest_views.blueprint, hooks.delivery, dev_mail.dev_mail,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
-    jobs = _jobs(house)
+    sending = _sending(house)
+    jobs = (*connector_jobs.JOBS, *sending, *account_jobs.JOBS)  # an invoice taken in goes all the way in one pass
     connector_commands.register(app)
-    digest_commands.register(app, house, jobs)
+    digest_commands.register(app, house, sending)
     _register(app, house, jobs)
     demo.commands.register(app, build)
     return app, jobs
 
 
-def _jobs(house: House) -> Sequence[Job]:
-    """Intake first, then plan, then carry: one pass of ``work --once`` takes an invoice all the way."""
+def _sending(house: House) -> Sequence[Job]:
+    """Plan, then carry. The digest asks the connectors to look again without knowing them."""
     look_again = partial(connector_jobs.look_again, house)
     return (
-        *connector_jobs.JOBS,
         Job("plan digests", 5.0, lambda house: plan.plan_batch(house, look_again)),
         *delivery_jobs.jobs(partial(recompose, house)),
-        *account_jobs.JOBS,
     )
 
 

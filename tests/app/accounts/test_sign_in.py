@@ -52,7 +52,8 @@ def link_in(house: House) -> str:
     assert mail.sealed_token
     token = open_token(mail.sealed_token, house.keys, mail.id, mail.login_token_id)
     path = re.search(rf"/sign-in/{TOKEN_PLACE}", mail.text)
-    assert path and token
+    assert path
+    assert token
     return path[0].replace(TOKEN_PLACE, token)
 
 
