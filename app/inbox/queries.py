@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Date,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -39,6 +42,7 @@ from app.money import Money, Totals
 from app.receivables.queries import (
     IS_OPEN,
     SHOWN_STATES,
+    VENDOR_IS_LIVE,
     AnySelect,
     Owing,
     Row,
@@ -46,7 +50,6 @@ from app.receivables.queries import (
     is_blocked,
     is_known,
     rows_of_vendors,
-    vendor_is_live,
     with_talk,
 )
 
@@ -114,9 +117,9 @@ def find_page(session: Session, search: Search, now: datetime, today: date) -> P
 
     Two statements; a third on a last page, to look for rows without a date.
     """
-    query = rows_of_vendors(now).where(_in_tab(search.tab, today), _marked(search.mark, now), _matches(search))
+    query = rows_of_vendors().where(_in_tab(search.tab, today), _marked(search.mark, now), _matches(search))
     find = _settled if search.tab == Tab.SETTLED else _open
-    rows = find(session, query, search)
+    rows = find(session, query.params(now=now), search)
     shown = with_talk(session, rows[: search.limit], now)
     if len(rows) <= search.limit:
         return Page(shown, None)
@@ -282,22 +285,28 @@ def summary(session: Session, now: datetime, today: date) -> Summary:
 
     ``late_due`` and ``soon_due`` add up what is asked for: of an invoice in instalments, the next one.
     """
-    late, soon = Invoice.due_on < today, Invoice.due_on.between(today, today + SOON)
+    found = session.execute(_summing(), {"now": now, "today": today, "soon": today + SOON})
+    return Summary(tuple(_owed(row) for row in found))
+
+
+@cache
+def _summing() -> Any:
+    today, soon = bindparam("today", type_=Date()), bindparam("soon", type_=Date())
+    is_late, is_soon = Invoice.due_on < today, Invoice.due_on.between(today, soon)
     invoices = _grouped(Invoice).add_columns(
         func.count(),
-        _sum_where(late, 1),
-        _sum_where(soon, 1),
+        _sum_where(is_late, 1),
+        _sum_where(is_soon, 1),
         func.sum(Invoice.balance_minor),
-        _sum_where(late, Invoice.due_minor),
-        _sum_where(soon, Invoice.due_minor),
+        _sum_where(is_late, Invoice.due_minor),
+        _sum_where(is_soon, Invoice.due_minor),
         literal(0),
     )
     credited = _grouped(Credit).add_columns(*[literal(0)] * 6, func.sum(Credit.remaining_minor))
-    query = union_all(
-        invoices.where(IS_OPEN, vendor_is_live(now), ~is_blocked(Invoice)),
-        credited.where(Credit.remaining_minor > 0, vendor_is_live(now), ~is_blocked(Credit)),
+    return union_all(
+        invoices.where(IS_OPEN, VENDOR_IS_LIVE, ~is_blocked(Invoice)),
+        credited.where(Credit.remaining_minor > 0, VENDOR_IS_LIVE, ~is_blocked(Credit)),
     )
-    return Summary(tuple(_owed(found) for found in session.execute(query)))
 
 
 def _grouped(owed: Owing) -> AnySelect:
@@ -321,8 +330,8 @@ def _owed(found: Any) -> Owed:
 def vendors_with_history(session: Session, now: datetime) -> list[tuple[UUID, str]]:
     """The vendors that ever had an invoice here, by name: for the filter over settled ones."""
     query = beside_vendor(select(Vendor.id, Vendor.name).select_from(Invoice), Invoice)
-    query = query.where(vendor_is_live(now), ~is_blocked(Invoice), is_known(Invoice))
-    rows = session.execute(query.distinct().order_by(Vendor.name))
+    query = query.where(VENDOR_IS_LIVE, ~is_blocked(Invoice), is_known(Invoice))
+    rows = session.execute(query.distinct().order_by(Vendor.name), {"now": now})
     return [(row[0], row[1]) for row in rows]
 
 
@@ -347,6 +356,6 @@ def suppliers(session: Session, now: datetime) -> list[Supplier]:
     pair = and_(Relation.vendor_id == Invoice.vendor_id, Relation.customer_id == Invoice.customer_id)
     query = select(*columns, _known(Invoice), _sum_where(IS_OPEN, 1), *decided).select_from(Invoice)
     query = beside_vendor(query, Invoice).outerjoin(Relation, pair)
-    query = query.where(vendor_is_live(now), Invoice.state.in_(SHOWN_STATES)).group_by(*columns, *decided)
-    rows = session.execute(query.order_by(func.lower(Vendor.name), Vendor.id))
+    query = query.where(VENDOR_IS_LIVE, Invoice.state.in_(SHOWN_STATES)).group_by(*columns, *decided)
+    rows = session.execute(query.order_by(func.lower(Vendor.name), Vendor.id), {"now": now})
     return [Supplier(row[0], row[1], row[2], bool(row[3]), int(row[4]), *row[5:]) for row in rows]

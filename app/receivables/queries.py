@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, literal, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, literal, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.aging import days_past_due
+from app.db import UtcDateTime
 from app.models import (
     Connection,
     ConnectionState,
@@ -87,8 +89,10 @@ SHOWN_STATES = (
 )
 
 
-def rows_of_vendors(now: datetime) -> AnySelect:
-    """The columns of Row for every invoice whose vendor the customer reads of; the caller narrows and orders."""
+@cache
+def rows_of_vendors() -> AnySelect:
+    """The columns of Row for every invoice whose vendor the customer reads of; the caller narrows, orders, and hands in
+    ``now``. Statements of pages are put together once: that costs more than running them."""
     columns = (
         Invoice.id,
         Invoice.vendor_id,
@@ -108,7 +112,7 @@ def rows_of_vendors(now: datetime) -> AnySelect:
         Invoice.settled_at,
     )
     query = beside_vendor(select(*columns), Invoice)
-    return query.where(vendor_is_live(now), ~is_blocked(Invoice), is_known(Invoice))
+    return query.where(VENDOR_IS_LIVE, ~is_blocked(Invoice), is_known(Invoice))
 
 
 Owing = type[Invoice] | type[Credit]
@@ -119,13 +123,12 @@ def beside_vendor(query: AnySelect, owed: Owing) -> AnySelect:
     return query.join(Vendor, Vendor.id == owed.vendor_id).join(Connection, Connection.id == owed.connection_id)
 
 
-def vendor_is_live(now: datetime) -> ColumnElement[bool]:
-    """The vendor wants to be here, is connected, and the operator did not take it out."""
-    return and_(
-        Vendor.live_at <= now,
-        Vendor.trust != Trust.SUSPENDED,
-        Connection.state != ConnectionState.DISCONNECTED,
-    )
+# The vendor wants to be here, is connected, and the operator did not take it out.
+VENDOR_IS_LIVE = and_(
+    Vendor.live_at <= bindparam("now", type_=UtcDateTime()),
+    Vendor.trust != Trust.SUSPENDED,
+    Connection.state != ConnectionState.DISCONNECTED,
+)
 
 
 def is_blocked(owed: Owing) -> ColumnElement[bool]:
@@ -152,8 +155,8 @@ def find_row(session: Session, invoice_id: UUID, now: datetime) -> Row | None:
 
 def find_rows_by_id(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[UUID, Row]:
     """Those of the invoices that the scope may see."""
-    query = rows_of_vendors(now).where(Invoice.id.in_(invoice_ids), Invoice.state.in_(SHOWN_STATES))
-    rows = [Row(*found) for found in session.execute(query)]
+    query = rows_of_vendors().where(Invoice.id.in_(invoice_ids), Invoice.state.in_(SHOWN_STATES))
+    rows = [Row(*found) for found in session.execute(query, {"now": now})]
     return {row.id: row for row in with_talk(session, rows, now)}
 
 
@@ -162,6 +165,18 @@ def with_talk(session: Session, rows: list[Row], now: datetime) -> list[Row]:
     ids = [row.id for row in rows]
     if not ids:
         return rows
+    found: dict[tuple[UUID, str], Any] = {}
+    said: Any
+    for said in sorted(session.execute(_talk(), {"ids": ids, "now": now}), key=_weight):
+        found[said[0], said[1]] = said
+    return [_joined(row, found.get((row.id, "hold")), found.get((row.id, "thread"))) for row in rows]
+
+
+@cache
+def _talk() -> Any:
+    """Of the invoices ``ids``: (invoice, "hold", kind, end, id) and (invoice, "thread", state, beginning, id)."""
+    ids: Any = bindparam("ids", expanding=True)
+    now = bindparam("now", type_=UtcDateTime())
     live = and_(Hold.invoice_id.in_(ids), Hold.ended_at.is_(None), Hold.ends_at > now)
     held = select(Hold.invoice_id, literal("hold"), Hold.kind, Hold.ends_at, Hold.id).where(live)
     asked = (
@@ -169,11 +184,7 @@ def with_talk(session: Session, rows: list[Row], now: datetime) -> list[Row]:
         .join(Thread, Thread.id == ThreadInvoice.thread_id)
         .where(ThreadInvoice.invoice_id.in_(ids))
     )
-    found: dict[tuple[UUID, str], Any] = {}
-    said: Any
-    for said in sorted(session.execute(union_all(held, asked)), key=_weight):
-        found[said[0], said[1]] = said
-    return [_joined(row, found.get((row.id, "hold")), found.get((row.id, "thread"))) for row in rows]
+    return union_all(held, asked)
 
 
 def _weight(said: Any) -> tuple[bool, UUID]:
