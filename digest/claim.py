@@ -98,7 +98,7 @@ def claim_mails(session: Session, house: House, channel: str, recompose: Recompo
         return Claim(0, [], owner, lease)
     to = addressees(session, mails)
     decisions = _decide(session, house, mails, to, now)
-    _refresh(session, house, mails, decisions, stops, recompose, now)
+    _refresh(session, mails, decisions, stops, recompose, now)
     _put_off(session, mails, decisions)
     _drop(session, mails, decisions, now)
     going = [mail for mail in mails if decisions[mail.id].action == "send"]
@@ -168,7 +168,6 @@ def _decide(
 
 def _refresh(
     session: Session,
-    house: House,
     mails: Sequence[DueMail],
     decisions: dict[UUID, Decision],
     stops: Stops,
@@ -180,7 +179,6 @@ def _refresh(
     stale = sorted(stale_digests(session, list(going), stops.vendors, now))
     if not stale:
         return
-    log.info("composing digests anew", count=len(stale), worker=house.worker)
     if recompose is not None:
         recompose(session, stale)
         session.flush()
