@@ -30,6 +30,7 @@ from app.mailboxes.queries import (
     mail_of,
     mailbox_of,
     mailboxes_of,
+    next_word_of,
 )
 from app.mailboxes.rules import without_links
 from app.models import Cadence, CustomerRole, Mailbox, Vendor
@@ -78,11 +79,12 @@ def index() -> str:
 def invoice(invoice_id: UUID) -> str:
     """One invoice: what is owed, what happened, what was said."""
     with database().reading() as session:
-        row = _row_or_404(find_row(session, invoice_id, clock.now()))
+        row = _row_or_404(find_row(session, invoice_id, now := clock.now()))
         instalments, payments = instalments_and_payments(session, row)
         return render_template(
             "inbox/invoice.html",
             row=row,
+            next_word=next_word_of(session, invoice_id, now, _house().limits),
             instalments=instalments,
             payments=payments,
             moments=timeline(session, invoice_id),
