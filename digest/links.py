@@ -25,6 +25,7 @@ from app.house import House
 from app.links import digest_of
 from app.models import Digest, DigestLine, LineKind, Mailbox, ThreadLink, Vendor
 from app.money import Money, Totals
+from app.outbox.rendering import known_locale
 from app.receivables.queries import Row, find_row
 from app.scope import Everything, LinkScope
 
@@ -73,7 +74,7 @@ def opened(view: View) -> View:
             house: House = current_app.extensions["house"]
             return render_template("links/expired.html", days=house.limits.link_days), 404
         g.scope, g.box = found
-        g.token, g.zone, g.locale = token, g.box.zone, g.box.locale
+        g.token, g.zone, g.locale = token, g.box.zone, known_locale(g.box.locale)
         scopes.enter(g.scope)
         return view(**args)
 
