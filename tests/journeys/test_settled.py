@@ -24,9 +24,9 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @pytest.fixture
-def stage(make_stage: MakeStage) -> Stage:
+def stage(make_stage: MakeStage, database_url: str) -> Stage:
     """Three vendors of three providers are live, and their customer wants mail daily at 9:00."""
-    stage = make_stage(now=FIRST, ticking=False)
+    stage = make_stage(database_url=database_url, now=FIRST, ticking=False)
     go_to(stage, FIRST)
     for company, provider in COMPANIES.items():
         open_for_business(stage, provider, company)
