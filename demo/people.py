@@ -69,15 +69,15 @@ def pay_by_mail(stage: Stage, address: str, dice: random.Random) -> str:
     visitor = stage.visitor()
     link = _some_link(visitor, address, "pay", dice)
     if link is None:
-        return "mails without anything to pay"
+        return "look|looks for something to pay, in vain"
     visitor.open(link)
     if not any("shown" in form.fields for form in visitor.forms):
-        return "presses of Pay on what was settled already"
+        return "press|presses of Pay on what was settled already"
     answer = visitor.submit("shown", follow=False, sure="yes")
     if answer.status_code != HTTPStatus.SEE_OTHER:
-        return "presses of Pay while the provider had no page"
+        return "press|presses of Pay while the provider had no page"
     stage.sandbox.pay_online(answer.headers["Location"])
-    return "invoices paid from the mail"
+    return "invoice|invoices paid from the mail"
 
 
 def ask_by_mail(stage: Stage, address: str, dice: random.Random) -> str:

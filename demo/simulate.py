@@ -103,7 +103,7 @@ class Simulation:
             self._answer(day, now)
         self.stage.sandbox.wait_webhooks(5)
         if is_down:
-            day.happened["none of our workers runs"] = 1
+            day.happened["day|days without a worker of ours"] = 1
         else:
             self.stage.run_jobs()
 
@@ -117,7 +117,7 @@ class Simulation:
             day.happened[pay_by_mail(self.stage, CUSTOMER, self.dice)] += 1
         if self.dice.random() < self.chances.ask_by_mail and (company := ask_by_mail(self.stage, CUSTOMER, self.dice)):
             self._asked.append((company, now))
-            day.happened["questions asked from the mail"] += 1
+            day.happened["question|questions asked from the mail"] += 1
 
     def _answer(self, day: Day, now: datetime) -> None:
         for company, since in list(self._asked):
@@ -127,7 +127,7 @@ class Simulation:
                     answer_next(self.stage, company)
                 except Lost:  # two questions, one thread: it was answered with the first
                     continue
-                day.happened["questions answered at the desk"] += 1
+                day.happened["question|questions answered at the desk"] += 1
 
     def _collect(self, day: Day) -> None:
         """What became of the windows that ended since the day before."""

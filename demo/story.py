@@ -1,5 +1,6 @@
 """A play told in words, for the terminal."""
 
+import re
 from collections import Counter
 
 from demo.simulate import Day, Say
@@ -12,7 +13,7 @@ _WIDTH = 26
 def tell_day(day: Day, say: Say) -> None:
     say(f"\n{day.at:%a %-d %b %Y}")
     for words, count in sorted(day.happened.items()):
-        say(f"  .  {words}" if count == 1 else f"  .  {words}: {count}")
+        say(f"  .  {counted(words, count)}")
     for sent in day.sent[:_LISTED]:
         say(f"  >  {sent.at:%H:%M} {sent.address:{_WIDTH}} {sent.window:10} {sent.subject.removeprefix('Sheaf: ')}")
     if len(day.sent) > _LISTED:
@@ -21,6 +22,12 @@ def tell_day(day: Day, say: Say) -> None:
         _tell_unsent(day, say)
     if not day.sent and not day.unsent:
         say("  -  no window ended")
+
+
+def counted(words: str, count: int, width: int = 0) -> str:
+    """``invoice|invoices paid`` with 2 is ``2 invoices paid``; words without a choice count nothing."""
+    singular = re.sub(r"(\w+)\|(\w+)", r"\1" if count == 1 else r"\2", words)
+    return singular if singular == words else f"{count:{width},} {singular}"
 
 
 def _tell_unsent(day: Day, say: Say) -> None:
@@ -33,12 +40,11 @@ def _tell_unsent(day: Day, say: Say) -> None:
 def tell_end(days: list[Day], verdict: Verdict, say: Say) -> None:
     happened = Counter[str]()
     for day in days:
-        happened.update({words: count for words, count in day.happened.items() if "unreachable" not in words})
+        happened.update({words: count for words, count in day.happened.items() if "|" in words})
     outages = sum(count for day in days for words, count in day.happened.items() if "unreachable" in words)
     say(f"\n{len(days)} days, {outages} outages of providers")
     for words, count in sorted(happened.items()):
-        if not words.endswith("is back"):
-            say(f"  {count:6,}  {words}")
+        say(f"  {counted(words, count, 6)}")
     say("\nWindows, each with one outcome")
     for outcome, count in verdict.windows.most_common():
         say(f"  {count:6,}  {outcome.replace('_', ' ')}")

@@ -52,7 +52,7 @@ class Weather:
     _last_day: date | None = field(default=None, init=False)
 
     def strike(self, now: datetime, day: int, share: float, happened: Counter[str]) -> None:
-        """All that happens in one step, which is ``share`` of a day; counted in words in ``happened``."""
+        """All that happens in one step, which is ``share`` of a day; counted in ``happened`` by words."""
         self._end_outages(now, happened)
         if self._first_step_of(now):
             for hours in (hours for on, hours in self.chances.long_outages if on == day):
@@ -69,7 +69,7 @@ class Weather:
             self._begin_outage(name, now, self.dice.randint(*chances.outage_hours), happened)
         if self._falls(chances.lost_webhooks, share):
             self.sandbox.fault("lost_webhooks", str(company["provider"]), times=3)
-            happened["3 webhooks lost on their way"] += 1
+            happened["webhook|webhooks lost on the way"] += 3
         if self._falls(chances.pay, share):
             self._act(name, "pay", "paid at the bank", happened)
         if self._falls(chances.void, share):
@@ -85,7 +85,7 @@ class Weather:
         fit = [one for one in rows if do == "pay" or one["balance"] == one["total"]]  # with money on it none is voided
         if fit:
             self.sandbox.act(company, do, invoice=self.dice.choice(fit)["id"])
-            happened[f"invoices {words}"] += 1
+            happened[f"invoice|invoices {words}"] += 1
 
     def _issue(self, company: Json, happened: Counter[str]) -> None:
         reached = [one["email"] for one in company["customers"] if one["email"]]
@@ -93,7 +93,7 @@ class Weather:
             amount, due = str(self.dice.randint(40, 4000)), self.dice.randint(3, 30)
             customer = self.dice.choice(reached)
             self.sandbox.act(str(company["name"]), "new_invoice", customer=customer, amount=amount, due=due)
-            happened["invoices issued"] += 1
+            happened["invoice|invoices issued"] += 1
 
     # --- outages ------------------------------------------------------------------------------------------------------
 

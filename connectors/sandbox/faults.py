@@ -61,6 +61,8 @@ class Faults:
         fault = Fault(**order)
         if fault.kind not in KINDS:
             raise ValueError(f"unknown kind {fault.kind}; one of {', '.join(sorted(KINDS))}")
+        if fault.kind in WEBHOOK_KINDS and fault.company:
+            raise ValueError("webhooks leave in batches of a provider: name the provider only")
         with self._lock:
             self._all.append(fault)
         return fault

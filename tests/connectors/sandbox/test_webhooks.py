@@ -166,6 +166,11 @@ def test_a_dead_address_is_logged(listening: Wire) -> None:
     assert listening.control.webhooks()["deliveries"][-1]["attempts"][0]["answer"] == "ConnectionError"
 
 
+def test_a_bad_day_of_webhooks_names_a_provider_not_a_company(listening: Wire) -> None:
+    with pytest.raises(RuntimeError, match="name the provider only"):
+        listening.control.fault("lost_webhooks", company="Acme Supply")
+
+
 def test_bad_days_lose_double_and_shuffle(listening: Wire, inbox: Inbox) -> None:
     listening.control.set_webhooks(batch_seconds=0.2)
     listening.control.fault("lost_webhooks", "quickbooks")
