@@ -16,11 +16,11 @@ from app import clock
 from app.models import Digest, Mailbox, Outcome, Outgoing
 from app.scope import Everything
 from demo.people import answer_next, ask_by_mail, choose_daily, open_for_business, pay_by_mail
+from demo.show import CUSTOMER
 from demo.stage import Stage
 from demo.visitor import Lost
 from demo.weather import Chances, Weather
 
-CUSTOMER = "ap@cobalt.example"
 EVERY_HOUR = range(24)
 _ALL = Everything("a simulation reads what became of it")
 

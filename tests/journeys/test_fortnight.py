@@ -19,7 +19,8 @@ from sqlalchemy import select
 
 from app.models import Digest, Mailbox, Outcome
 from app.scope import Everything
-from demo.simulate import CUSTOMER, EVERY_HOUR, Simulation
+from demo.show import CUSTOMER
+from demo.simulate import EVERY_HOUR, Simulation
 from demo.stage import Stage
 from demo.verdict import judge
 from tests.journeys.conftest import MakeStage

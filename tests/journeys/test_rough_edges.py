@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from app import clock
 from app.models import Connection
 from demo.people import connect, open_for_business, owner_of, wait_for_first_sync
-from demo.simulate import CUSTOMER
+from demo.show import CUSTOMER
 from demo.stage import Stage
 from demo.visitor import Visitor
 from tests.journeys.conftest import MakeStage

@@ -11,7 +11,7 @@ from app.models import Digest as DigestRow
 from app.models import Mailbox, Outcome, Outgoing, OutgoingState
 from app.scheduler import drain
 from demo.people import choose_daily, open_for_business
-from demo.simulate import CUSTOMER
+from demo.show import CUSTOMER
 from demo.stage import Stage
 from tests.journeys.conftest import MakeStage
 from tests.journeys.reading import Digest, digests

@@ -9,7 +9,8 @@ import pytest
 
 from app.house import House
 from app.settings import Settings
-from demo.simulate import CUSTOMER, Simulation, monday_before_clock_change
+from demo.show import CUSTOMER
+from demo.simulate import Simulation, monday_before_clock_change
 from demo.verdict import judge
 from demo.weather import Chances
 from tests.journeys.conftest import MakeStage
