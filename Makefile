@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges coverage lock clean
+.PHONY: help run test check format judges fortnight load coverage lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ format: .venv/.installed-dev ## put the code in shape
 
 judges: .venv/.installed-dev ## look at the product from outside
 	$(PYTHON) -m tests.judges $(ARGS)
+
+fortnight: .venv/.installed-dev ## a fortnight of forty vendors, hour by hour, every link of every mail (8 minutes)
+	SHEAF_FORTNIGHT=full $(PYTHON) -m pytest tests/journeys/test_fortnight.py $(ARGS)
+
+load: .venv/.installed-dev ## two thousand mailboxes due at once, workers killed meanwhile: one mail for each?
+	$(PYTHON) -m tests.load.two_thousand --kills 12 --seed 7 $(ARGS)
 
 coverage: .venv/.installed-dev ## rewrite docs/coverage.md: which test names which feature, rule and claim
 	$(PYTHON) -m tests.coverage_table --write

@@ -30,7 +30,7 @@ class Limits(BaseSettings):
     late_minutes: int = 60  # D4: from then on a window is caught up, and that not at night
     night_from: int = 22  # D4: local hours in which nothing is caught up
     night_to: int = 7
-    fresh_minutes: int = 10  # D7: data younger than this needs no second look before a digest
+    fresh_minutes: int = 1  # D7: data younger than this needs no second look before a digest
     settled_check_seconds: float = 20.0  # D7: time budget for one batch
     click_check_seconds: float = 2.0  # E2
     html_bytes: int = 80_000  # S12, C7

@@ -104,7 +104,7 @@ def _older_than_fresh(house: House, connection_ids: Sequence[UUID]) -> list[UUID
     with house.database.reading(WORKER) as session:
         limit = database_now(session) - timedelta(minutes=house.limits.fresh_minutes)
         query = select(Connection.id).where(
-            Connection.id.in_(connection_ids), Connection.state == ConnectionState.ACTIVE, Connection.as_of < limit
+            Connection.id.in_(connection_ids), Connection.state == ConnectionState.ACTIVE, Connection.as_of <= limit
         )
         return list(session.execute(query).scalars())
 

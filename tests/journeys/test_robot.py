@@ -1,6 +1,5 @@
 """A robot in front of a mailbox opens every link it finds, three times, also in a real browser (INVARIANTS L1)."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
@@ -9,14 +8,13 @@ import pytest
 import requests
 from flask import Flask
 from playwright.sync_api import Page
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import Base, Database
 from app.house import House
 from app.models import LineKind, Message, Side, Thread, ThreadInvoice, Trust
 from tests.support.links import Sent, digest_line, sent_digest, thread_link, with_wings
 from tests.support.server import live_server
+from tests.support.tables import checksums
 from tests.support.world import EVERYTHING, NOW, World, invoice, vendor
 
 pytestmark = [pytest.mark.usefixtures("fixed_clock"), pytest.mark.slow]
@@ -34,7 +32,7 @@ def test_a_robot_that_opens_every_link_three_times_changes_no_row(
     provider = with_wings(app)
     with house.database.transaction(EVERYTHING) as session:
         sent, thread = _mail(session, world)
-    before = checksum(house.database)
+    before = checksums(house.database)
     with live_server(app) as base:
         links = [f"{base}/m/{sent.token}{page}" for page in PAGES] + [f"{base}/m/{thread}/thread"]
         seen = set(links)
@@ -52,25 +50,15 @@ def test_a_robot_that_opens_every_link_three_times_changes_no_row(
                 assert sent.token not in browser.url or not answer.ok
     assert len(seen) > len(PAGES)
     assert provider.looked == provider.linked == []
-    assert checksum(house.database) == before
+    assert checksums(house.database) == before
 
 
 def test_the_checksum_sees_a_changed_row(house: House, world: World) -> None:
     """So that the test above can fail."""
-    before = checksum(house.database)
+    before = checksums(house.database)
     with house.database.transaction(EVERYTHING) as session:
         session.merge(world.cobalt.mailbox).reminders_off_at = NOW
-    assert checksum(house.database) != before
-
-
-def checksum(database: Database) -> dict[str, str]:
-    """A hash over all rows of each table."""
-    found = {}
-    with database.engine.connect() as connection:
-        for table in Base.metadata.sorted_tables:
-            rows = sorted(repr(tuple(row)) for row in connection.execute(text(f'SELECT * FROM "{table.name}"')))
-            found[table.name] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
-    return found
+    assert checksums(house.database) != before
 
 
 def links_on(base: str, answer: requests.Response) -> set[str]:

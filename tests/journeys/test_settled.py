@@ -37,7 +37,7 @@ def stage(make_stage: MakeStage, database_url: str) -> Stage:
 @pytest.mark.parametrize("webhooks", ["arrive", "are lost"])
 def test_what_is_paid_a_minute_before_the_mail_is_not_in_it(stage: Stage, webhooks: str) -> None:
     """[D7 I1 inv-S3 002-14 004-2] At each of the three providers: told of by webhook, or seen by looking again."""
-    go_to(stage, WINDOW - (MINUTE * 12 if webhooks == "are lost" else MINUTE * 2))
+    go_to(stage, WINDOW - MINUTE * 2)
     stage.run_jobs()
     go_to(stage, WINDOW - MINUTE)
     if webhooks == "are lost":
