@@ -3,9 +3,10 @@
 A view that needs more sets the header itself; what is already there stays.
 """
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
 from app.access import Access, Who
+from app.house import the_house
 
 _POLICY = {
     "default-src": "'none'",
@@ -31,7 +32,7 @@ def content_policy(**more: str) -> str:
     Forms may lead to https hosts: Pay and Connect post to us and are sent on to a provider, and browsers hold the whole
     way of a form against form-action.
     """
-    secure = current_app.extensions["house"].settings.is_secure
+    secure = the_house().settings.is_secure
     forms = "'self' https:" if secure else "'self' https: http:"
     named = {name.replace("_", "-"): value for name, value in more.items()}
     return "; ".join(f"{name} {value}" for name, value in ({**_POLICY, "form-action": forms} | named).items())
@@ -45,7 +46,7 @@ def _add(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", _PERMISSIONS)
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if current_app.extensions["house"].settings.is_secure:
+    if the_house().settings.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
     if _is_private():
         headers["Cache-Control"] = "no-store"

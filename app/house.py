@@ -5,6 +5,8 @@ import secrets
 import socket
 from dataclasses import dataclass, field
 
+from flask import current_app
+
 from app.db import Database
 from app.keys import KeyRing
 from app.settings import Limits, Settings
@@ -34,3 +36,10 @@ class House:
     @property
     def limits(self) -> Limits:
         return self.settings.limits
+
+
+def the_house() -> House:
+    """The house of the current Flask application."""
+    found = current_app.extensions["house"]
+    assert isinstance(found, House)
+    return found

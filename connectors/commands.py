@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from app.house import House
+from app.house import House, the_house
 from app.models import BillTo, Connection, ConnectionState, Invoice, InvoiceState, Vendor
 from app.money import Money
 from app.scope import Everything
@@ -34,7 +34,7 @@ def register(app: Flask) -> None:
 @with_appcontext
 def sync_command(vendor: UUID | None) -> None:
     """Pull every active connection now."""
-    house = _house()
+    house = the_house()
     wanted = _active(house, vendor)
     skipped = 0
     with click.progressbar(wanted, label="Pulling", item_show_func=_named) as bar:
@@ -64,7 +64,7 @@ def export() -> None:
 @with_appcontext
 def export_open(vendor: UUID | None, as_json: bool) -> None:
     """Every invoice we believe open, as CSV."""
-    rows = _open_rows(_house(), vendor)
+    rows = _open_rows(the_house(), vendor)
     if as_json:
         click.echo(json.dumps(list(rows), ensure_ascii=False, indent=1))
         return
@@ -123,8 +123,3 @@ def _again(house: House, wanted: list[Connection]) -> list[Connection]:
 
 def _named(connection: Connection | None) -> str:
     return connection.account_name if connection else ""
-
-
-def _house() -> House:
-    house: House = current_app.extensions["house"]
-    return house

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import person_signed_in, signed_machine, vendor_member
 from app.db import database
-from app.house import House
+from app.house import the_house
 from app.models import BillTo, Connection, ConnectionState
 from app.scope import Everything
 from connectors import actions, oauth, queries, registry
@@ -72,7 +72,7 @@ def begin(provider: str) -> Response:
     if vendor and vendor not in _managed():
         abort(404)
     return redirect(
-        oauth.begin(_house(), connector, session, person_id=g.person.id, vendor=vendor, now=clock.now()), 303
+        oauth.begin(the_house(), connector, session, person_id=g.person.id, vendor=vendor, now=clock.now()), 303
     )
 
 
@@ -80,7 +80,7 @@ def begin(provider: str) -> Response:
 @person_signed_in
 def callback(provider: str) -> Response | tuple[str, int]:
     """The provider sends the browser back here, once for each dance; a HEAD changes nothing."""
-    connector, now, house = _offered(provider), clock.now(), _house()
+    connector, now, house = _offered(provider), clock.now(), the_house()
     if request.method == "HEAD":
         return Response(status=200)
     try:
@@ -120,7 +120,7 @@ def choose_company(connection_id: UUID) -> Response | tuple[str, int]:
     account = Account(choice["id"], choice["name"], choice["currency"], choice["zone"], choice["country"])
     connector = registry.get(pending.provider)
     try:
-        tokens = oauth.unseal(_house(), pending.tokens, pending.id, None)
+        tokens = oauth.unseal(the_house(), pending.tokens, pending.id, None)
         return _connected(connector, tokens, account, vendor, pending_id=pending.id)
     except (ProviderError, actions.NotConnected) as problem:
         return _problem(connector, problem)
@@ -141,7 +141,7 @@ def _connected(
     connector: Connector, tokens: Tokens, account: Account, vendor: str, pending_id: UUID | None = None
 ) -> Response:
     """Store the connection and its sealed tokens in one commit, and show its first pull."""
-    now, house = clock.now(), _house()
+    now, house = clock.now(), the_house()
     with database().transaction(_CONNECTING) as writing:
         pending = queries.choice_of(writing, pending_id, g.person.id) if pending_id else None
         connection = actions.connect_company(
@@ -261,8 +261,8 @@ def _revoked(connection: Connection) -> bool:
     if connection.state != ConnectionState.ACTIVE:
         return True
     try:
-        permission = oauth.Permission(_house(), connection.id)
-        ctx = context(_house(), connection, permission, clock.now(), seconds=5.0)
+        permission = oauth.Permission(the_house(), connection.id)
+        ctx = context(the_house(), connection, permission, clock.now(), seconds=5.0)
         registry.get(connection.provider).revoke(ctx)
     except ProviderError as problem:
         log.info("not revoked at the provider", connection=str(connection.id), problem=type(problem).__name__)
@@ -310,11 +310,6 @@ def webhook(provider: str) -> Response:
 
 
 # --- shared ---------------------------------------------------------------------------------------------------------
-
-
-def _house() -> House:
-    house: House = current_app.extensions["house"]
-    return house
 
 
 def _offered(provider: str) -> Connector:

@@ -8,14 +8,14 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import link_holder, signed_machine
 from app.db import database
-from app.house import House
+from app.house import the_house
 from app.mailboxes import actions as mailboxes
 from app.mailboxes.forms import CADENCES, RhythmForm, zones_by_region
 from app.mailboxes.queries import WEEKDAYS, cadence_words, mailbox_of
@@ -51,7 +51,7 @@ def rhythm() -> str:
 @opened
 @_of_digest
 def set_rhythm() -> Response | tuple[str, int]:
-    house: House = current_app.extensions["house"]
+    house = the_house()
     with database().transaction() as session:
         box = _box(session)
         form = RhythmForm.read(request.form, box)

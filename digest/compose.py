@@ -132,7 +132,6 @@ class _Writer:
     def __init__(self, book: Book, moment: Moment) -> None:
         self.book, self.moment = book, moment
         self.lines: list[Line] = []
-        self.aging: dict[UUID, datetime | None] = {}
 
     def write(self, parts: Sequence[_Part], listed: Sequence[_Part], reasons: dict[str, str]) -> Digest:
         chosen, shown = self._chosen(listed)

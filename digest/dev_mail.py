@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.access import laptop_only
 from app.address import canonical
 from app.headers import content_policy
-from app.house import House
+from app.house import the_house
 from digest.channels.file import kept_eml, kept_mail, kept_mails
 
 dev_mail = Blueprint("dev_mail", __name__, url_prefix="/dev/mail", template_folder="templates")
@@ -73,7 +73,7 @@ def eml(name: str) -> ResponseReturnValue:
 
 def _folder() -> Path:
     """Where the mails lie; with any other channel there is nothing here."""
-    house: House = current_app.extensions["house"]
+    house = the_house()
     if house.settings.mail_channel != "file":
         abort(404)
     return house.settings.mail_folder

@@ -1,14 +1,14 @@
 """What the mail service calls: delivery events."""
 
 import structlog
-from flask import Blueprint, abort, current_app, request
+from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.access import signed_machine
 from app.db import database
-from app.house import House
+from app.house import the_house
 from app.scope import Everything
 from digest.events import SIGNATURE, TIMESTAMP, is_signed, store
 
@@ -23,7 +23,7 @@ _INTAKE = Everything("delivery events are about everybody's mail")
 @signed_machine
 def sendgrid_events() -> ResponseReturnValue:
     """Stored and committed before it is acknowledged; what it means is a job's business (INVARIANTS N1)."""
-    house: House = current_app.extensions["house"]
+    house = the_house()
     raw, now = request.get_data(cache=False), clock.now()
     keys = house.settings.sendgrid_event_public_key
     if not is_signed(keys, raw, request.headers.get(SIGNATURE), request.headers.get(TIMESTAMP), now):

@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
 
-from flask import current_app, g, render_template, request, url_for
+from flask import g, render_template, request, url_for
 from flask import session as cookie
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app import scope as scopes
 from app.db import Database, database
-from app.house import House
+from app.house import the_house
 from app.links import digest_of
 from app.models import Digest, DigestLine, LineKind, Mailbox, ThreadLink, Vendor
 from app.money import Money, Totals
@@ -71,7 +71,7 @@ def opened(view: View) -> View:
         token = _remembered(token) if token.startswith(_HERE) else token
         found = resolve(database(), token, clock.now()) if token else None
         if found is None:
-            house: House = current_app.extensions["house"]
+            house = the_house()
             return render_template("links/expired.html", days=house.limits.link_days), 404
         g.scope, g.box = found
         g.token, g.zone, g.locale = token, g.box.zone, known_locale(g.box.locale)

@@ -12,7 +12,7 @@ from app.conversations import actions as talk
 from app.conversations.queries import invoices_of, messages_of, thread_of
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
 from app.db import database
-from app.house import House
+from app.house import the_house
 from app.mailboxes.actions import accept_vendor, relation_with
 from app.mailboxes.queries import lines_of
 from app.models import DigestLine, Thread
@@ -42,7 +42,7 @@ def digest() -> str:
         lines = lines_of(session, g.scope.digest_id or abort(404))
         wanted = [line.invoice_id for line in lines if line.invoice_id and not is_shut(line)]
         rows = find_rows_by_id(session, wanted, now)
-    soon_until = clock.today(g.zone) + timedelta(days=_house().limits.later_days)
+    soon_until = clock.today(g.zone) + timedelta(days=the_house().limits.later_days)
     return render_template("links/digest.html", parts=parts_of(lines, rows, soon_until))
 
 
@@ -95,7 +95,7 @@ def go_pay(number: int) -> Response | str:
         found, row = _payable(session, number)
     if row is None:
         return _pay_page(found, None, "", Paid.SETTLED)
-    outcome = press_pay(_house(), _pay_desk(), row.id, read_press(request.form), clock.now())
+    outcome = press_pay(the_house(), _pay_desk(), row.id, read_press(request.form), clock.now())
     if outcome.what == Paid.GO:
         return redirect(outcome.url, 303)
     return _pay_page(found, outcome.row, outcome.host, outcome.what)
@@ -165,7 +165,7 @@ def _ask_page(number: int, *, whole_vendor: bool, error: str = "") -> str:
 
 
 def _send(number: int, *, whole_vendor: bool) -> Response | tuple[str, int]:
-    house, now = _house(), clock.now()
+    house, now = the_house(), clock.now()
     try:
         with house.database.transaction() as session:
             found, row = _askable(session, number, whole_vendor=whole_vendor)
@@ -210,7 +210,7 @@ def thread() -> str:
 @opened
 def reply() -> Response | tuple[str, int]:
     """The asker writes on, from the link in the answer's mail."""
-    house = _house()
+    house = the_house()
     try:
         with house.database.transaction() as session:
             talk.follow_up(
@@ -252,11 +252,6 @@ def _thread_page(error: str = "") -> str:
 
 def _line_or_404(session: Session, number: int) -> DigestLine:
     return line_of(session, number) or abort(404)
-
-
-def _house() -> House:
-    house: House = current_app.extensions["house"]
-    return house
 
 
 def _pay_desk() -> PayDesk:

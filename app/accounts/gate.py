@@ -22,6 +22,7 @@ from app.access import Access, Who, access_of
 from app.accounts.actions import stay
 from app.accounts.queries import Membership, SignedIn, memberships_of, signed_in_by
 from app.db import database
+from app.house import the_house
 from app.links import own_path
 from app.models import Person, WebSession
 from app.scope import CustomerScope, Everything, PersonScope, VendorScope, enter
@@ -200,8 +201,7 @@ def _ask_to_sign_in() -> Response:
 
 
 def _settings() -> Settings:
-    settings: Settings = current_app.extensions["house"].settings
-    return settings
+    return the_house().settings
 
 
 def _operators() -> set[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import clock
@@ -14,6 +14,7 @@ from app.accounts.forms import AskForm
 from app.accounts.rules import CUSTOMER_TEAM, VENDOR_TEAM
 from app.accounts.team import NotAllowed, Place, TeamError
 from app.db import database
+from app.house import the_house
 from app.models import CustomerRole, VendorRole
 
 blueprint = Blueprint("team", __name__, url_prefix="/team")
@@ -72,7 +73,7 @@ def _page(place: Place, form: AskForm) -> str:
 def _invite(place: Place) -> ResponseReturnValue:
     form = AskForm.read(request.form)
     if not form.errors:
-        house = current_app.extensions["house"]
+        house = the_house()
         role = request.form.get("role", "")
         refused = _try(
             lambda session: team.invite(

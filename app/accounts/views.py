@@ -37,7 +37,7 @@ from app.accounts.forms import AskForm, ProfileForm, read_code
 from app.accounts.queries import SignedIn, asked_by_id, asked_by_token, memberships_of, sessions_of
 from app.accounts.rules import device_of, zone_or, zones
 from app.db import database
-from app.house import House
+from app.house import the_house
 from app.links import digest_of, new_token, own_path, same
 from app.models import LoginToken
 from app.scope import Everything
@@ -79,7 +79,7 @@ def _mail_link(address: str, target: str) -> ResponseReturnValue:
     try:
         with database().transaction(_DOOR) as writing:
             asked = ask_for_sign_in(
-                writing, _house(), address=address, browser=browser, next_path=target, now=clock.now()
+                writing, the_house(), address=address, browser=browser, next_path=target, now=clock.now()
             )
     except AskedTooOften as refused:
         page = render_template("accounts/too_often.html", again_at=refused.again_at)
@@ -104,7 +104,7 @@ def try_code() -> ResponseReturnValue:
         return redirect(url_for("accounts.ask"), 303)
     if len(typed) != 6:
         return make_response(_code_page("The code has six digits."), 422)
-    secret, mark = _house().settings.secret_key.get_secret_value(), session.get("browser", "")
+    secret, mark = the_house().settings.secret_key.get_secret_value(), session.get("browser", "")
     with database().transaction(_DOOR) as writing:
         asked = use_code(writing, secret, asked_id, mark, typed, clock.now())
         entered = _begin(writing, asked) if asked else None
@@ -117,7 +117,7 @@ def _code_page(error: str) -> str:
     asked_id = _asked_id()
     with database().reading(_DOOR) as reading:
         asked = asked_by_id(reading, asked_id) if asked_id else None
-    settings = _house().settings
+    settings = the_house().settings
     on_laptop = settings.environment == "local" and settings.mail_channel == "file"
     return render_template(
         "accounts/code.html", asked=asked, error=error, minutes=settings.limits.login_minutes, on_laptop=on_laptop
@@ -212,7 +212,7 @@ def save_account() -> ResponseReturnValue:
 
 def _account_page(form: ProfileForm) -> str:
     with database().reading(_OWN) as reading:
-        open_sessions = sessions_of(reading, g.person.id, clock.now(), _house().limits)
+        open_sessions = sessions_of(reading, g.person.id, clock.now(), the_house().limits)
     here = current_user.web_session.token_hash
     return render_template("accounts/account.html", form=form, zones=zones(), sessions=open_sessions, here=here)
 
@@ -279,8 +279,3 @@ def _asked_id() -> UUID | None:
         return UUID(session.get("asked", ""))
     except ValueError:
         return None
-
-
-def _house() -> House:
-    house: House = current_app.extensions["house"]
-    return house

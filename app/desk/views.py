@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -16,7 +16,7 @@ from app.db import database
 from app.desk import queries, rules
 from app.desk.actions import change_profile
 from app.desk.forms import TERRITORIES, HoldForm, ProfileForm, queue_page, read_queue, read_shelf, shelf_page
-from app.house import House
+from app.house import the_house
 from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
 from app.receivables.actions import end_holds, hold_invoice, live_holds
 from app.scorecard.queries import response_times
@@ -71,7 +71,7 @@ def answer(thread_id: UUID) -> Response | tuple[str, int]:
     try:
         with database().transaction() as session:
             found = _thread_or_404(session, thread_id)
-            talk.answer(session, house=_house(), thread=found, person=g.person, body=body, now=clock.now())
+            talk.answer(session, house=the_house(), thread=found, person=g.person, body=body, now=clock.now())
     except ConversationError as problem:
         return _thread_page(thread_id, error=str(problem), body=body), 422
     flash("Sent. Your customer gets it by mail now.", "ok")
@@ -86,7 +86,7 @@ def close(thread_id: UUID) -> Response | tuple[str, int]:
         with database().transaction() as session:
             found = _thread_or_404(session, thread_id)
             talk.close_thread(
-                session, house=_house(), thread=found, person=g.person, result=result, body=body, now=clock.now()
+                session, house=the_house(), thread=found, person=g.person, result=result, body=body, now=clock.now()
             )
     except ConversationError as problem:
         return _thread_page(thread_id, close_error=str(problem), closing_body=body, result=result), 422
@@ -169,7 +169,7 @@ def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
             invoice=found,
             bill_to=bill_to,
             vendor=vendor,
-            reminder=queries.reminder_of(session, vendor, found, holds, now, _house().limits),
+            reminder=queries.reminder_of(session, vendor, found, holds, now, the_house().limits),
             live=live_holds(session, invoice_id, now),
             events=rules.timeline(
                 queries.changes_of(session, invoice_id),
@@ -209,11 +209,6 @@ def _profile_page(form: ProfileForm | None = None) -> str:
             form=form or ProfileForm.of(vendor),
             countries=sorted(TERRITORIES.items(), key=lambda item: item[1]),
         )
-
-
-def _house() -> House:
-    house: House = current_app.extensions["house"]
-    return house
 
 
 def _vendor(session: Session) -> Vendor:

@@ -15,7 +15,7 @@ from app.conversations.queries import customer_threads, invoices_of, messages_of
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
 from app.db import database
 from app.headers import content_policy
-from app.house import House
+from app.house import the_house
 from app.inbox import queries
 from app.inbox.forms import read_moment, read_search, write_key, write_moment
 from app.inbox.queries import Mark, Supplier, Tab
@@ -84,7 +84,7 @@ def invoice(invoice_id: UUID) -> str:
         return render_template(
             "inbox/invoice.html",
             row=row,
-            next_word=next_word_of(session, invoice_id, now, _house().limits),
+            next_word=next_word_of(session, invoice_id, now, the_house().limits),
             instalments=instalments,
             payments=payments,
             moments=timeline(session, invoice_id),
@@ -111,7 +111,7 @@ def go_pay(invoice_id: UUID) -> Response | str:
     """Looks again at the provider and goes to its live pay page."""
     with database().reading() as session:
         _row_or_404(find_row(session, invoice_id, clock.now()))
-    outcome = press_pay(_house(), _pay_desk(), invoice_id, read_press(request.form, g.person.id), clock.now())
+    outcome = press_pay(the_house(), _pay_desk(), invoice_id, read_press(request.form, g.person.id), clock.now())
     if outcome.what == Paid.GO:
         return redirect(outcome.url, 303)
     return _pay_page(invoice_id, outcome.row, outcome.host, outcome.what)
@@ -137,7 +137,7 @@ def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
             row = _row_or_404(find_row(session, invoice_id, now))
             thread = talk.ask_question(
                 session,
-                house=_house(),
+                house=the_house(),
                 vendor_id=row.vendor_id,
                 customer_id=g.customer_id,
                 mailbox_id=_answer_box(session),
@@ -198,7 +198,7 @@ def reply(thread_id: UUID) -> Response | tuple[str, int]:
         with database().transaction() as session:
             found = thread_of(session, thread_id) or abort(404)
             talk.follow_up(
-                session, house=_house(), thread=found, body=body, now=clock.now(), via="page", person=g.person
+                session, house=the_house(), thread=found, body=body, now=clock.now(), via="page", person=g.person
             )
     except ConversationError as problem:
         return _thread_page(thread_id, error=str(problem), body=body), 422
@@ -302,7 +302,7 @@ def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
 
 
 def _by_person() -> dict[str, Any]:
-    return {"now": clock.now(), "spacing_hours": _house().limits.spacing_hours, "person_id": g.person.id}
+    return {"now": clock.now(), "spacing_hours": the_house().limits.spacing_hours, "person_id": g.person.id}
 
 
 def _rhythm_page(wrong: Mailbox | None = None, form: RhythmForm | None = None) -> str:
@@ -370,11 +370,6 @@ def _supplier_or_404(session: Session, vendor_id: UUID) -> Supplier:
 
 def _row_or_404(row: Row | None) -> Row:
     return row or abort(404)
-
-
-def _house() -> House:
-    house: House = current_app.extensions["house"]
-    return house
 
 
 def _pay_desk() -> PayDesk:

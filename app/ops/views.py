@@ -7,7 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +16,7 @@ from app import clock
 from app.access import anybody, operator_only, signed_machine
 from app.address import canonical
 from app.db import database, database_now
+from app.house import the_house
 from app.models import Outcome, Outgoing
 from app.ops import actions, queries
 from app.ops.figures import read_figures, schema_is_current
@@ -281,5 +282,4 @@ def _back(name: str) -> str:
 
 
 def _settings() -> Settings:
-    settings: Settings = current_app.extensions["house"].settings
-    return settings
+    return the_house().settings

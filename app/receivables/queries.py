@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, literal, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from app.aging import days_past_due
 from app.db import UtcDateTime
 from app.models import (
     Connection,
@@ -71,9 +70,6 @@ class Row:
     @property
     def is_open(self) -> bool:
         return self.state == InvoiceState.OPEN and self.balance_minor > 0
-
-    def days_late(self, today: date) -> int:
-        return days_past_due(self.due_on, today)
 
 
 AnySelect = Select[*tuple[Any, ...]]
