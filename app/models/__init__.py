@@ -19,6 +19,7 @@ from app.models.person import (
     VendorRole,
     WebSession,
 )
+from app.models.task import TaskKind, VendorTask
 from app.models.thread import Message, Side, Thread, ThreadInvoice, ThreadLink, ThreadState
 from app.models.vendor import Trust, Vendor
 
@@ -62,6 +63,7 @@ __all__ = [
     "Side",
     "StopSwitch",
     "SyncRun",
+    "TaskKind",
     "Thread",
     "ThreadInvoice",
     "ThreadLink",
@@ -70,5 +72,6 @@ __all__ = [
     "Vendor",
     "VendorMember",
     "VendorRole",
+    "VendorTask",
     "WebSession",
 ]

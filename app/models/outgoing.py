@@ -19,6 +19,7 @@ class OutgoingKind(StrEnum):
     ANSWER = "answer"  # to the asker
     LOGIN = "login"
     NOTICE = "notice"
+    CORRECTION = "correction"  # a digest line was settled when it was read: we say so (FEATURES I5)
 
 
 class OutgoingState(StrEnum):

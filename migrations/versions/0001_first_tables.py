@@ -804,9 +804,48 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("thread_id", "invoice_id", name=op.f("pk_thread_invoice")),
     )
     op.create_index(op.f("ix_thread_invoice_invoice_id"), "thread_invoice", ["invoice_id"], unique=False)
+    op.create_table(
+        "vendor_task",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("subject_key", sa.String(length=120), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("invoice_id", sa.Uuid(), nullable=True),
+        sa.Column("words", sa.String(length=300), nullable=False),
+        sa.Column("remedy", sa.String(length=300), nullable=False),
+        sa.Column("done_at", UtcDateTime(), nullable=True),
+        sa.Column("done_by_id", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["bill_to_id"], ["bill_to.id"], name=op.f("fk_vendor_task_bill_to_id_bill_to"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["done_by_id"], ["person.id"], name=op.f("fk_vendor_task_done_by_id_person")),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_vendor_task_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_vendor_task_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor_task")),
+        sa.UniqueConstraint("vendor_id", "kind", "subject_key", name=op.f("uq_vendor_task_vendor_id_kind_subject_key")),
+    )
+    op.create_index(
+        "ix_vendor_task_open",
+        "vendor_task",
+        ["vendor_id", "created_at"],
+        unique=False,
+        postgresql_where=sa.text("done_at IS NULL"),
+        sqlite_where=sa.text("done_at IS NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(
+        "ix_vendor_task_open",
+        table_name="vendor_task",
+        postgresql_where=sa.text("done_at IS NULL"),
+        sqlite_where=sa.text("done_at IS NULL"),
+    )
+    op.drop_table("vendor_task")
     op.drop_index(op.f("ix_thread_invoice_invoice_id"), table_name="thread_invoice")
     op.drop_table("thread_invoice")
     op.drop_index("ix_invoice_change_invoice", table_name="invoice_change")

@@ -1,0 +1,44 @@
+"""What a vendor has to see to, because we cannot."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Created, Keyed, owner
+from app.scope import VendorOwned
+
+
+class TaskKind(StrEnum):
+    """Why somebody at the vendor should look (FEATURES G11)."""
+
+    ADDRESS = "address"  # mail to this customer does not arrive: another address, or a call (FEATURES D14)
+    CALL = "call"  # reminded often enough by mail (FEATURES D11)
+    NOT_MINE = "not_mine"  # whoever reads that mailbox says the invoice is not theirs
+    PROOF = "proof"  # something of the vendor's own record waits for proof or approval
+
+
+_OPEN = text("done_at IS NULL")
+
+
+class VendorTask(Keyed, Created, VendorOwned, Base):
+    """``words`` and ``remedy`` are ours, for the vendor's people to read; they never tell of another vendor, nor why a
+    customer's mailbox takes no mail beyond what the vendor's own letters would have shown (INVARIANTS I2)."""
+
+    __tablename__ = "vendor_task"
+    __table_args__ = (
+        UniqueConstraint("vendor_id", "kind", "subject_key"),
+        Index("ix_vendor_task_open", "vendor_id", "created_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    kind: Mapped[TaskKind] = mapped_column(String(10))
+    subject_key: Mapped[str] = mapped_column(String(120))  # one open task a matter: an invoice id, an address
+    bill_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("bill_to.id", ondelete="CASCADE"), default=None)
+    invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoice.id", ondelete="CASCADE"), default=None)
+    words: Mapped[str] = mapped_column(String(300))
+    remedy: Mapped[str] = mapped_column(String(300), default="")
+    done_at: Mapped[datetime | None] = mapped_column(default=None)
+    done_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)
