@@ -7,8 +7,8 @@ from app.models.connection import Connection, ConnectionState, ProviderEvent, Qu
 from app.models.customer import Customer
 from app.models.digest import Digest, DigestLine, LineKind, Outcome
 from app.models.hold import Hold, HoldKind
-from app.models.invoice import Credit, CreditKind, Invoice, InvoiceChange, InvoiceState, Payment
-from app.models.mailbox import Cadence, Mailbox, Relation
+from app.models.invoice import Credit, CreditKind, Invoice, InvoiceChange, InvoiceState, Payment, Settlement
+from app.models.mailbox import Cadence, Mailbox, Mention, Relation
 from app.models.outgoing import Attempt, AttemptResult, DeliveryEvent, Outgoing, OutgoingKind, OutgoingState
 from app.models.person import (
     CustomerMember,
@@ -50,6 +50,7 @@ __all__ = [
     "LineKind",
     "LoginToken",
     "Mailbox",
+    "Mention",
     "Message",
     "Outcome",
     "Outgoing",
@@ -60,6 +61,7 @@ __all__ = [
     "ProviderEvent",
     "Quarantined",
     "Relation",
+    "Settlement",
     "Side",
     "StopSwitch",
     "SyncRun",

@@ -1,5 +1,6 @@
 """A customer as one vendor's books know them."""
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -46,3 +47,8 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), index=True, default=None)
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), index=True, default=None)
     is_active: Mapped[bool] = mapped_column(default=True)
+    held_until: Mapped[datetime | None] = mapped_column(
+        default=None
+    )  # the vendor's hold of all they owe (FEATURES A11)
+    hold_note: Mapped[str] = mapped_column(String(200), default="")
+    hold_is_hidden: Mapped[bool] = mapped_column(default=False)

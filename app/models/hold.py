@@ -45,6 +45,7 @@ class Hold(Keyed, Created, VendorOwned, CustomerOwned, Base):
     end_reason: Mapped[str] = mapped_column(String(200), default="")
     promised_on: Mapped[date | None] = mapped_column(default=None)
     amount_minor: Mapped[int | None] = mapped_column(BigInt, default=None)
+    is_hidden: Mapped[bool] = mapped_column(default=False)  # the vendor does not want the customer to read of it
     note: Mapped[str] = mapped_column(String(1000), default="")
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)
     said_by: Mapped[str] = mapped_column(String(80), default="")  # as claimed, when the person is not signed in

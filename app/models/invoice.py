@@ -28,6 +28,7 @@ class InvoiceState(StrEnum):
 
 
 _OPEN = text("state = 'open'")
+_UNCHECKED = text("checked_at IS NULL")
 
 
 class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base):
@@ -73,6 +74,7 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # opaque: terms, memo, lines
     updated_at: Mapped[datetime | None] = mapped_column(default=None)  # when a fact last changed here
     settled_at: Mapped[datetime | None] = mapped_column(default=None)  # when we first saw it paid
+    included_at: Mapped[datetime | None] = mapped_column(default=None)  # the vendor wants it reminded though it is old
 
     @property
     def balance(self) -> Money:
@@ -109,6 +111,28 @@ class InvoiceChange(Keyed, VendorOwned, CustomerOwned, Base):
     balance_minor: Mapped[int] = mapped_column(BigInt)
     total_minor: Mapped[int] = mapped_column(BigInt)
     due_on: Mapped[date | None] = mapped_column(default=None)
+
+
+class Settlement(Keyed, VendorOwned, CustomerOwned, Base):
+    """An invoice we held open has ended in the books: when, by their word and by ours. Append-only; what the settled lag
+    is measured by, and what a correction begins with (FEATURES I3 I5)."""
+
+    __tablename__ = "settlement"
+    __table_args__ = (
+        Index("ix_settlement_invoice", "invoice_id"),
+        Index("ix_settlement_seen", "seen_at"),
+        Index("ix_settlement_unchecked", "seen_at", postgresql_where=_UNCHECKED, sqlite_where=_UNCHECKED),
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), default=None)
+    invoice_id: Mapped[UUID] = owner("invoice", cascade=True)
+    connection_id: Mapped[UUID] = owner("connection", cascade=True)
+    state: Mapped[InvoiceState] = mapped_column(String(12))
+    settled_at: Mapped[datetime | None] = mapped_column(default=None)  # by the provider's clock; None: it does not say
+    told_at: Mapped[datetime | None] = mapped_column(default=None)  # when the webhook came that made us look
+    seen_at: Mapped[datetime]  # when it was written here, and so suppressed
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)  # whether a mail had asked for it in between
 
 
 class CreditKind(StrEnum):

@@ -1,14 +1,14 @@
 """One e-mail address we send to."""
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Keyed, owner
-from app.scope import CustomerOwned
+from app.scope import CustomerOwned, VendorOwned
 
 
 class Cadence(StrEnum):
@@ -19,6 +19,7 @@ class Cadence(StrEnum):
     WEEKLY = "weekly"
     SEMIMONTHLY = "semimonthly"  # the 1st and the 15th
     MONTHLY = "monthly"
+    PAY_RUN = "pay_run"  # two days before the day on which this customer pays
     ON_DEMAND = "on_demand"
 
 
@@ -37,12 +38,19 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
     zone: Mapped[str] = mapped_column(String(64), default="UTC")
     cadence: Mapped[Cadence] = mapped_column(String(12), default=Cadence.WEEKLY)
     weekday: Mapped[int] = mapped_column(default=1)  # 0 is Monday; weekly only
-    month_day: Mapped[int] = mapped_column(default=1)  # monthly only; the last day where the month is shorter
+    month_day: Mapped[int] = mapped_column(default=1)  # monthly, pay run; the last day where the month is shorter
     send_at: Mapped[time] = mapped_column(default=time(9, 0))  # wall clock in ``zone``
+    spread_seconds: Mapped[int] = mapped_column(default=0)  # drawn once: so much after ``send_at``, within its hour
+    quiet_country: Mapped[str] = mapped_column(String(2), default="")  # no digest on its weekends and holidays; "": any
+    closed_from: Mapped[date | None] = mapped_column(default=None)  # nobody is there: no digest on these days
+    closed_until: Mapped[date | None] = mapped_column(default=None)  # the last of them
+    most_digests: Mapped[int | None] = mapped_column(default=None)  # a month, where the customer wants fewer
+    most_mentions: Mapped[int | None] = mapped_column(default=None)  # of one invoice, where the customer wants fewer
     amounts_in_subject: Mapped[bool] = mapped_column(default=False)
     next_digest_at: Mapped[datetime | None] = mapped_column(default=None)
     lease_owner: Mapped[str | None] = mapped_column(String(64), default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
+    asked_at: Mapped[datetime | None] = mapped_column(default=None)  # ``next_digest_at`` was asked for, is no window's
     last_digest_at: Mapped[datetime | None] = mapped_column(default=None)  # when the newest digest was handed over
     paused_until: Mapped[datetime | None] = mapped_column(default=None)
     reminders_off_at: Mapped[datetime | None] = mapped_column(default=None)  # unsubscribed: stops digests only
@@ -63,3 +71,18 @@ class Relation(Keyed, Created, CustomerOwned, Base):
     muted_at: Mapped[datetime | None] = mapped_column(default=None)  # out of the mail, still in the inbox
     blocked_at: Mapped[datetime | None] = mapped_column(default=None)
     first_mailed_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class Mention(VendorOwned, CustomerOwned, Base):
+    """How often one invoice was asked for in the mails of one mailbox: counted when a digest is handed over, read when
+    the next one is composed (FEATURES D11)."""
+
+    __tablename__ = "mention"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 80}},)
+
+    mailbox_id: Mapped[UUID] = mapped_column(ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True)
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoice.id", ondelete="CASCADE"), primary_key=True, index=True)
+    vendor_id: Mapped[UUID] = owner("vendor")
+    customer_id: Mapped[UUID] = owner("customer")
+    count: Mapped[int]
+    last_at: Mapped[datetime]

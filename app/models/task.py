@@ -17,6 +17,7 @@ class TaskKind(StrEnum):
     ADDRESS = "address"  # mail to this customer does not arrive: another address, or a call (FEATURES D14)
     CALL = "call"  # reminded often enough by mail (FEATURES D11)
     NOT_MINE = "not_mine"  # whoever reads that mailbox says the invoice is not theirs
+    BOOKS = "books"  # our copy of the books is too old to remind from (FEATURES D9)
     PROOF = "proof"  # something of the vendor's own record waits for proof or approval
 
 

@@ -1,6 +1,6 @@
 """The supplier who is owed: a tenant."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import String
@@ -35,3 +35,4 @@ class Vendor(Keyed, Created, VendorItself, Base):
     opens_at: Mapped[int] = mapped_column(default=9)  # business hours, local, for response time
     closes_at: Mapped[int] = mapped_column(default=17)
     live_at: Mapped[datetime | None] = mapped_column(default=None)
+    chase_from: Mapped[date | None] = mapped_column(default=None)  # due before it: silent until included (A12)

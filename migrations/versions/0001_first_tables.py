@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.Column("opens_at", sa.Integer(), nullable=False),
         sa.Column("closes_at", sa.Integer(), nullable=False),
         sa.Column("live_at", UtcDateTime(), nullable=True),
+        sa.Column("chase_from", sa.Date(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor")),
@@ -229,10 +230,17 @@ def upgrade() -> None:
         sa.Column("weekday", sa.Integer(), nullable=False),
         sa.Column("month_day", sa.Integer(), nullable=False),
         sa.Column("send_at", sa.Time(), nullable=False),
+        sa.Column("spread_seconds", sa.Integer(), nullable=False),
+        sa.Column("quiet_country", sa.String(length=2), nullable=False),
+        sa.Column("closed_from", sa.Date(), nullable=True),
+        sa.Column("closed_until", sa.Date(), nullable=True),
+        sa.Column("most_digests", sa.Integer(), nullable=True),
+        sa.Column("most_mentions", sa.Integer(), nullable=True),
         sa.Column("amounts_in_subject", sa.Boolean(), nullable=False),
         sa.Column("next_digest_at", UtcDateTime(), nullable=True),
         sa.Column("lease_owner", sa.String(length=64), nullable=True),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.Column("asked_at", UtcDateTime(), nullable=True),
         sa.Column("last_digest_at", UtcDateTime(), nullable=True),
         sa.Column("paused_until", UtcDateTime(), nullable=True),
         sa.Column("reminders_off_at", UtcDateTime(), nullable=True),
@@ -307,6 +315,9 @@ def upgrade() -> None:
         sa.Column("mailbox_id", sa.Uuid(), nullable=True),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("held_until", UtcDateTime(), nullable=True),
+        sa.Column("hold_note", sa.String(length=200), nullable=False),
+        sa.Column("hold_is_hidden", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("external_id", sa.String(length=120), nullable=False),
@@ -336,7 +347,7 @@ def upgrade() -> None:
         "digest",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("mailbox_id", sa.Uuid(), nullable=False),
-        sa.Column("window", sa.String(length=12), nullable=False),
+        sa.Column("window", sa.String(length=16), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=False),
         sa.Column("outcome", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=False),
@@ -497,6 +508,7 @@ def upgrade() -> None:
         sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=True),
         sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("included_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("external_id", sa.String(length=120), nullable=False),
@@ -745,6 +757,7 @@ def upgrade() -> None:
         sa.Column("end_reason", sa.String(length=200), nullable=False),
         sa.Column("promised_on", sa.Date(), nullable=True),
         sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("is_hidden", sa.Boolean(), nullable=False),
         sa.Column("note", sa.String(length=1000), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=True),
         sa.Column("said_by", sa.String(length=80), nullable=False),
@@ -787,6 +800,61 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_change")),
     )
     op.create_index("ix_invoice_change_invoice", "invoice_change", ["invoice_id", "at"], unique=False)
+    op.create_table(
+        "mention",
+        sa.Column("mailbox_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_mention_customer_id_customer")),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_mention_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["mailbox_id"], ["mailbox.id"], name=op.f("fk_mention_mailbox_id_mailbox"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_mention_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("mailbox_id", "invoice_id", name=op.f("pk_mention")),
+        postgresql_with={"fillfactor": 80},
+    )
+    op.create_index(op.f("ix_mention_invoice_id"), "mention", ["invoice_id"], unique=False)
+    op.create_table(
+        "settlement",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("told_at", UtcDateTime(), nullable=True),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.Column("checked_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_settlement_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_settlement_customer_id_customer")),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_settlement_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_settlement_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_settlement")),
+    )
+    op.create_index("ix_settlement_invoice", "settlement", ["invoice_id"], unique=False)
+    op.create_index("ix_settlement_seen", "settlement", ["seen_at"], unique=False)
+    op.create_index(
+        "ix_settlement_unchecked",
+        "settlement",
+        ["seen_at"],
+        unique=False,
+        postgresql_where=sa.text("checked_at IS NULL"),
+        sqlite_where=sa.text("checked_at IS NULL"),
+    )
     op.create_table(
         "thread_invoice",
         sa.Column("thread_id", sa.Uuid(), nullable=False),
@@ -848,6 +916,17 @@ def downgrade() -> None:
     op.drop_table("vendor_task")
     op.drop_index(op.f("ix_thread_invoice_invoice_id"), table_name="thread_invoice")
     op.drop_table("thread_invoice")
+    op.drop_index(
+        "ix_settlement_unchecked",
+        table_name="settlement",
+        postgresql_where=sa.text("checked_at IS NULL"),
+        sqlite_where=sa.text("checked_at IS NULL"),
+    )
+    op.drop_index("ix_settlement_seen", table_name="settlement")
+    op.drop_index("ix_settlement_invoice", table_name="settlement")
+    op.drop_table("settlement")
+    op.drop_index(op.f("ix_mention_invoice_id"), table_name="mention")
+    op.drop_table("mention")
     op.drop_index("ix_invoice_change_invoice", table_name="invoice_change")
     op.drop_table("invoice_change")
     op.drop_index("ix_hold_vendor", table_name="hold")
