@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Keyed, owner
@@ -47,8 +47,6 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), index=True, default=None)
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), index=True, default=None)
     is_active: Mapped[bool] = mapped_column(default=True)
-    held_until: Mapped[datetime | None] = mapped_column(
-        default=None
-    )  # the vendor's hold of all they owe (FEATURES A11)
-    hold_note: Mapped[str] = mapped_column(String(200), default="")
-    hold_is_hidden: Mapped[bool] = mapped_column(default=False)
+    held_until: Mapped[datetime | None] = mapped_column(default=None)  # the vendor's hold of all it owes (A11)
+    hold_note: Mapped[str] = mapped_column(String(200), server_default="")  # rows are written by SQL: connectors/ingest
+    hold_is_hidden: Mapped[bool] = mapped_column(server_default=false())

@@ -114,8 +114,8 @@ class InvoiceChange(Keyed, VendorOwned, CustomerOwned, Base):
 
 
 class Settlement(Keyed, VendorOwned, CustomerOwned, Base):
-    """An invoice we held open has ended in the books: when, by their word and by ours. Append-only; what the settled lag
-    is measured by, and what a correction begins with (FEATURES I3 I5)."""
+    """An invoice we held open has ended in the books: when, by their word and by ours. Append-only but for
+    ``checked_at``; what the settled lag is measured by, and what a correction begins with (FEATURES I3 I5)."""
 
     __tablename__ = "settlement"
     __table_args__ = (
