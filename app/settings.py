@@ -46,6 +46,14 @@ class Limits(BaseSettings):
     batch_mailboxes: int = 500  # digest batch
     lease_seconds: int = 120
     http_seconds: float = 20.0  # K6
+    contacts_per_day: int = 25  # A2: first contacts of a vendor that is not verified
+    contacts_per_week: int = 100  # A2
+    reports_to_freeze: int = 3  # A2: so many reporting customers freeze its first contacts,
+    reports_percent: float = 2.0  # A2: when they are at least so many of those it has reached
+    payee_freeze_hours: int = 72  # B10, L7: a new pay host or bank account waits so long, and the customers are told
+    fresh_login_minutes: int = 15  # L7: who approves a pay host alone has just signed in
+    proof_days: int = 7  # A13: how long the link in a domain's mail works
+    proof_misses: int = 3  # A13: days in a row without the DNS record before a domain no longer counts as proven
 
 
 class Settings(BaseSettings):
@@ -87,14 +95,27 @@ class Settings(BaseSettings):
                     raise ValueError(f"{name.upper()} must be set in production")
                 kept = _kept(self.instance / name, prefix + secrets.token_urlsafe(32))
                 setattr(self, name, SecretStr(kept))
-        if production and urlsplit(self.public_url).scheme != "https":
-            raise ValueError("PUBLIC_URL must be https in production")
-        if production and self.mail_channel == "file":
-            raise ValueError("MAIL_CHANNEL must be smtp or sendgrid in production")
+        if production:
+            self._refuse_defaults()
         self.public_url = self.public_url.rstrip("/")
         if self.scheduler is None:
             self.scheduler = "embedded" if self.is_sqlite else "off"
         return self
+
+    def _refuse_defaults(self) -> None:
+        """What is fine on a laptop and a hole or a silence among people."""
+        wrong = {
+            "SECRET_KEY must have 32 characters or more": len(self.secret_key.get_secret_value()) < 32,
+            "PUBLIC_URL must be https": urlsplit(self.public_url).scheme != "https",
+            "MAIL_CHANNEL must be smtp or sendgrid": self.mail_channel == "file",
+            "MAIL_FROM and LOGIN_FROM must be addresses of yours": ".example" in f"{self.mail_from}{self.login_from}",
+        }
+        if self.mail_channel == "sendgrid":
+            wrong["SENDGRID_API_KEY must be set"] = not self.sendgrid_api_key.get_secret_value()
+            # without its events no mail whose fate is unknown is ever settled, and no bounce is heard of
+            wrong["SENDGRID_EVENT_PUBLIC_KEY must be set"] = not self.sendgrid_event_public_key
+        if reasons := [reason for reason, is_wrong in wrong.items() if is_wrong]:
+            raise ValueError(f"in production {', '.join(reasons)}")
 
     @property
     def is_sqlite(self) -> bool:

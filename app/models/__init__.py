@@ -21,6 +21,7 @@ from app.models.person import (
 )
 from app.models.task import TaskKind, VendorTask
 from app.models.thread import Message, Side, Thread, ThreadInvoice, ThreadLink, ThreadState
+from app.models.trust import BankAccount, DomainProof, Payee, PayHost, ProofWay, Report
 from app.models.vendor import Trust, Vendor
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Attempt",
     "AttemptResult",
     "AuditEntry",
+    "BankAccount",
     "Base",
     "BillTo",
     "Cadence",
@@ -41,6 +43,7 @@ __all__ = [
     "DeliveryEvent",
     "Digest",
     "DigestLine",
+    "DomainProof",
     "Hold",
     "HoldKind",
     "Invoice",
@@ -56,11 +59,15 @@ __all__ = [
     "Outgoing",
     "OutgoingKind",
     "OutgoingState",
+    "PayHost",
+    "Payee",
     "Payment",
     "Person",
+    "ProofWay",
     "ProviderEvent",
     "Quarantined",
     "Relation",
+    "Report",
     "Settlement",
     "Side",
     "StopSwitch",

@@ -18,6 +18,7 @@ class HoldKind(StrEnum):
     ALREADY_PAID = "already_paid"
     PAYING = "paying"  # a payment was started: from the pay button to the provider's word
     VENDOR = "vendor"
+    NOT_MINE = "not_mine"  # the customer says the invoice is somebody else's; the vendor has a task
 
 
 class Hold(Keyed, Created, VendorOwned, CustomerOwned, Base):

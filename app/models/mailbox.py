@@ -59,17 +59,24 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
     proven_at: Mapped[datetime | None] = mapped_column(default=None)  # somebody signed in through it
 
 
+_REACHED = text("reached_at IS NOT NULL")
+
+
 class Relation(Keyed, Created, CustomerOwned, Base):
     """What one customer has decided about one vendor. The vendor never reads it."""
 
     __tablename__ = "relation"
-    __table_args__ = (UniqueConstraint("customer_id", "vendor_id"),)
+    __table_args__ = (
+        UniqueConstraint("customer_id", "vendor_id"),
+        Index("ix_relation_reached", "vendor_id", "reached_at", postgresql_where=_REACHED, sqlite_where=_REACHED),
+    )
 
     customer_id: Mapped[UUID] = owner("customer")
     vendor_id: Mapped[UUID] = owner("vendor", index=True)
     accepted_at: Mapped[datetime | None] = mapped_column(default=None)
     muted_at: Mapped[datetime | None] = mapped_column(default=None)  # out of the mail, still in the inbox
     blocked_at: Mapped[datetime | None] = mapped_column(default=None)
+    reached_at: Mapped[datetime | None] = mapped_column(default=None)  # a first contact of an unproven vendor (A2)
     first_mailed_at: Mapped[datetime | None] = mapped_column(default=None)
 
 

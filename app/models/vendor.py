@@ -32,6 +32,9 @@ class Vendor(Keyed, Created, VendorItself, Base):
     support_address: Mapped[str] = mapped_column(String(254), default="")
     trust: Mapped[Trust] = mapped_column(String(12), default=Trust.NEW)
     trust_reason: Mapped[str] = mapped_column(String(200), default="")
+    doubted_at: Mapped[datetime | None] = mapped_column(default=None)  # named like another: the operator decides
+    approved_at: Mapped[datetime | None] = mapped_column(default=None)  # by the operator, under this name
+    frozen_at: Mapped[datetime | None] = mapped_column(default=None)  # no first contacts: reported too often
     opens_at: Mapped[int] = mapped_column(default=9)  # business hours, local, for response time
     closes_at: Mapped[int] = mapped_column(default=17)
     live_at: Mapped[datetime | None] = mapped_column(default=None)

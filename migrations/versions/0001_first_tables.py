@@ -108,6 +108,9 @@ def upgrade() -> None:
         sa.Column("support_address", sa.String(length=254), nullable=False),
         sa.Column("trust", sa.String(length=12), nullable=False),
         sa.Column("trust_reason", sa.String(length=200), nullable=False),
+        sa.Column("doubted_at", UtcDateTime(), nullable=True),
+        sa.Column("approved_at", UtcDateTime(), nullable=True),
+        sa.Column("frozen_at", UtcDateTime(), nullable=True),
         sa.Column("opens_at", sa.Integer(), nullable=False),
         sa.Column("closes_at", sa.Integer(), nullable=False),
         sa.Column("live_at", UtcDateTime(), nullable=True),
@@ -134,6 +137,37 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_entry_at", "audit_entry", ["at"], unique=False)
     op.create_index("ix_audit_entry_vendor", "audit_entry", ["vendor_id", "at"], unique=False)
+    op.create_table(
+        "bank_account",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("beneficiary", sa.String(length=120), nullable=False),
+        sa.Column("iban", sa.String(length=34), nullable=False),
+        sa.Column("account", sa.String(length=34), nullable=False),
+        sa.Column("routing", sa.String(length=11), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("proposed_by_id", sa.Uuid(), nullable=True),
+        sa.Column("frozen_until", UtcDateTime(), nullable=True),
+        sa.Column("approved_at", UtcDateTime(), nullable=True),
+        sa.Column("approved_by_id", sa.Uuid(), nullable=True),
+        sa.Column("counts_from", UtcDateTime(), nullable=True),
+        sa.Column("refused_at", UtcDateTime(), nullable=True),
+        sa.Column("told_at", UtcDateTime(), nullable=True),
+        sa.Column("told_upto", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["approved_by_id"], ["person.id"], name=op.f("fk_bank_account_approved_by_id_person")),
+        sa.ForeignKeyConstraint(["proposed_by_id"], ["person.id"], name=op.f("fk_bank_account_proposed_by_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_bank_account_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_account")),
+    )
+    op.create_index(
+        "ix_bank_account_untold",
+        "bank_account",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+        sqlite_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+    )
+    op.create_index("ix_bank_account_vendor", "bank_account", ["vendor_id", "created_at"], unique=False)
     op.create_table(
         "connection",
         sa.Column("vendor_id", sa.Uuid(), nullable=True),
@@ -195,6 +229,29 @@ def upgrade() -> None:
         sa.UniqueConstraint("customer_id", "person_id", name=op.f("uq_customer_member_customer_id_person_id")),
     )
     op.create_index(op.f("ix_customer_member_person_id"), "customer_member", ["person_id"], unique=False)
+    op.create_table(
+        "domain_proof",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("domain", sa.String(length=253), nullable=False),
+        sa.Column("record", sa.String(length=80), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("token_expires_at", UtcDateTime(), nullable=True),
+        sa.Column("mailed_at", UtcDateTime(), nullable=True),
+        sa.Column("asked_by_id", sa.Uuid(), nullable=False),
+        sa.Column("proven_at", UtcDateTime(), nullable=True),
+        sa.Column("way", sa.String(length=4), nullable=True),
+        sa.Column("next_check_at", UtcDateTime(), nullable=True),
+        sa.Column("misses", sa.Integer(), nullable=False),
+        sa.Column("lost_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["asked_by_id"], ["person.id"], name=op.f("fk_domain_proof_asked_by_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_domain_proof_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_domain_proof")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_domain_proof_token_hash")),
+        sa.UniqueConstraint("vendor_id", "domain", name=op.f("uq_domain_proof_vendor_id_domain")),
+    )
+    op.create_index("ix_domain_proof_check", "domain_proof", ["next_check_at"], unique=False)
     op.create_table(
         "login_token",
         sa.Column("address", sa.String(length=254), nullable=False),
@@ -263,12 +320,41 @@ def upgrade() -> None:
         postgresql_where=sa.text("next_digest_at IS NOT NULL"),
     )
     op.create_table(
+        "pay_host",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("host", sa.String(length=253), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("proposed_by_id", sa.Uuid(), nullable=True),
+        sa.Column("frozen_until", UtcDateTime(), nullable=True),
+        sa.Column("approved_at", UtcDateTime(), nullable=True),
+        sa.Column("approved_by_id", sa.Uuid(), nullable=True),
+        sa.Column("counts_from", UtcDateTime(), nullable=True),
+        sa.Column("refused_at", UtcDateTime(), nullable=True),
+        sa.Column("told_at", UtcDateTime(), nullable=True),
+        sa.Column("told_upto", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["approved_by_id"], ["person.id"], name=op.f("fk_pay_host_approved_by_id_person")),
+        sa.ForeignKeyConstraint(["proposed_by_id"], ["person.id"], name=op.f("fk_pay_host_proposed_by_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_pay_host_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pay_host")),
+        sa.UniqueConstraint("vendor_id", "host", name=op.f("uq_pay_host_vendor_id_host")),
+    )
+    op.create_index(
+        "ix_pay_host_untold",
+        "pay_host",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+        sqlite_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+    )
+    op.create_table(
         "relation",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("accepted_at", UtcDateTime(), nullable=True),
         sa.Column("muted_at", UtcDateTime(), nullable=True),
         sa.Column("blocked_at", UtcDateTime(), nullable=True),
+        sa.Column("reached_at", UtcDateTime(), nullable=True),
         sa.Column("first_mailed_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -277,7 +363,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_relation")),
         sa.UniqueConstraint("customer_id", "vendor_id", name=op.f("uq_relation_customer_id_vendor_id")),
     )
+    op.create_index(
+        "ix_relation_reached",
+        "relation",
+        ["vendor_id", "reached_at"],
+        unique=False,
+        postgresql_where=sa.text("reached_at IS NOT NULL"),
+        sqlite_where=sa.text("reached_at IS NOT NULL"),
+    )
     op.create_index(op.f("ix_relation_vendor_id"), "relation", ["vendor_id"], unique=False)
+    op.create_table(
+        "report",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("words", sa.String(length=500), nullable=False),
+        sa.Column("withdrawn_at", UtcDateTime(), nullable=True),
+        sa.Column("dismissed_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_report_customer_id_customer")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_report_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_report")),
+    )
+    op.create_index("ix_report_created", "report", ["created_at"], unique=False)
+    op.create_index(op.f("ix_report_customer_id"), "report", ["customer_id"], unique=False)
+    op.create_index("ix_report_vendor", "report", ["vendor_id", "created_at"], unique=False)
     op.create_table(
         "vendor_member",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
@@ -1047,8 +1157,25 @@ def downgrade() -> None:
     op.drop_table("web_session")
     op.drop_index(op.f("ix_vendor_member_person_id"), table_name="vendor_member")
     op.drop_table("vendor_member")
+    op.drop_index("ix_report_vendor", table_name="report")
+    op.drop_index(op.f("ix_report_customer_id"), table_name="report")
+    op.drop_index("ix_report_created", table_name="report")
+    op.drop_table("report")
     op.drop_index(op.f("ix_relation_vendor_id"), table_name="relation")
+    op.drop_index(
+        "ix_relation_reached",
+        table_name="relation",
+        postgresql_where=sa.text("reached_at IS NOT NULL"),
+        sqlite_where=sa.text("reached_at IS NOT NULL"),
+    )
     op.drop_table("relation")
+    op.drop_index(
+        "ix_pay_host_untold",
+        table_name="pay_host",
+        postgresql_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+        sqlite_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+    )
+    op.drop_table("pay_host")
     op.drop_index("ix_mailbox_due", table_name="mailbox", postgresql_where=sa.text("next_digest_at IS NOT NULL"))
     op.drop_index(op.f("ix_mailbox_customer_id"), table_name="mailbox")
     op.drop_table("mailbox")
@@ -1058,6 +1185,8 @@ def downgrade() -> None:
     op.drop_index("ix_login_token_browser", table_name="login_token")
     op.drop_index(op.f("ix_login_token_address"), table_name="login_token")
     op.drop_table("login_token")
+    op.drop_index("ix_domain_proof_check", table_name="domain_proof")
+    op.drop_table("domain_proof")
     op.drop_index(op.f("ix_customer_member_person_id"), table_name="customer_member")
     op.drop_table("customer_member")
     op.drop_index(
@@ -1075,6 +1204,14 @@ def downgrade() -> None:
     )
     op.drop_index("ix_connection_account", table_name="connection")
     op.drop_table("connection")
+    op.drop_index("ix_bank_account_vendor", table_name="bank_account")
+    op.drop_index(
+        "ix_bank_account_untold",
+        table_name="bank_account",
+        postgresql_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+        sqlite_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+    )
+    op.drop_table("bank_account")
     op.drop_index("ix_audit_entry_vendor", table_name="audit_entry")
     op.drop_index("ix_audit_entry_at", table_name="audit_entry")
     op.drop_table("audit_entry")
