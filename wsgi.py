@@ -11,7 +11,7 @@ import click
 from flask import Flask
 
 import demo.commands
-from app import create_app
+from app import create_app, rekeying
 from app.accounts import jobs as account_jobs
 from app.db import upgrade
 from app.house import House
@@ -43,6 +43,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         app.register_blueprint(blueprint)
     sending = _sending(house)
     jobs = (*connector_jobs.JOBS, *sending, *account_jobs.JOBS)  # an invoice taken in goes all the way in one pass
+    rekeying.register(app)
     connector_commands.register(app)
     digest_commands.register(app, house, sending)
     _register(app, house, jobs)
@@ -71,6 +72,7 @@ def _register(app: Flask, house: House, jobs: Sequence[Job]) -> None:
     @click.option("--once", is_flag=True, help="Do what is due now, then stop.")
     def work_command(once: bool) -> None:
         """Tick and do what is due, until SIGTERM; any number of workers share the work."""
+        rekeying.require_keys(house)
         if not once:
             return work(house, jobs)
         for name, done in drain_all(house, jobs).items():
@@ -92,8 +94,10 @@ def _register(app: Flask, house: House, jobs: Sequence[Job]) -> None:
 def _application() -> Flask:
     house = House.open(Settings())
     app, jobs = build(house)
-    if house.settings.scheduler == "embedded" and _serves_pages():
-        start(house, jobs)
+    if _serves_pages():
+        rekeying.require_keys(house)
+        if house.settings.scheduler == "embedded":
+            start(house, jobs)
     return app
 
 

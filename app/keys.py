@@ -7,10 +7,31 @@ authenticated data. The first key of the ring encrypts; all of them decrypt, so 
 import base64
 import hashlib
 import os
+from enum import Enum
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+class Place(Enum):
+    """Every column that holds ciphertext, and there is no sealing for any other: what is listed here gets rotated.
+
+    table, column, the columns of which the first that is set names the row's tenant, and the column that says until
+    when somebody holds on to the ciphertext as it is.
+    """
+
+    TOKENS = ("connection", "tokens", ("vendor_id",), "refresh_lease_until")
+    LINK = ("outgoing", "sealed_token", ("mailbox_id", "person_id", "login_token_id"), None)
+
+    def __init__(self, table: str, column: str, tenant: tuple[str, ...], held_until: str | None) -> None:
+        self.table = table
+        self.column = column
+        self.tenant = tenant
+        self.held_until = held_until
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
 
 
 class CannotOpen(Exception):
@@ -24,21 +45,24 @@ class KeyRing:
         self._keys: dict[str, AESGCM] = {}
         for pair in filter(None, (part.strip() for part in text.split(","))):
             key_id, _, secret = pair.partition(":")
-            raw = base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4))
-            if not key_id or len(raw) < 32:
-                raise ValueError("ENCRYPTION_KEYS wants id:secret pairs with at least 32 random bytes each")
+            raw = _decoded(secret)
+            if not key_id or "." in key_id or len(raw) < 32 or key_id in self._keys:
+                raise ValueError(
+                    "ENCRYPTION_KEYS wants id:secret pairs, each id once and without a dot, each secret the base64url "
+                    "of at least 32 random bytes"
+                )
             self._keys[key_id] = AESGCM(raw if len(raw) == 32 else hashlib.sha256(raw).digest())
         if not self._keys:
             raise ValueError("ENCRYPTION_KEYS is empty")
-        self._newest = next(iter(self._keys))
+        self.newest = next(iter(self._keys))
 
-    def seal(self, text: str, *, place: str, row: UUID, tenant: UUID | None) -> str:
-        """Encrypt ``text`` for ``place`` ("table.column") of ``row``, which belongs to ``tenant``."""
+    def seal(self, text: str, *, place: Place, row: UUID, tenant: UUID | None) -> str:
+        """Encrypt ``text`` for ``place`` of ``row``, which belongs to ``tenant``."""
         nonce = os.urandom(12)
-        sealed = self._keys[self._newest].encrypt(nonce, text.encode(), _bound(self._newest, place, row, tenant))
-        return f"{self._newest}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+        sealed = self._keys[self.newest].encrypt(nonce, text.encode(), _bound(self.newest, place, row, tenant))
+        return f"{self.newest}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
-    def open(self, sealed: str, *, place: str, row: UUID, tenant: UUID | None) -> str:
+    def open(self, sealed: str, *, place: Place, row: UUID, tenant: UUID | None) -> str:
         """The text again. Raises CannotOpen."""
         key_id, _, body = sealed.partition(".")
         try:
@@ -48,5 +72,12 @@ class KeyRing:
             raise CannotOpen(f"{place} of {row} does not open under key {key_id!r}") from None
 
 
-def _bound(key_id: str, place: str, row: UUID, tenant: UUID | None) -> bytes:
+def _decoded(secret: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4))
+    except ValueError:  # its words would repeat nothing of the secret, but a traceback might
+        return b""
+
+
+def _bound(key_id: str, place: Place, row: UUID, tenant: UUID | None) -> bytes:
     return f"{key_id}|{place}|{row}|{tenant}".encode()

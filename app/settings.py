@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -59,7 +60,7 @@ class Limits(BaseSettings):
 class Settings(BaseSettings):
     """What the process was started with. Unknown variables are ignored, wrong ones stop the start with their name."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 
     environment: Literal["local", "production"] = Field(default="local", validation_alias="SHEAF_ENV")
     instance: Path = Field(default=ROOT / "instance", validation_alias="SHEAF_INSTANCE")
@@ -108,7 +109,8 @@ class Settings(BaseSettings):
             "SECRET_KEY must have 32 characters or more": len(self.secret_key.get_secret_value()) < 32,
             "PUBLIC_URL must be https": urlsplit(self.public_url).scheme != "https",
             "MAIL_CHANNEL must be smtp or sendgrid": self.mail_channel == "file",
-            "MAIL_FROM and LOGIN_FROM must be addresses of yours": ".example" in f"{self.mail_from}{self.login_from}",
+            "MAIL_FROM must be an address of yours": not _is_own(self.mail_from),
+            "LOGIN_FROM must be an address of yours": not _is_own(self.login_from),
         }
         if self.mail_channel == "sendgrid":
             wrong["SENDGRID_API_KEY must be set"] = not self.sendgrid_api_key.get_secret_value()
@@ -135,7 +137,7 @@ class Settings(BaseSettings):
 class ProviderSettings(BaseSettings):
     """Client and addresses of one provider: <PROVIDER>_CLIENT_ID and its like. Empty addresses mean the real ones."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
@@ -151,6 +153,11 @@ class ProviderSettings(BaseSettings):
 def provider_settings(provider: str) -> ProviderSettings:
     """Read the settings of ``provider`` (its id, such as ``quickbooks``) from the environment."""
     return ProviderSettings(_env_prefix=f"{provider.upper()}_")  # type: ignore[call-arg]
+
+
+def _is_own(sender: str) -> bool:
+    address = parseaddr(sender)[1]
+    return "@" in address and not address.endswith(".example")
 
 
 def _kept(path: Path, fresh: str) -> str:

@@ -27,7 +27,7 @@ from sqlalchemy import or_, select, update
 from app import clock, links
 from app.db import database_now
 from app.house import House
-from app.keys import CannotOpen
+from app.keys import CannotOpen, Place
 from app.models import Connection, ConnectionState
 from app.scope import Everything
 from connectors import registry
@@ -36,7 +36,6 @@ from connectors.base import Connector, Denied, GiveUp, Json, MustReconnect, Prov
 
 log = structlog.get_logger()
 
-PLACE = "connection.tokens"
 KEPT = "connecting"  # in the browser's session
 DANCES = 3  # at once in one browser: a few tabs
 MARGIN = timedelta(seconds=90)  # a token that dies sooner is renewed first
@@ -172,7 +171,7 @@ def seal(house: House, tokens: Tokens, connection_id: UUID, vendor_id: UUID | No
         "expires_at": tokens.expires_at.isoformat() if tokens.expires_at else None,
         "extra": tokens.extra,
     }
-    return house.keys.seal(json.dumps(said), place=PLACE, row=connection_id, tenant=vendor_id)
+    return house.keys.seal(json.dumps(said), place=Place.TOKENS, row=connection_id, tenant=vendor_id)
 
 
 def unseal(house: House, sealed: str | None, connection_id: UUID, vendor_id: UUID | None) -> Tokens:
@@ -180,7 +179,7 @@ def unseal(house: House, sealed: str | None, connection_id: UUID, vendor_id: UUI
     if sealed is None:
         raise MustReconnect("This connection has no permission any more.")
     try:
-        said = json.loads(house.keys.open(sealed, place=PLACE, row=connection_id, tenant=vendor_id))
+        said = json.loads(house.keys.open(sealed, place=Place.TOKENS, row=connection_id, tenant=vendor_id))
     except CannotOpen:
         log.error("stored permission does not open", connection=str(connection_id))
         raise GiveUp("The stored permission cannot be read. Please reconnect.") from None

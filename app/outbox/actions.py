@@ -16,13 +16,11 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.ids import new_id
-from app.keys import KeyRing
+from app.keys import KeyRing, Place
 from app.models import LoginToken, Mailbox, Outgoing, OutgoingKind, OutgoingState, Person
 from app.outbox.rules import checked_headers, one_line
 
 log = structlog.get_logger()
-
-SEALED = "outgoing.sealed_token"  # where the ciphertext lives, and so what it is bound to
 
 
 def write_mail(
@@ -134,12 +132,12 @@ def seal_token(token: str | None, keys: KeyRing | None, outgoing_id: UUID, recip
         return None
     if keys is None:
         raise ValueError("a token needs the key ring that seals it")
-    return keys.seal(token, place=SEALED, row=outgoing_id, tenant=recipient_id)
+    return keys.seal(token, place=Place.LINK, row=outgoing_id, tenant=recipient_id)
 
 
 def open_token(sealed: str | None, keys: KeyRing, outgoing_id: UUID, recipient_id: UUID | None) -> str | None:
     """The token again, for hand-over. Raises CannotOpen."""
-    return None if sealed is None else keys.open(sealed, place=SEALED, row=outgoing_id, tenant=recipient_id)
+    return None if sealed is None else keys.open(sealed, place=Place.LINK, row=outgoing_id, tenant=recipient_id)
 
 
 def cancel(session: Session, outgoing_ids: Sequence[UUID], *, reason: str, now: datetime) -> int:
