@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from html.parser import HTMLParser
@@ -68,7 +68,7 @@ class Digest:
 def digests(folder: Path, address: str) -> list[Digest]:
     """The digests to ``address`` in a mail folder, oldest first."""
     mails = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    return [_digest(mail) for mail in mails if mail["to"] == address and "/unsubscribe" in mail["html"]]
+    return [read_digest(mail) for mail in mails if mail["to"] == address and "/unsubscribe" in mail["html"]]
 
 
 def money_in(text: str) -> Counter[str]:
@@ -87,7 +87,8 @@ def added(sums: Iterable[Counter[str]]) -> Counter[str]:
     return total
 
 
-def _digest(mail: dict[str, str]) -> Digest:
+def read_digest(mail: Mapping[str, str]) -> Digest:
+    """One kept mail: its ``sent_at``, ``subject`` and ``html``."""
     reader = _Reader()
     reader.feed(mail["html"])
     header, *sections = reader.sections
