@@ -6,6 +6,7 @@ authenticated data. The first key of the ring encrypts; all of them decrypt, so 
 
 import base64
 import hashlib
+import hmac
 import os
 from enum import Enum
 from uuid import UUID
@@ -23,6 +24,7 @@ class Place(Enum):
 
     TOKENS = ("connection", "tokens", ("vendor_id",), "refresh_lease_until")
     LINK = ("outgoing", "sealed_token", ("mailbox_id", "person_id", "login_token_id"), None)
+    INBOUND = ("inbound_mail", "sealed_key", ("id",), None)
 
     def __init__(self, table: str, column: str, tenant: tuple[str, ...], held_until: str | None) -> None:
         self.table = table
@@ -43,6 +45,7 @@ class KeyRing:
 
     def __init__(self, text: str) -> None:
         self._keys: dict[str, AESGCM] = {}
+        self._signing: dict[str, bytes] = {}
         for pair in filter(None, (part.strip() for part in text.split(","))):
             key_id, _, secret = pair.partition(":")
             raw = _decoded(secret)
@@ -52,6 +55,7 @@ class KeyRing:
                     "of at least 32 random bytes"
                 )
             self._keys[key_id] = AESGCM(raw if len(raw) == 32 else hashlib.sha256(raw).digest())
+            self._signing[key_id] = hmac.digest(raw, b"sheaf: signs, never encrypts", "sha256")
         if not self._keys:
             raise ValueError("ENCRYPTION_KEYS is empty")
         self.newest = next(iter(self._keys))
@@ -70,6 +74,19 @@ class KeyRing:
             return self._keys[key_id].decrypt(raw[:12], raw[12:], _bound(key_id, place, row, tenant)).decode()
         except (KeyError, ValueError, InvalidTag):
             raise CannotOpen(f"{place} of {row} does not open under key {key_id!r}") from None
+
+    def sign(self, said: bytes, purpose: str) -> bytes:
+        """16 bytes that only this house can make of ``said``, under the newest key."""
+        return _signature(self._signing[self.newest], said, purpose)
+
+    def is_signed(self, said: bytes, signature: bytes, purpose: str) -> bool:
+        """Whether ``signature`` was made of ``said`` for this purpose, under any key of the ring."""
+        made = [_signature(key, said, purpose) for key in self._signing.values()]
+        return any(hmac.compare_digest(each, signature) for each in made)
+
+
+def _signature(key: bytes, said: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, purpose.encode() + b"|" + said, "sha256")[:16]
 
 
 def _decoded(secret: str) -> bytes:

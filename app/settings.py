@@ -47,6 +47,15 @@ class Limits(BaseSettings):
     batch_mailboxes: int = 500  # digest batch
     lease_seconds: int = 120
     http_seconds: float = 20.0  # K6
+    inbound_bytes: int = 32_000_000  # N2: a mail service's request, whole; SendGrid takes no mail above 30 MB
+    inbound_tries: int = 5  # F1: a mail that breaks the reader as often goes into quarantine
+    inbound_days: int = 4  # N2: as long after signing a request may come; a mail service repeats one for three days
+    reply_days: int = 60  # L2: as long after a mail its reply address works
+    mails_per_thread_hour: int = 10  # N5: more by mail from one side is a machine talking
+    automatic_per_thread_day: int = 2  # N5: further automatic replies are set aside, not filed in the thread
+    held_per_digest: int = 3  # F7: replies to one digest that name no supplier
+    attachments: int = 10  # F1: of one message
+    attachment_bytes: int = 10_000_000
     contacts_per_day: int = 25  # A2: first contacts of a vendor that is not verified
     contacts_per_week: int = 100  # A2
     reports_to_freeze: int = 3  # A2: so many reporting customers freeze its first contacts,
@@ -77,6 +86,7 @@ class Settings(BaseSettings):
     sendgrid_api_host: str = "https://api.sendgrid.com"
     sendgrid_event_public_key: str = ""
     sendgrid_inbound_public_key: str = ""
+    inbound_host: str = ""  # replies go to signed addresses at this host, whose mail comes to us; none: to the pages
     scheduler: Literal["embedded", "off"] | None = None
     metrics_token: SecretStr = SecretStr("")  # Prometheus shows it as its bearer token; in production none means closed
     log_file: Path | None = None  # standard error when unset
@@ -99,6 +109,7 @@ class Settings(BaseSettings):
         if production:
             self._refuse_defaults()
         self.public_url = self.public_url.rstrip("/")
+        self.inbound_host = self.inbound_host.strip().lower()
         if self.scheduler is None:
             self.scheduler = "embedded" if self.is_sqlite else "off"
         return self

@@ -7,6 +7,7 @@ from app.models.connection import Connection, ConnectionState, ProviderEvent, Qu
 from app.models.customer import Customer
 from app.models.digest import Digest, DigestLine, LineKind, Outcome
 from app.models.hold import Hold, HoldKind
+from app.models.inbound import HeldReply, InboundMail, InboundOutcome
 from app.models.invoice import Credit, CreditKind, Invoice, InvoiceChange, InvoiceState, Payment, Settlement
 from app.models.mailbox import Cadence, Mailbox, Mention, Relation
 from app.models.outgoing import Attempt, AttemptResult, DeliveryEvent, Outgoing, OutgoingKind, OutgoingState
@@ -20,7 +21,7 @@ from app.models.person import (
     WebSession,
 )
 from app.models.task import TaskKind, VendorTask
-from app.models.thread import Message, Side, Thread, ThreadInvoice, ThreadLink, ThreadState
+from app.models.thread import Message, MessageAttachment, Side, Thread, ThreadInvoice, ThreadLink, ThreadState
 from app.models.trust import BankAccount, DomainProof, Payee, PayHost, ProofWay, Report
 from app.models.vendor import Trust, Vendor
 
@@ -44,8 +45,11 @@ __all__ = [
     "Digest",
     "DigestLine",
     "DomainProof",
+    "HeldReply",
     "Hold",
     "HoldKind",
+    "InboundMail",
+    "InboundOutcome",
     "Invoice",
     "InvoiceChange",
     "InvoiceState",
@@ -55,6 +59,7 @@ __all__ = [
     "Mailbox",
     "Mention",
     "Message",
+    "MessageAttachment",
     "Outcome",
     "Outgoing",
     "OutgoingKind",

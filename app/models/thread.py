@@ -96,3 +96,22 @@ class Message(Keyed, Created, VendorOwned, CustomerOwned, Base):
     result: Mapped[str] = mapped_column(String(20), default="")  # a closing: the thread ended so with this message
     is_automatic: Mapped[bool] = mapped_column(default=False)  # auto-replies: filed, counted as nothing (INVARIANTS N5)
     is_own: Mapped[bool] = mapped_column(default=False)  # the vendor asking itself: counted as nothing (INVARIANTS Q3)
+    sender_address: Mapped[str] = mapped_column(String(254), default="")  # by mail: the From, as claimed
+    is_unverified: Mapped[bool] = mapped_column(default=False)  # by mail: nothing proves the From (INVARIANTS Q2)
+
+
+class MessageAttachment(Keyed, Created, VendorOwned, CustomerOwned, Base):
+    """A file that came with a message. ``kind`` is ours by its name's ending, never the sender's word."""
+
+    __tablename__ = "message_attachment"
+    __table_args__ = (Index("ix_message_attachment_thread", "thread_id", "created_at"),)
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    customer_id: Mapped[UUID] = owner("customer")
+    thread_id: Mapped[UUID] = owner("thread", cascade=True)
+    message_id: Mapped[UUID] = owner("message", index=True, cascade=True)
+    name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

@@ -593,6 +593,48 @@ def upgrade() -> None:
     op.create_index("ix_credit_customer", "credit", ["customer_id", "vendor_id"], unique=False)
     op.create_index(op.f("ix_credit_vendor_id"), "credit", ["vendor_id"], unique=False)
     op.create_table(
+        "inbound_mail",
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("content_type", sa.String(length=300), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("raw_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_key", sa.Text(), nullable=False),
+        sa.Column("sealed_raw", sa.LargeBinary(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("handled_at", UtcDateTime(), nullable=True),
+        sa.Column("outcome", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("sender_domain", sa.String(length=254), nullable=False),
+        sa.Column("mail_key", sa.LargeBinary(), nullable=True),
+        sa.Column("thread_id", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_inbound_mail_thread_id_thread"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound_mail")),
+        sa.UniqueConstraint("mail_key", name=op.f("uq_inbound_mail_mail_key")),
+        sa.UniqueConstraint("raw_hash", name=op.f("uq_inbound_mail_raw_hash")),
+    )
+    op.create_index(
+        "ix_inbound_mail_due",
+        "inbound_mail",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
+    op.create_index("ix_inbound_mail_received", "inbound_mail", ["received_at"], unique=False)
+    op.create_index(
+        "ix_inbound_mail_stuck",
+        "inbound_mail",
+        ["received_at"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'quarantined'"),
+        sqlite_where=sa.text("outcome = 'quarantined'"),
+    )
+    op.create_table(
         "invoice",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=False),
@@ -675,6 +717,8 @@ def upgrade() -> None:
         sa.Column("result", sa.String(length=20), nullable=False),
         sa.Column("is_automatic", sa.Boolean(), nullable=False),
         sa.Column("is_own", sa.Boolean(), nullable=False),
+        sa.Column("sender_address", sa.String(length=254), nullable=False),
+        sa.Column("is_unverified", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_message_customer_id_customer")),
@@ -857,6 +901,39 @@ def upgrade() -> None:
     )
     op.create_index("ix_digest_line_invoice", "digest_line", ["invoice_id"], unique=False)
     op.create_table(
+        "held_reply",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=False),
+        sa.Column("digest_id", sa.Uuid(), nullable=False),
+        sa.Column("inbound_id", sa.Uuid(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("said_by", sa.String(length=80), nullable=False),
+        sa.Column("sender_address", sa.String(length=254), nullable=False),
+        sa.Column("is_unverified", sa.Boolean(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=True),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("used_at", UtcDateTime(), nullable=True),
+        sa.Column("thread_id", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_held_reply_customer_id_customer")),
+        sa.ForeignKeyConstraint(
+            ["digest_id"], ["digest.id"], name=op.f("fk_held_reply_digest_id_digest"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["inbound_id"], ["inbound_mail.id"], name=op.f("fk_held_reply_inbound_id_inbound_mail")
+        ),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_held_reply_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_held_reply_person_id_person")),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_held_reply_thread_id_thread"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_held_reply")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_held_reply_token_hash")),
+    )
+    op.create_index("ix_held_reply_digest", "held_reply", ["digest_id", "created_at"], unique=False)
+    op.create_table(
         "hold",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
@@ -930,6 +1007,33 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 80},
     )
     op.create_index(op.f("ix_mention_invoice_id"), "mention", ["invoice_id"], unique=False)
+    op.create_table(
+        "message_attachment",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customer.id"], name=op.f("fk_message_attachment_customer_id_customer")
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["message.id"], name=op.f("fk_message_attachment_message_id_message"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_message_attachment_thread_id_thread"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_message_attachment_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message_attachment")),
+    )
+    op.create_index(op.f("ix_message_attachment_message_id"), "message_attachment", ["message_id"], unique=False)
+    op.create_index("ix_message_attachment_thread", "message_attachment", ["thread_id", "created_at"], unique=False)
     op.create_table(
         "settlement",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
@@ -1035,6 +1139,9 @@ def downgrade() -> None:
     op.drop_index("ix_settlement_seen", table_name="settlement")
     op.drop_index("ix_settlement_invoice", table_name="settlement")
     op.drop_table("settlement")
+    op.drop_index("ix_message_attachment_thread", table_name="message_attachment")
+    op.drop_index(op.f("ix_message_attachment_message_id"), table_name="message_attachment")
+    op.drop_table("message_attachment")
     op.drop_index(op.f("ix_mention_invoice_id"), table_name="mention")
     op.drop_table("mention")
     op.drop_index("ix_invoice_change_invoice", table_name="invoice_change")
@@ -1048,6 +1155,8 @@ def downgrade() -> None:
     )
     op.drop_index("ix_hold_customer", table_name="hold")
     op.drop_table("hold")
+    op.drop_index("ix_held_reply_digest", table_name="held_reply")
+    op.drop_table("held_reply")
     op.drop_index("ix_digest_line_invoice", table_name="digest_line")
     op.drop_table("digest_line")
     op.drop_index(
@@ -1117,6 +1226,20 @@ def downgrade() -> None:
     op.drop_index("ix_invoice_customer", table_name="invoice")
     op.drop_index("ix_invoice_bill_to", table_name="invoice")
     op.drop_table("invoice")
+    op.drop_index(
+        "ix_inbound_mail_stuck",
+        table_name="inbound_mail",
+        postgresql_where=sa.text("outcome = 'quarantined'"),
+        sqlite_where=sa.text("outcome = 'quarantined'"),
+    )
+    op.drop_index("ix_inbound_mail_received", table_name="inbound_mail")
+    op.drop_index(
+        "ix_inbound_mail_due",
+        table_name="inbound_mail",
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
+    op.drop_table("inbound_mail")
     op.drop_index(op.f("ix_credit_vendor_id"), table_name="credit")
     op.drop_index("ix_credit_customer", table_name="credit")
     op.drop_index("ix_credit_bill_to", table_name="credit")
