@@ -1,11 +1,12 @@
 """All tables, the wings' too, one noun a file."""
 
-from app.models.audit import AuditEntry, JobRun, StopSwitch
+from app.models.audit import Alarm, AuditEntry, JobRun, StopSwitch
 from app.models.base import Base
 from app.models.bill_to import AddressIssue, BillTo
 from app.models.connection import Connection, ConnectionState, ProviderEvent, Quarantined, SyncRun
 from app.models.customer import Customer
 from app.models.digest import Digest, DigestLine, LineKind, Outcome
+from app.models.gate import SendGate
 from app.models.hold import Hold, HoldKind
 from app.models.inbound import HeldReply, InboundMail, InboundOutcome
 from app.models.invoice import Credit, CreditKind, Invoice, InvoiceChange, InvoiceState, Payment, Settlement
@@ -27,6 +28,7 @@ from app.models.vendor import Trust, Vendor
 
 __all__ = [
     "AddressIssue",
+    "Alarm",
     "Attempt",
     "AttemptResult",
     "AuditEntry",
@@ -73,6 +75,7 @@ __all__ = [
     "Quarantined",
     "Relation",
     "Report",
+    "SendGate",
     "Settlement",
     "Side",
     "StopSwitch",

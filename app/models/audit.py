@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Keyed
@@ -35,6 +35,24 @@ class StopSwitch(Base):
     reason: Mapped[str] = mapped_column(String(200))
     by: Mapped[str] = mapped_column(String(254))
     since: Mapped[datetime]
+
+
+_RINGING = text("ended_at IS NULL")
+
+
+class Alarm(Keyed, Base):
+    """Something that should happen does not, or the reverse (INVARIANTS F3): one row an incident, for the operator."""
+
+    __tablename__ = "alarm"
+    __table_args__ = (
+        Index("uq_alarm_ringing", "name", unique=True, postgresql_where=_RINGING, sqlite_where=_RINGING),
+        Index("ix_alarm_since", "since"),
+    )
+
+    name: Mapped[str] = mapped_column(String(40))
+    words: Mapped[str] = mapped_column(String(300))
+    since: Mapped[datetime]
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class JobRun(Keyed, Base):

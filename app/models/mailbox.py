@@ -56,6 +56,9 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
     reminders_off_at: Mapped[datetime | None] = mapped_column(default=None)  # unsubscribed: stops digests only
     suppressed_at: Mapped[datetime | None] = mapped_column(default=None)  # hard bounce or complaint: stops all mail
     suppressed_reason: Mapped[str] = mapped_column(String(200), default="")
+    stand_in_id: Mapped[UUID | None] = mapped_column(  # of a suppressed one: the customer's other, proven mailbox
+        ForeignKey("mailbox.id"), default=None
+    )
     proven_at: Mapped[datetime | None] = mapped_column(default=None)  # somebody signed in through it
 
 

@@ -106,6 +106,7 @@ class Attempt(Keyed, Base):
 
 
 _UNHANDLED = text("handled_at IS NULL")
+_STRAY = text("is_stray")
 
 
 class DeliveryEvent(Keyed, Base):
@@ -115,6 +116,7 @@ class DeliveryEvent(Keyed, Base):
     __table_args__ = (
         UniqueConstraint("attempt_id", "kind", "happened_at"),
         Index("ix_delivery_event_unhandled", "received_at", postgresql_where=_UNHANDLED, sqlite_where=_UNHANDLED),
+        Index("ix_delivery_event_stray", "received_at", postgresql_where=_STRAY, sqlite_where=_STRAY),
     )
 
     attempt_id: Mapped[UUID]  # no foreign key: an event may name an attempt we do not have
@@ -124,3 +126,4 @@ class DeliveryEvent(Keyed, Base):
     headers: Mapped[dict[str, Any]] = mapped_column(default=dict)  # of the request that brought it (INVARIANTS N1)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     handled_at: Mapped[datetime | None] = mapped_column(default=None)
+    is_stray: Mapped[bool] = mapped_column(default=False)  # handled, and names no attempt of ours

@@ -11,6 +11,24 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "alarm",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("words", sa.String(length=300), nullable=False),
+        sa.Column("since", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alarm")),
+    )
+    op.create_index("ix_alarm_since", "alarm", ["since"], unique=False)
+    op.create_index(
+        "uq_alarm_ringing",
+        "alarm",
+        ["name"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "customer",
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -26,11 +44,20 @@ def upgrade() -> None:
         sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("handled_at", UtcDateTime(), nullable=True),
+        sa.Column("is_stray", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_event")),
         sa.UniqueConstraint(
             "attempt_id", "kind", "happened_at", name=op.f("uq_delivery_event_attempt_id_kind_happened_at")
         ),
+    )
+    op.create_index(
+        "ix_delivery_event_stray",
+        "delivery_event",
+        ["received_at"],
+        unique=False,
+        postgresql_where=sa.text("is_stray"),
+        sqlite_where=sa.text("is_stray"),
     )
     op.create_index(
         "ix_delivery_event_unhandled",
@@ -88,6 +115,21 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("handled_at IS NULL"),
         sqlite_where=sa.text("handled_at IS NULL"),
+    )
+    op.create_table(
+        "send_gate",
+        sa.Column("channel", sa.String(length=10), nullable=False),
+        sa.Column("tokens", sa.Double(), nullable=False),
+        sa.Column("filled_at", UtcDateTime(), nullable=False),
+        sa.Column("strikes", sa.Integer(), nullable=False),
+        sa.Column("trips", sa.Integer(), nullable=False),
+        sa.Column("shut_until", UtcDateTime(), nullable=True),
+        sa.Column("prober", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("hour", UtcDateTime(), nullable=False),
+        sa.Column("handed", sa.Integer(), nullable=False),
+        sa.Column("bound", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", name=op.f("pk_send_gate")),
     )
     op.create_table(
         "stop_switch",
@@ -303,10 +345,12 @@ def upgrade() -> None:
         sa.Column("reminders_off_at", UtcDateTime(), nullable=True),
         sa.Column("suppressed_at", UtcDateTime(), nullable=True),
         sa.Column("suppressed_reason", sa.String(length=200), nullable=False),
+        sa.Column("stand_in_id", sa.Uuid(), nullable=True),
         sa.Column("proven_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_mailbox_customer_id_customer")),
+        sa.ForeignKeyConstraint(["stand_in_id"], ["mailbox.id"], name=op.f("fk_mailbox_stand_in_id_mailbox")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mailbox")),
         sa.UniqueConstraint("address", name=op.f("uq_mailbox_address")),
         postgresql_with={"fillfactor": 90},
@@ -427,7 +471,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("held_until", UtcDateTime(), nullable=True),
         sa.Column("hold_note", sa.String(length=200), server_default="", nullable=False),
-        sa.Column("hold_is_hidden", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("hold_is_hidden", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("external_id", sa.String(length=120), nullable=False),
@@ -1340,6 +1384,7 @@ def downgrade() -> None:
     op.drop_table("audit_entry")
     op.drop_table("vendor")
     op.drop_table("stop_switch")
+    op.drop_table("send_gate")
     op.drop_index(
         "ix_provider_event_due",
         table_name="provider_event",
@@ -1356,5 +1401,19 @@ def downgrade() -> None:
         postgresql_where=sa.text("handled_at IS NULL"),
         sqlite_where=sa.text("handled_at IS NULL"),
     )
+    op.drop_index(
+        "ix_delivery_event_stray",
+        table_name="delivery_event",
+        postgresql_where=sa.text("is_stray"),
+        sqlite_where=sa.text("is_stray"),
+    )
     op.drop_table("delivery_event")
     op.drop_table("customer")
+    op.drop_index(
+        "uq_alarm_ringing",
+        table_name="alarm",
+        postgresql_where=sa.text("ended_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index("ix_alarm_since", table_name="alarm")
+    op.drop_table("alarm")
