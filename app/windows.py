@@ -2,17 +2,24 @@
 
 Pure. A due time is a local date, a wall time and a zone, turned into UTC here (INVARIANTS C3); the rule is kept, never
 an offset. A wall time that a clock change skips becomes the next valid minute, one that comes twice is meant the first
-time.
+time. Due times are spread over some minutes, always the same for one mailbox; where nobody reads on quiet days, a
+window opens on a working day of its own period.
 """
 
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+import holidays
+
+SPREAD_SECONDS = 300  # a new mailbox draws its place in the queue below this
+BEFORE_PAYING = timedelta(days=2)  # so long before a pay run its digest comes (FEATURES D1)
 _DAY = timedelta(days=1)
+_LONGEST_ROLL = timedelta(days=31)  # no quiet day moves a window further than its period is long
 
 
 class Rhythm(Protocol):
@@ -23,11 +30,19 @@ class Rhythm(Protocol):
     @property
     def weekday(self) -> int: ...  # 0 is Monday; weekly only
     @property
-    def month_day(self) -> int: ...  # monthly only; the last day where the month is shorter
+    def month_day(self) -> int: ...  # monthly, pay run; the last day where the month is shorter
     @property
     def send_at(self) -> time: ...
     @property
     def zone(self) -> str: ...
+    @property
+    def spread_seconds(self) -> int: ...  # so much after ``send_at``, within its hour
+    @property
+    def quiet_country(self) -> str: ...  # no window opens on its weekends and holidays; "" has none
+    @property
+    def closed_from(self) -> date | None: ...  # nor on these days
+    @property
+    def closed_until(self) -> date | None: ...  # the last of them
 
 
 class Mailed(Rhythm, Protocol):
@@ -47,12 +62,15 @@ class Window:
 
 def windows(rhythm: Rhythm, after: datetime) -> Iterator[Window]:
     """The windows that open later than ``after``, in order, without end; none for a mailbox that asks on demand."""
-    zone = ZoneInfo(rhythm.zone)
-    # A day before: where a date was skipped, its period opens on the date after it.
-    for day in _days(rhythm, after.astimezone(zone).date() - _DAY):
-        opens_at = opening(rhythm.cadence, day, rhythm.send_at, zone)
+    zone, wall, cadence = ZoneInfo(rhythm.zone), _wall(rhythm), rhythm.cadence
+    is_quiet = bool(rhythm.quiet_country or rhythm.closed_from)
+    # A day before: where a date was skipped, its period opens on the date after it. What rolls may come from far.
+    start = after.astimezone(zone).date() - (_LONGEST_ROLL if is_quiet else _DAY)
+    for meant in _days(rhythm, start):
+        day = _open_day(rhythm, meant) if is_quiet else meant
+        opens_at = opening(cadence, day, wall, zone) if day else None
         if opens_at is not None and opens_at > after:
-            yield Window(period_key(rhythm.cadence, day), opens_at)
+            yield Window(period_key(cadence, meant), opens_at)
 
 
 def next_due(rhythm: Rhythm, after: datetime) -> datetime | None:
@@ -87,7 +105,49 @@ def period_key(cadence: str, day: date) -> str:
         return f"{day:%Y-%m}-{'a' if day.day < 15 else 'b'}"
     if cadence == "monthly":
         return f"{day:%Y-%m}"
+    if cadence == "pay_run":  # the month in which is paid
+        return f"{day + BEFORE_PAYING:%Y-%m}"
     return day.isoformat()
+
+
+def is_quiet_day(rhythm: Rhythm, day: date) -> bool:
+    """Nobody reads on that day: a weekend or a holiday of the mailbox's country, or it said that it is closed."""
+    if rhythm.closed_from and rhythm.closed_until and rhythm.closed_from <= day <= rhythm.closed_until:
+        return True
+    country = rhythm.quiet_country
+    return bool(country) and (day.weekday() in _weekend(country) or day in _holidays(country, day.year))
+
+
+def _open_day(rhythm: Rhythm, meant: date) -> date | None:
+    """The next working day within the period of ``meant``, else the last one before; None when it has none. A pay run
+    does not wait, so its digest comes earlier rather than later."""
+    if not is_quiet_day(rhythm, meant):
+        return meant
+    for step in (-_DAY, _DAY) if rhythm.cadence == "pay_run" else (_DAY, -_DAY):
+        day = meant + step
+        while period_key(rhythm.cadence, day) == period_key(rhythm.cadence, meant):
+            if not is_quiet_day(rhythm, day):
+                return day
+            day += step
+    return None
+
+
+@lru_cache(maxsize=1000)
+def _holidays(country: str, year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays(country, years=year))
+
+
+@lru_cache(maxsize=300)
+def _weekend(country: str) -> frozenset[int]:
+    return frozenset(holidays.country_holidays(country).weekend)
+
+
+def _wall(rhythm: Rhythm) -> time:
+    """``send_at`` with the mailbox's own spread, which never leaves the hour that was chosen."""
+    wall = rhythm.send_at
+    second = wall.minute * 60 + wall.second
+    minute, second = divmod(second + rhythm.spread_seconds % (3600 - second), 60)
+    return wall.replace(minute=minute, second=second)
 
 
 def opening(cadence: str, day: date, wall: time, zone: ZoneInfo) -> datetime | None:
@@ -135,6 +195,8 @@ def _days(rhythm: Rhythm, start: date) -> Iterator[date]:
         return _month_days(start, (1, 15))
     if rhythm.cadence == "monthly":
         return _month_days(start, (rhythm.month_day,))
+    if rhythm.cadence == "pay_run":
+        return (day - BEFORE_PAYING for day in _month_days(start + BEFORE_PAYING, (rhythm.month_day,)))
     return iter(())
 
 

@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import takewhile
 from typing import Any, NamedTuple, cast
@@ -20,15 +20,17 @@ from sqlalchemy import Connection, String, Table, TextualSelect, bindparam, colu
 from app import clock
 from app.db import UtcDateTime
 from app.house import House
-from app.models import Mailbox
+from app.models import Cadence, Mailbox
 from app.settings import Limits
-from app.windows import Rhythm, Window, opening, spaced_from, window_of, windows
+from app.windows import Window, is_quiet_day, next_due, opening, spaced_from, window_of, windows
 
 _MAILBOX = cast("Table", Mailbox.__table__)
+_LONGEST_QUIET = 31  # days in a row looked through for one on which people read
 _MOST_MISSED = 31  # rows written for one mailbox after an outage; the oldest says how many came before it
 
 _FACTS = (
     "id", "customer_id", "address", "locale", "zone", "cadence", "weekday", "month_day", "send_at",
+    "spread_seconds", "quiet_country", "closed_from", "closed_until", "most_digests", "most_mentions", "asked_at",
     "amounts_in_subject", "next_digest_at", "last_digest_at", "paused_until", "reminders_off_at", "suppressed_at",
     "suppressed_reason",
 )  # fmt: skip
@@ -46,6 +48,13 @@ class Box(NamedTuple):
     weekday: int
     month_day: int
     send_at: time
+    spread_seconds: int
+    quiet_country: str
+    closed_from: date | None
+    closed_until: date | None
+    most_digests: int | None
+    most_mentions: int | None
+    asked_at: datetime | None
     amounts_in_subject: bool
     next_digest_at: datetime | None
     last_digest_at: datetime | None
@@ -82,11 +91,13 @@ class Turn:
 
 
 def turn(box: Box, now: datetime, limits: Limits) -> Turn:
-    """Only the newest window that has opened is planned, and not when it is found too late or at night (INVARIANTS C4,
-    FEATURES D4). Where it can wait within its own period, for the morning or for the distance to the last digest, it
-    does; else it is missed, its lines fold into the next."""
+    """Only the newest window that has opened is planned, and not when it is found too late, at night or on a quiet day
+    (INVARIANTS C4, FEATURES D4 D10). Where it can wait within its own period, for the morning or for the distance to
+    the last digest, it does; else it is missed, its lines fold into the next."""
     assert box.next_digest_at is not None
     opened = _opened(box, box.next_digest_at, now)
+    if not opened:
+        return Turn(_asked(box.next_digest_at), (), next_due(box, now))
     newest, older = opened[-1], opened[:-1]
     later = (window.opens_at for window in windows(box, now) if window.key != newest.key)
     next_at = next(later, None)
@@ -99,8 +110,11 @@ def turn(box: Box, now: datetime, limits: Limits) -> Turn:
         return Turn(newest, missed, next_at)
     if window_of(box.cadence, box.zone, ready_at) == newest.key and (next_at is None or ready_at < next_at):
         return Turn(None, missed, ready_at)
-    if is_night(now, box.zone, limits) and now - newest.opens_at > timedelta(minutes=limits.late_minutes):
-        return Turn(None, (*missed, (newest, "found late and at night, its day over")), next_at)
+    if now - newest.opens_at > timedelta(minutes=limits.late_minutes):
+        if is_night(now, box.zone, limits):
+            return Turn(None, (*missed, (newest, "found late and at night, its day over")), next_at)
+        if is_quiet_day(box, _local_date(now, box.zone)):
+            return Turn(None, (*missed, (newest, "found late and on a day without mail")), next_at)
     return Turn(newest, missed, next_at)
 
 
@@ -109,9 +123,23 @@ def is_night(now: datetime, zone: str, limits: Limits) -> bool:
     return hour >= limits.night_from or hour < limits.night_to
 
 
-def _opened(box: Rhythm, due_at: datetime, now: datetime) -> list[Window]:
-    """The windows from the one that was due up to now; of two in one period the later opening counts."""
-    found = {window_of(box.cadence, box.zone, due_at): due_at}
+def _is_asked(box: Box) -> bool:
+    """What is due was asked for in between: it uses up no window, and moves none (FEATURES D20)."""
+    return box.cadence != Cadence.ON_DEMAND and box.asked_at is not None and box.asked_at == box.next_digest_at
+
+
+def _asked(at: datetime) -> Window:
+    return Window(f"ask-{at:%y%m%dT%H%M}", at)
+
+
+def _local_date(instant: datetime, zone: str) -> date:
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def _opened(box: Box, due_at: datetime, now: datetime) -> list[Window]:
+    """The windows from the one that was due up to now; of two in one period the later opening counts. None where a
+    digest was asked for and no window has opened since."""
+    found = {} if _is_asked(box) else {window_of(box.cadence, box.zone, due_at): due_at}
     for window in takewhile(lambda window: window.opens_at <= now, windows(box, due_at)):
         found[window.key] = window.opens_at
     return [Window(key, opens_at) for key, opens_at in found.items()]
@@ -127,16 +155,24 @@ def _missed(older: Sequence[Window]) -> tuple[tuple[Window, str], ...]:
 
 
 def _ready_at(box: Box, window: Window, now: datetime, limits: Limits) -> datetime:
-    """When this window's digest may go: far enough from the last one, and by day when it is late."""
+    """When this window's digest may go: far enough from the last one, and when it is late by day and when people
+    read."""
     ready_at = max(now, spaced_from(box.last_digest_at, limits.spacing_hours) if box.last_digest_at else now)
-    if ready_at - window.opens_at > timedelta(minutes=limits.late_minutes) and is_night(ready_at, box.zone, limits):
-        return _morning(ready_at, box.zone, limits)
+    if ready_at - window.opens_at <= timedelta(minutes=limits.late_minutes):
+        return ready_at
+    if is_night(ready_at, box.zone, limits):
+        ready_at = _morning(ready_at, box.zone, limits)
+    for _ in range(_LONGEST_QUIET):
+        if not is_quiet_day(box, _local_date(ready_at, box.zone)):
+            break
+        ready_at = _morning(ready_at, box.zone, limits, days=1)
     return ready_at
 
 
-def _morning(night: datetime, zone: str, limits: Limits) -> datetime:
+def _morning(night: datetime, zone: str, limits: Limits, days: int = 0) -> datetime:
+    """The first one after ``night``, or ``days`` later."""
     local = night.astimezone(ZoneInfo(zone))
-    day = local.date() + timedelta(days=1 if local.hour >= limits.night_from else 0)
+    day = local.date() + timedelta(days=days or (1 if local.hour >= limits.night_from else 0))
     morning = opening("daily", day, time(limits.night_to), ZoneInfo(zone))
     return morning if morning and morning > night else night + timedelta(hours=12)
 

@@ -32,7 +32,7 @@ _WORKER = Everything("the sweep settles everybody's mail")
 _CLAIMED = text("outgoing.state = 'claimed'")  # as the partial index says it
 _HELD = text("outgoing.state IN ('held', 'failed') AND outgoing.state = 'held'")
 _NOTICES = (OutgoingKind.QUESTION, OutgoingKind.ANSWER, OutgoingKind.NOTICE)
-_RARE = (Cadence.WEEKLY, Cadence.SEMIMONTHLY, Cadence.MONTHLY)
+_RARE = (Cadence.WEEKLY, Cadence.SEMIMONTHLY, Cadence.MONTHLY, Cadence.PAY_RUN)
 _LONG_AGO = timedelta(days=3)  # what was held longer stays so, for a human to see
 _GIVEN_UP = "given up: "
 _NOTICE_TRIES = 3

@@ -15,6 +15,7 @@ CADENCES = {
     Cadence.WEEKLY: "Once a week",
     Cadence.SEMIMONTHLY: "On the 1st and the 15th",
     Cadence.MONTHLY: "Once a month",
+    Cadence.PAY_RUN: "Two days before our pay run each month",
     Cadence.ON_DEMAND: "Only when I ask for it",
 }
 

@@ -82,6 +82,7 @@ def cadence_words(mailbox: Rhythm) -> str:
         Cadence.WEEKLY: f"every {WEEKDAYS[mailbox.weekday]} {at}",
         Cadence.SEMIMONTHLY: f"on the 1st and the 15th {at}",
         Cadence.MONTHLY: f"on day {mailbox.month_day} of each month {at}",
+        Cadence.PAY_RUN: f"two days before your pay run on day {mailbox.month_day} of each month {at}",
         Cadence.ON_DEMAND: "only when you ask for it",
     }[Cadence(mailbox.cadence)]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Keyed, owner
@@ -49,4 +49,4 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     held_until: Mapped[datetime | None] = mapped_column(default=None)  # the vendor's hold of all it owes (A11)
     hold_note: Mapped[str] = mapped_column(String(200), server_default="")  # rows are written by SQL: connectors/ingest
-    hold_is_hidden: Mapped[bool] = mapped_column(server_default=false())
+    hold_is_hidden: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -4,6 +4,7 @@ Never by name (INVARIANTS D2). All of it is set-based: the same few statements f
 """
 # ruff: noqa: S608  the pieces put into the SQL below are constants of this file
 
+import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
@@ -14,7 +15,7 @@ from sqlalchemy import Table
 from app.bulk import Bulk, Kind
 from app.ids import new_id
 from app.models import Customer, Mailbox
-from app.windows import first_due
+from app.windows import SPREAD_SECONDS, first_due
 
 _WANTED: dict[str, Kind] = {
     "bill_to_id": "uuid",
@@ -129,7 +130,10 @@ def _take_along(bulk: Bulk) -> None:
 
 
 def _default_rhythm(zone: str, now: datetime) -> dict[str, Any]:
-    """The rhythm nobody has chosen yet: the columns' own defaults, on the vendor's wall clock."""
+    """The rhythm nobody has chosen yet: the columns' own defaults, on the vendor's wall clock, some minutes apart from
+    those of others."""
     columns: Any = _MAILBOX.c
-    rhythm = {name: columns[name].default.arg for name in ("cadence", "weekday", "month_day", "send_at")}
-    return {**rhythm, "zone": zone, "next_digest_at": first_due(Mailbox(zone=zone, **rhythm), now)}
+    chosen = ("cadence", "weekday", "month_day", "send_at", "quiet_country")
+    rhythm = {name: columns[name].default.arg for name in chosen}
+    rhythm |= {"zone": zone, "spread_seconds": secrets.randbelow(SPREAD_SECONDS)}
+    return {**rhythm, "next_digest_at": first_due(Mailbox(**rhythm), now)}

@@ -39,6 +39,10 @@ class Wish:
     weekday: int = 0
     month_day: int = 1
     last_digest_at: datetime | None = None
+    spread_seconds: int = 0
+    quiet_country: str = ""
+    closed_from: date | None = None
+    closed_until: date | None = None
 
 
 def at(text: str, zone: str = "UTC") -> datetime:
