@@ -124,6 +124,7 @@ def database_now(session: Session) -> datetime:
 def make_engine(url: str, **options: Any) -> Engine:
     """An engine with the pragmas or pool this house relies on."""
     parsed = make_url(url)
+    options = {"hide_parameters": True, **options}  # an error's words name no address and no secret (INVARIANTS K2)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": 15}, **options)
         event.listen(engine, "connect", _prepare_sqlite)

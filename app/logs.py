@@ -20,11 +20,17 @@ _SECRET_KEYS = re.compile(
 _PATTERNS = (
     (re.compile(r"(/(?:m|t|sign-in)/)[A-Za-z0-9_-]{16,}"), r"\1[token]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [secret]"),
-    (re.compile(r"(?i)([?&](?:code|state|token|access_token|refresh_token|client_secret)=)[^&\s\"']+"), r"\1[secret]"),
+    (re.compile(r"(?i)((?:^|[?&\s])(?:code|state|(?:\w+_)?token|client_secret)=)[^&\s\"']+"), r"\1[secret]"),
+    (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), r"\1[secret]@"),  # a password in an address
     (re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "[address]"),
-    (re.compile(r"(?<![\w-])(?=[\w-]*[0-9])(?=[\w-]*[A-Z])[A-Za-z0-9_-]{43}(?![\w-])"), "[token]"),
+    # keys and tokens by their looks: SendGrid's and Stripe's, a JWT, QuickBooks' refresh tokens, and our own
+    (re.compile(r"\bSG\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?"), "[secret]"),
+    (re.compile(r"\b(?:[sr]k|rt|whsec)_[A-Za-z0-9_]{8,}"), "[secret]"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}"), "[secret]"),
+    (re.compile(r"\bRT1-[A-Za-z0-9_-]+"), "[secret]"),
+    (re.compile(r"(?<![\w-])(?=[a-z_-]*[0-9A-Z])[A-Za-z0-9_-]{43}(?![\w-])"), "[token]"),
 )
-_QUIET = ("python_http_client", "urllib3", "apscheduler", "werkzeug", "authlib", "alembic")
+_QUIET = ("python_http_client", "urllib3", "apscheduler", "werkzeug", "authlib", "alembic", "sqlalchemy", "smtplib")
 
 
 class _Output(TextIOBase):

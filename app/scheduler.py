@@ -16,6 +16,7 @@ from apscheduler.schedulers.base import BaseScheduler
 
 from app import clock
 from app.house import House
+from app.logs import clean_text
 from app.models import JobRun
 from app.scope import Everything
 
@@ -44,7 +45,7 @@ def drain(house: House, job: Job, stopping: threading.Event | None = None) -> in
                 break
     except Exception as problem:
         log.exception("job failed", job=job.name)
-        error = f"{type(problem).__name__}: {problem}"[:300]
+        error = clean_text(f"{type(problem).__name__}: {problem}")[:300]
     if done or error:
         _record(house, job, started_at=started, done=done, error=error)
     return done

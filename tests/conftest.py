@@ -12,6 +12,7 @@ from tests.support.run import close_run, open_run, run_folder
 pytest_plugins = [
     "tests.support.books",
     "tests.support.browser",
+    "tests.support.canaries",
     "tests.support.databases",
     "tests.support.house",
     "tests.support.sinks",
