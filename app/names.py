@@ -52,11 +52,12 @@ def _scripts(name: str) -> set[str]:
 
 def is_same_company(one: str, other: str) -> bool:
     """Whether two names mean the same company: case, punctuation and legal form do not count, the words do."""
-    first, second = _words(one), _words(other)
+    first, second = words_of(one), words_of(other)
     return bool(first) and first == second
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
+    """What a name says besides its legal form, in small letters."""
     folded = unicodedata.normalize("NFKC", name).casefold().replace("'", "").replace(".", "")
     words = re.findall(r"[^\W_]+", folded)
     return [word for word in words if word not in _LEGAL] or words

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.links import digest_of
-from app.models import CustomerMember, Digest, LoginToken, Thread, ThreadLink, VendorMember
+from app.models import CustomerMember, Digest, DomainProof, LoginToken, Thread, ThreadLink, VendorMember
 from digest.brakes import Addressee, DueMail
 
 
@@ -55,6 +55,7 @@ def load_owners(
     )
     threads = _keyed(session, select(Thread.id, Thread.customer_id, Thread.vendor_id), [m.thread_id for m in mails])
     links = _thread_links(session, [hashes[m.id] for m in mails if m.thread_id and m.id in hashes])
+    proofs = _proofs(session, [hashes[m.id] for m in mails if m.person_id and not m.thread_id and m.id in hashes])
     belonging = _belonging(session, [m.person_id for m in mails if m.thread_id and m.person_id])
     found = {}
     for mail in mails:
@@ -70,6 +71,8 @@ def load_owners(
         elif mail.login_token_id is not None:
             _, opens = sign_ins.get(mail.login_token_id, (None, None))
             link = mail.login_token_id if hashed == opens else link
+        elif hashed is not None:
+            link = proofs.get(hashed)
         found[mail.id] = Owners(mail.recipient_id, stored.address if stored else "", content, link)
     return found
 
@@ -90,6 +93,14 @@ def _thread_links(session: Session, hashes: Collection[bytes]) -> dict[tuple[byt
     query = select(ThreadLink.token_hash, ThreadLink.thread_id, ThreadLink.mailbox_id)
     rows = session.execute(query.where(ThreadLink.token_hash.in_(hashes)))
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _proofs(session: Session, hashes: Collection[bytes]) -> dict[bytes, UUID]:
+    """Whom a link that proves a domain was written to."""
+    if not hashes:
+        return {}
+    query = select(DomainProof.token_hash, DomainProof.mailed_to_id).where(DomainProof.token_hash.in_(hashes))
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _belonging(session: Session, people: Collection[UUID]) -> set[tuple[UUID, UUID]]:

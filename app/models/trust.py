@@ -28,6 +28,7 @@ class DomainProof(Keyed, Created, VendorOwned, Base):
     token_hash: Mapped[bytes | None] = mapped_column(unique=True, default=None)  # of the link in the mail
     token_expires_at: Mapped[datetime | None] = mapped_column(default=None)
     mailed_at: Mapped[datetime | None] = mapped_column(default=None)
+    mailed_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)
     asked_by_id: Mapped[UUID] = owner("person")
     proven_at: Mapped[datetime | None] = mapped_column(default=None)
     way: Mapped[ProofWay | None] = mapped_column(String(4), default=None)

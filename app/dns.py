@@ -1,0 +1,23 @@
+"""One look into the public DNS: the only question Sheaf asks it is for TXT records."""
+
+import dns.exception
+import dns.resolver
+
+_SECONDS = 3.0
+
+
+class DnsAway(Exception):
+    """No answer this time; says nothing about what is there."""
+
+
+def txt_records(name: str) -> list[str]:
+    """The texts of the TXT records at ``name``; none when there is certainly none. Raises DnsAway."""
+    resolver = dns.resolver.Resolver()
+    resolver.lifetime = _SECONDS
+    try:
+        answer = resolver.resolve(name, "TXT", search=False)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except (dns.exception.DNSException, OSError) as problem:
+        raise DnsAway(type(problem).__name__) from problem
+    return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
