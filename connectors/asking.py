@@ -67,15 +67,21 @@ def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, datetime]]:
 
 
 def fetch(
-    house: House, connection: Connection, wanted: Mapping[Kind, Iterable[str]], *, seconds: float | None = None
+    house: House,
+    connection: Connection,
+    wanted: Mapping[Kind, Iterable[str]],
+    *,
+    seconds: float | None = None,
+    told_at: datetime | None = None,
 ) -> Counts:
-    """Read these objects now and write what they are; one that ended meanwhile is left alone. Raises ProviderError."""
+    """Read these objects now and write what they are; one that ended meanwhile is left alone. ``told_at``: when a
+    webhook asked for it. Raises ProviderError."""
     permission = Permission(house, connection.id)
     try:
-        return _fetch(house, connection, wanted, permission, seconds)
+        return _fetch(house, connection, wanted, permission, seconds, told_at)
     except AccessExpired:
         permission.renew()
-        return _fetch(house, connection, wanted, permission, seconds)
+        return _fetch(house, connection, wanted, permission, seconds, told_at)
 
 
 def _fetch(
@@ -84,6 +90,7 @@ def _fetch(
     wanted: Mapping[Kind, Iterable[str]],
     permission: Permission,
     seconds: float | None,
+    told_at: datetime | None,
 ) -> Counts:
     counts = Counts()
     connector = registry.get(connection.provider)
@@ -96,5 +103,5 @@ def _fetch(
                 live = session.execute(query.with_for_update(key_share=True)).scalar_one_or_none()
                 if live is None:
                     return counts
-                counts += ingest(session, live, batch, clock.now(), read_at)
+                counts += ingest(session, live, batch, clock.now(), read_at, told_at)
     return counts

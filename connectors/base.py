@@ -102,6 +102,7 @@ class InvoiceRecord:
     is_autopay: bool = False
     can_pay_online: bool = False
     details: Json = field(default_factory=dict)
+    settled_at: datetime | None = None  # of one that is paid, void or written off: since when, by the provider's clock
 
 
 @dataclass(frozen=True, slots=True)

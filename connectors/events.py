@@ -1,12 +1,12 @@
 """Webhooks: stored raw before they are acknowledged, handled later. An event only says where to look (N1 N3)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -69,11 +69,24 @@ def _key(body: bytes, events: Sequence[Event]) -> str:
 # --- handling -------------------------------------------------------------------------------------------------------
 
 
+class _Pointer(NamedTuple):
+    """Where an event says to look."""
+
+    provider: str
+    event: Event
+    received_at: datetime
+
+    @property
+    def account(self) -> tuple[str, str]:
+        return self.provider, self.event.account_id
+
+
 @dataclass(slots=True)
 class _Errand:
-    """What the events of one batch want to have read of one connection, and what became of it."""
+    """What the events of one batch want to have read of one connection, since when, and what became of it."""
 
     connection: Connection
+    told_at: datetime | None = None
     wanted: dict[Kind, set[str]] = field(default_factory=dict)
     wants_pull: bool = False
     outcome: str = ""
@@ -109,7 +122,7 @@ def _claim(house: House) -> list[ProviderEvent]:
     return claimed
 
 
-def _read(event: ProviderEvent) -> list[tuple[str, Event]] | str:
+def _read(event: ProviderEvent) -> list[_Pointer] | str:
     """What the event points at, or why nothing is done with it."""
     try:
         found = registry.get(event.provider).events(event.headers, event.body)
@@ -117,13 +130,12 @@ def _read(event: ProviderEvent) -> list[tuple[str, Event]] | str:
         return "of a provider we do not have"
     except (ValueError, LookupError, TypeError, AttributeError):
         return "not understood"
-    return [(event.provider, one) for one in found] or "points at nothing we follow"
+    return [_Pointer(event.provider, one, event.received_at) for one in found] or "points at nothing we follow"
 
 
-def _errands(house: House, pointed: Iterable[tuple[str, Event]]) -> dict[tuple[str, str], list[_Errand]]:
+def _errands(house: House, pointed: Sequence[_Pointer]) -> dict[tuple[str, str], list[_Errand]]:
     """By provider and account: every active connection to it."""
-    pointed = list(pointed)
-    accounts = {(provider, event.account_id) for provider, event in pointed}
+    accounts = {each.account for each in pointed}
     if not accounts:
         return {}
     query = select(Connection).where(tuple_(Connection.provider, Connection.account_id).in_(sorted(accounts)))
@@ -132,8 +144,10 @@ def _errands(house: House, pointed: Iterable[tuple[str, Event]]) -> dict[tuple[s
     errands: dict[tuple[str, str], list[_Errand]] = {}
     for connection in live:
         errands.setdefault((connection.provider, connection.account_id or ""), []).append(_Errand(connection))
-    for provider, event in pointed:
-        for errand in errands.get((provider, event.account_id), []):
+    for pointer in pointed:
+        event = pointer.event
+        for errand in errands.get(pointer.account, []):
+            errand.told_at = min(errand.told_at or pointer.received_at, pointer.received_at)
             if event.kind in KINDS:
                 errand.wanted.setdefault(event.kind, set()).add(event.external_id)
             else:  # of the account itself, such as the end of its permission: the next pull meets the truth
@@ -148,7 +162,7 @@ def _run(house: House, errand: _Errand) -> None:
         return
     started = clock.now()
     try:
-        counts = fetch(house, errand.connection, errand.wanted)
+        counts = fetch(house, errand.connection, errand.wanted, told_at=errand.told_at)
     except ProviderError as problem:
         errand.problem = problem
         if isinstance(problem, MustReconnect):
@@ -188,7 +202,7 @@ def _note_run(house: House, connection: Connection, counts: Counts, started: dat
 def _conclude(
     session: Session,
     event: ProviderEvent,
-    pointed: list[tuple[str, Event]] | str,
+    pointed: list[_Pointer] | str,
     errands: Mapping[tuple[str, str], list[_Errand]],
     now: datetime,
 ) -> None:
@@ -196,7 +210,7 @@ def _conclude(
     if isinstance(pointed, str):
         _set(session, event, handled_at=now, outcome=pointed)
         return
-    mine = [errand for provider, one in pointed for errand in errands.get((provider, one.account_id), [])]
+    mine = [errand for pointer in pointed for errand in errands.get(pointer.account, [])]
     problem = next((errand.problem for errand in mine if errand.problem), None)
     if isinstance(problem, RetryLater) and event.tries < TRIES:
         due = retry_at(now, event.tries, problem.after)

@@ -7,7 +7,7 @@ An unchanged row costs no write: it is recognised by version and content hash be
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -39,15 +39,21 @@ class Counts:
 
 
 def ingest(
-    session: Session, connection: Connection, batch: Batch, now: datetime, read_at: datetime | None = None
+    session: Session,
+    connection: Connection,
+    batch: Batch,
+    now: datetime,
+    read_at: datetime | None = None,
+    told_at: datetime | None = None,
 ) -> Counts:
     """Write ``batch`` for ``connection`` (whose vendor is known) in the session's transaction; the caller moves the
-    cursor in the same one. ``read_at``: when the oldest page of the batch was asked for.
+    cursor in the same one. ``read_at``: when the oldest page of the batch was asked for; ``told_at``: when the webhook
+    came that made us ask.
 
     Of two facts with the same version the one read later wins.
     """
     bulk = Bulk(session)
-    place = {"c": connection.id, "v": connection.vendor_id, "now": now, "read_at": read_at or now}
+    place = {"c": connection.id, "v": connection.vendor_id, "now": now, "read_at": read_at or now, "told_at": told_at}
     if not bulk.is_sqlite:  # one writer a connection; FOR NO KEY UPDATE, so that rows may refer to it meanwhile
         bulk.read("SELECT id FROM connection WHERE id = :c FOR NO KEY UPDATE", c=connection.id)
     rows, bad = rows_of(batch)
@@ -92,6 +98,7 @@ def _write_invoices(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> in
         c=place["c"],
         now=place["now"],
     )
+    bulk.run(_SETTLED, c=place["c"], now=place["now"], told_at=place["told_at"])
     # A bill_to without an address of its own is reached through the one its newest invoice names.
     bulk.make("stage_touched", {"bill_to_id": "uuid"})
     touched = bulk.run(
@@ -130,6 +137,14 @@ _OLD_INVOICE: dict[str, Kind] = {
     "old_due_on": "date",
     "old_bill_to_id": "uuid",
 }
+
+# Those we held open until now, with the provider's word for when that ended (FEATURES I3).
+_SETTLED = """INSERT INTO settlement
+    (id, vendor_id, customer_id, invoice_id, connection_id, state, settled_at, told_at, seen_at)
+SELECT {new_id}, i.vendor_id, i.customer_id, i.id, i.connection_id, i.state, f.ended_at,
+    :told_at, :now
+FROM fresh_invoice f JOIN invoice i ON i.connection_id = :c AND i.external_id = f.external_id
+WHERE f.old_state = 'open' AND f.state IN ('paid', 'void', 'written_off')"""
 
 _NAME_UNSEEN = f"""INSERT INTO bill_to
     (id, created_at, vendor_id, connection_id, external_id, version, content_hash, name, address_text, issue, is_active)
@@ -193,15 +208,14 @@ def _upsert(noun: Noun, is_sqlite: bool) -> str:
 def _native(bulk: Bulk, noun: Noun, rows: list[Row]) -> Iterable[Row]:
     if not bulk.is_sqlite:
         return rows
-    dates = [place for place, kind in enumerate(noun.columns.values()) if kind == "date"]
-    return (_without_dates(row, dates) for row in rows)
+    dates = [place for place, kind in enumerate(noun.columns.values()) if kind in ("date", "moment")]
+    return (_with_native(bulk, row, dates) for row in rows)
 
 
-def _without_dates(row: Row, dates: list[int]) -> Row:
+def _with_native(bulk: Bulk, row: Row, places: list[int]) -> Row:
     changed = list(row)
-    for place in dates:
-        if isinstance(found := row[place], date):
-            changed[place] = found.isoformat()
+    for place in places:
+        changed[place] = bulk.native(row[place])
     return tuple(changed)
 
 

@@ -4,7 +4,7 @@ The hash is what recognises an unchanged row. It covers what the provider said, 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -26,12 +26,13 @@ _STATES = {state.value for state in InvoiceState}
 @dataclass(frozen=True, slots=True, eq=False)
 class Noun:
     """One table that records go into. A staged row is: external_id, version, content_hash, ``keys``, bill_to (where
-    ``refers``), then ``values``."""
+    ``refers``), ``values``, ``beside``."""
 
     table: str
     kind: str  # as records and quarantine name it
     values: dict[str, Kind]
     refers: bool = True
+    beside: dict[str, Kind] = field(default_factory=dict)  # staged, and kept elsewhere than in this table
     keys: tuple[str, ...] = ()  # besides connection_id and external_id
     gone: str = ""  # SQL assignments that close a row
     blank: str = ""  # "column = SQL value" pairs of a row that only remembers a deletion
@@ -42,7 +43,7 @@ class Noun:
         before |= dict.fromkeys(self.keys, "text")
         if self.refers:
             before["bill_to"] = "text"
-        return before | self.values
+        return before | self.values | self.beside
 
 
 BILL_TO = Noun(
@@ -62,6 +63,7 @@ INVOICE = Noun(
         "due_minor": "bigint", "instalments": "json", "state": "text", "raw_state": "text", "address": "text",
         "is_autopay": "bool", "can_pay_online": "bool", "details": "json",
     },
+    beside={"ended_at": "moment"},
     gone="state = 'gone', balance_minor = 0, due_minor = 0, settled_at = NULL, updated_at = :now",
     blank="number = ''; po_number = ''; due_on_derived = false; currency = 'USD'; exponent = 2; total_minor = 0;"
     " balance_minor = 0; due_minor = 0; instalments = '[]'; state = 'gone'; raw_state = ''; is_autopay = false;"
@@ -152,7 +154,7 @@ def _invoice(record: InvoiceRecord) -> Row:
         record.can_pay_online,
         json_text(record.details),
     )
-    return _row(record, (record.bill_to_external_id,), values)
+    return (*_row(record, (record.bill_to_external_id,), values), record.settled_at)
 
 
 def _credit(record: CreditRecord) -> Row:

@@ -99,6 +99,8 @@ def _invoice(fields: Fields, home: str) -> InvoiceRecord:
         po_number=_po_number(fields),
         can_pay_online=bool(address) and _allows_online_payment(fields),
         details=_details(fields),
+        # Only a date says when it was paid; the change of the balance is the last one of the invoice, as a rule.
+        settled_at=fields.instant("MetaData", "LastUpdatedTime") if state in ("paid", "void") else None,
     )
 
 

@@ -3,7 +3,7 @@
 An invoice carries no time of its last change, so the version of a record is the time at which it was asked for."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from connectors.base import (
 from connectors.fields import BadField, Fields, from_epoch, is_po_label, known_zone, read
 
 STATES = {"draft": "draft", "open": "open", "paid": "paid", "void": "void", "uncollectible": "written_off"}
+_ENDED = {"paid": "paid_at", "void": "voided_at", "written_off": "marked_uncollectible_at"}
 # Stripe's own table of decimals [R], not ISO's: MGA has two by ISO and none here, ISK none by ISO and two here.
 ZERO_DECIMALS = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
 THREE_DECIMALS = frozenset("BHD JOD KWD OMR TND".split())
@@ -92,7 +93,16 @@ def _invoice(fields: Fields, version: int, zone: str) -> InvoiceRecord:
         is_autopay=fields.text("collection_method") == "charge_automatically",
         can_pay_online=is_open and bool(fields.text("hosted_invoice_url", most=2000)),
         details={"memo": memo} if (memo := fields.text("description", most=1000)) else {},
+        settled_at=_settled_at(fields, state),
     )
+
+
+def _settled_at(fields: Fields, state: str) -> datetime | None:
+    """Stripe says of each end when it came, to the second."""
+    if (name := _ENDED.get(state)) is None:
+        return None
+    seconds = fields.number("status_transitions", name)
+    return from_epoch(seconds, name) if seconds is not None else None
 
 
 def _customer_id(fields: Fields) -> str:

@@ -111,6 +111,7 @@ def _invoice(fields: Fields) -> InvoiceRecord | None:
         raw_state=raw_state,
         po_number=fields.text("Reference", most=80),
         can_pay_online=state == "open",
+        settled_at=_instant(fields, "UpdatedDateUTC") if state in ("paid", "void") else None,  # FullyPaidOnDate: a day
     )
 
 

@@ -122,7 +122,8 @@ def test_it_brings_an_invoice_to_the_mailbox_of_its_address(house: House, acme: 
     )  # fmt: skip
     assert one(house, Customer, id=box.customer_id).name == "Cobalt"
     assert (box.cadence, box.weekday, box.zone) == ("weekly", 1, "America/Chicago")
-    assert box.next_digest_at == datetime(2026, 11, 24, 15, 0, tzinfo=UTC)  # Tuesday, nine in Chicago
+    nine_in_chicago = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)  # on Tuesday; each mailbox some minutes after it
+    assert box.next_digest_at == nine_in_chicago + timedelta(seconds=box.spread_seconds)
     assert kept.updated_at == NOW
     assert kept.settled_at is None
 
