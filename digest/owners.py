@@ -99,7 +99,8 @@ def _proofs(session: Session, hashes: Collection[bytes]) -> dict[bytes, UUID]:
     """Whom a link that proves a domain was written to."""
     if not hashes:
         return {}
-    query = select(DomainProof.token_hash, DomainProof.mailed_to_id).where(DomainProof.token_hash.in_(hashes))
+    query: Any = select(DomainProof.token_hash, DomainProof.mailed_to_id)
+    query = query.where(DomainProof.token_hash.in_(hashes))
     return {row[0]: row[1] for row in session.execute(query)}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -64,7 +65,7 @@ class Reach:
 def reach_of(session: Session, vendor_ids: Collection[UUID], now: datetime) -> dict[UUID, Reach]:
     """Of each vendor, in two statements. The session must see all customers."""
     since = [now - timedelta(days=1), now - timedelta(days=7)]
-    reached = select(
+    reached: Any = select(
         Relation.vendor_id,
         *(func.count().filter(Relation.reached_at > moment) for moment in since),
         func.count(),
