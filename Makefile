@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges fortnight load coverage lock clean
+.PHONY: help run test check format judges fortnight kills coverage lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -34,8 +34,9 @@ judges: .venv/.installed-dev ## look at the product from outside
 fortnight: .venv/.installed-dev ## a fortnight of forty vendors, hour by hour, every link of every mail (8 minutes)
 	SHEAF_FORTNIGHT=full $(PYTHON) -m pytest tests/journeys/test_fortnight.py $(ARGS)
 
-load: .venv/.installed-dev ## two thousand mailboxes due at once, workers killed meanwhile: one mail for each?
-	$(PYTHON) -m tests.load.two_thousand --kills 12 --seed 7 $(ARGS)
+kills: .venv/.installed-dev ## 20,000 digests, 1,000 kills of senders on PostgreSQL, then SQLite: one mail each? (tests/faults)
+	$(PYTHON) -m tests.faults.kills $(ARGS)
+	$(PYTHON) -m tests.faults.kills --database sqlite --mailboxes 6000 --kills 300 $(ARGS)
 
 coverage: .venv/.installed-dev ## rewrite docs/coverage.md: which test names which feature, rule and claim
 	$(PYTHON) -m tests.coverage_table --write

@@ -16,24 +16,15 @@ from app.models import Attempt, Digest, Outcome, Outgoing, OutgoingState
 from digest.deliver import deliver_batch
 from digest.events import store
 from tests.digest.mails import many_digest_mails
+from tests.faults.stage import environment_of, sending_to
 from tests.support.sinks import YES, Answer, MemoryChannel, SendGridDouble, Taken
-from tests.support.workers import Workers
+from tests.support.workers import Fleet
 from tests.support.world import EVERYTHING
 
 
 @contextmanager
-def workers(house: House, sink: SendGridDouble, count: int) -> Iterator[Workers]:
-    settings = house.settings
-    environment = {
-        "DATABASE_URL": settings.database_url,
-        "SHEAF_INSTANCE": str(settings.instance),
-        "ENCRYPTION_KEYS": settings.encryption_keys.get_secret_value(),
-        "SECRET_KEY": settings.secret_key.get_secret_value(),
-        "MAIL_CHANNEL": "sendgrid",
-        "SENDGRID_API_HOST": sink.url,
-        "SENDGRID_API_KEY": "SG.not-a-key",
-    }
-    running = Workers(count, environment)
+def workers(house: House, sink: SendGridDouble, count: int) -> Iterator[Fleet]:
+    running = Fleet(["sender"] * count, {**environment_of(house), **sending_to(sink)})
     try:
         yield running
     finally:

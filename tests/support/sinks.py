@@ -38,6 +38,36 @@ YES = Answer()
 REFUSALS = {status: Answer(status, takes=False) for status in (302, 400, 401, 403, 413, 429, 500)}
 
 
+def reset_in(seconds: int) -> dict[str, str]:
+    """SendGrid's own way to name a wait: the second at which it listens again."""
+    return {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + seconds)}
+
+
+# Everything a mail service can do to a caller, by name. A function where the answer depends on the moment.
+BEHAVIOURS: dict[str, Answer | Callable[[], Answer]] = {
+    "202": YES,
+    "200": Answer(200),
+    "302": Answer(302, takes=False, headers={"Location": "/elsewhere"}),
+    "400": REFUSALS[400],
+    "401": REFUSALS[401],
+    "413": REFUSALS[413],
+    "429 with Retry-After": Answer(429, takes=False, headers={"Retry-After": "1"}),
+    "429 with a reset": lambda: Answer(429, takes=False, headers=reset_in(1)),
+    "500 before taking it": REFUSALS[500],
+    "500 after taking it": Answer(500),
+    "silence before taking it": Answer(takes=False, then="silence"),
+    "silence after taking it": Answer(then="silence"),
+    "cut before taking it": Answer(takes=False, then="cut"),
+    "cut after taking it": Answer(then="cut"),
+}
+
+
+def behaving(name: str) -> Answer:
+    """One of BEHAVIOURS, as of this moment."""
+    found = BEHAVIOURS[name]
+    return found if isinstance(found, Answer) else found()
+
+
 @dataclass(frozen=True)
 class Taken:
     """A mail the double has taken."""
@@ -71,6 +101,16 @@ class SendGridDouble:
         )
         return base64.b64encode(raw).decode()
 
+    def note(self, path: str, headers: dict[str, str]) -> None:
+        """A request came."""
+        with self.lock:
+            self.requests.append((path, headers))
+
+    def take(self, mail: Taken) -> None:
+        """From here on the mail is the service's, whatever the caller gets to know."""
+        with self.lock:
+            self.taken.append(mail)
+
     def count_by(self, what: str) -> Counter[str]:
         """How many mails were taken for each value of a field of Taken: ``to``, ``attempt``."""
         with self.lock:
@@ -98,9 +138,9 @@ class SendGridDouble:
 
 
 @contextmanager
-def sendgrid_double() -> Iterator[SendGridDouble]:
-    """A double that listens on this machine as long as the block lasts."""
-    double = SendGridDouble()
+def sendgrid_double(made: SendGridDouble | None = None) -> Iterator[SendGridDouble]:
+    """A double that listens on this machine as long as the block lasts; ``made`` keeps its books another way."""
+    double = made or SendGridDouble()
 
     class Handler(_Handler):
         sink = double
@@ -138,12 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         mail = _read(raw)
-        with self.sink.lock:
-            self.sink.requests.append((self.path, dict(self.headers.items())))
+        self.sink.note(self.path, dict(self.headers.items()))
         answer = self.sink.behave(mail)
         if answer.takes:
-            with self.sink.lock:
-                self.sink.taken.append(mail)
+            self.sink.take(mail)
         if answer.then == "silence":
             self.sink.closing.wait(30)
         if answer.then in ("silence", "cut"):
@@ -157,8 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def do_GET(self) -> None:  # whoever follows a redirect comes here
-        with self.sink.lock:
-            self.sink.requests.append((f"GET {self.path}", dict(self.headers.items())))
+        self.sink.note(f"GET {self.path}", dict(self.headers.items()))
         self.send_error(404)
 
     def log_message(self, *args: Any) -> None:
