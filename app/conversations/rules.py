@@ -76,6 +76,44 @@ def clean_body(text: str) -> str:
     return shown
 
 
+FILE_KINDS = {  # by a name's ending: what may be kept, and what we say it is
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "heic": "image/heic",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "ics": "text/calendar",
+    "xml": "application/xml",
+    "eml": "message/rfc822",
+    "zip": "application/zip",
+    "doc": "application/msword",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xls": "application/vnd.ms-excel",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "odt": "application/vnd.oasis.opendocument.text",
+    "ods": "application/vnd.oasis.opendocument.spreadsheet",
+}
+
+
+def file_name(text: str) -> str:
+    """A file's name as somebody gave it: no folders, nothing invisible, at most 100 characters with its ending."""
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", text))[-1]
+    shown = " ".join("".join(c for c in last if not _is_invisible(c) and c not in '"<>|:*?').split()).strip(". ")
+    stem, dot, ending = shown.rpartition(".")
+    return (f"{stem[: 99 - len(ending)]}.{ending}" if dot and len(ending) <= 10 else shown[:100]) or "file"
+
+
+def file_kind(name: str) -> str | None:
+    """What we take a file of that name for; None for kinds we do not pass on."""
+    return FILE_KINDS.get(name.rpartition(".")[2].lower()) if "." in name else None
+
+
 def clean_name(text: str) -> str:
     """A name as somebody gave it: one line, 80 characters, nothing invisible."""
     return " ".join("".join(c for c in " ".join(text.split()) if not _is_invisible(c)).split())[:80]
