@@ -49,6 +49,10 @@ class Limits(BaseSettings):
     night_to: int = 7
     fresh_minutes: int = 1  # D7: data younger than this needs no second look before a digest
     settled_check_seconds: float = 20.0  # D7: time budget for one batch
+    correction_wait_minutes: float = 5  # I5: what was settled together is told together
+    mentions: int = 12  # D11: mails that ask for one invoice, then its vendor should call
+    mention_gap_days: tuple[int, ...] = (0, 0, 0, 0, 7, 7, 7, 14, 14, 28, 28)  # D11: between the nth mail and the next
+    ask_again_minutes: int = 60  # D20: between two digests asked for
     click_check_seconds: float = 2.0  # E2
     html_bytes: int = 80_000  # S12, C7
     rows_per_mail: int = 60  # C7
@@ -77,6 +81,7 @@ class Limits(BaseSettings):
     reports_to_freeze: int = 3  # A2: so many reporting customers freeze its first contacts,
     reports_percent: float = 2.0  # A2: when they are at least so many of those it has reached
     payee_freeze_hours: int = 72  # B10, L7: a new pay host or bank account waits so long, and the customers are told
+    not_mine_days: int = 90  # B8: so long an invoice rests that somebody says is not theirs
     fresh_login_minutes: int = 15  # L7: who approves a pay host alone has just signed in
     proof_days: int = 7  # A13: how long the link in a domain's mail works
     proof_misses: int = 3  # A13: days in a row without the DNS record before a domain no longer counts as proven

@@ -21,17 +21,17 @@ from app.models import (
     ConnectionState,
     OutgoingKind,
     Person,
-    Trust,
     Vendor,
     VendorMember,
     VendorRole,
 )
 from app.money import MoneyError, exponent
-from app.names import is_same_company
 from app.outbox.actions import write_mail
 from app.outbox.rendering import inert, mail_template
 from app.receivables.matching import reach_customers, touch
-from app.settings import ROOT
+from app.settings import ROOT, Limits
+from app.trust.actions import judge, name_given
+from app.trust.payees import know_hosts
 from connectors import registry
 from connectors.base import Account
 from connectors.rows import GONE_HASH, UNSEEN_VERSION
@@ -74,6 +74,7 @@ def connect_company(
     account: Account,
     vendor_id: UUID | None,
     now: datetime,
+    limits: Limits,
     pending: Connection | None = None,
 ) -> Connection:
     """The connection to ``account``, active and due for its first pull; its tokens are the caller's to store.
@@ -100,7 +101,8 @@ def connect_company(
     session.add(connection)
     session.flush()
     _record(session, connection, "connection.reconnected" if found else "connection.made", now, person.id)
-    _judge(session, vendor, account, provider, now)
+    know_hosts(session, vendor, registry.pay_hosts(provider), person.id, now, limits)
+    judge(session, vendor, now, person.id)
     log.info("connected", connection=str(connection.id), provider=provider, again=found is not None)
     return connection
 
@@ -155,6 +157,7 @@ def _sign_up(session: Session, person: Person, account: Account, provider: str, 
     session.add(vendor)
     session.flush()
     session.add(VendorMember(vendor_id=vendor.id, person_id=person.id, role=VendorRole.OWNER, created_at=now))
+    name_given(session, vendor, now)
     session.add(
         AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=vendor.id, action="vendor.signed_up",
                    subject_id=vendor.id, detail={"provider": provider})
@@ -168,19 +171,6 @@ def _currency(account: Account) -> str:
     except MoneyError:
         return ""
     return account.currency.upper()
-
-
-def _judge(session: Session, vendor: Vendor, account: Account, provider: str, now: datetime) -> None:
-    """Live books under the vendor's own name prove it for now (DESIGN.md 2); a suspended vendor stays suspended."""
-    title = registry.get(provider).spec.title
-    if vendor.trust != Trust.NEW or not is_same_company(account.name, vendor.name):
-        return
-    vendor.trust = Trust.VERIFIED
-    vendor.trust_reason = f"Its books in {title} are connected, and the company there is called the same."
-    session.add(
-        AuditEntry(at=now, actor="worker", vendor_id=vendor.id, action="vendor.verified", subject_id=vendor.id,
-                   detail={"reason": vendor.trust_reason})
-    )  # fmt: skip
 
 
 def note_refusal(session: Session, *, person: Person, provider: str, now: datetime) -> None:
@@ -281,6 +271,7 @@ def disconnect(session: Session, connection: Connection, *, person: Person, now:
         **forgotten,
     )
     _record(session, connection, "connection.ended", now, person.id)
+    judge(session, session.get_one(Vendor, connection.vendor_id), now, person.id)
     log.info("disconnected", connection=str(connection.id), provider=connection.provider)
 
 

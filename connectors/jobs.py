@@ -17,7 +17,10 @@ from app import clock
 from app.db import database_now
 from app.house import House
 from app.models import Connection, ConnectionState, Invoice, ProviderEvent, SyncRun
+from app.receivables.actions import host_of
 from app.scheduler import Job
+from app.trust.queries import bare, proofs_of
+from app.trust.rules import belongs_to
 from connectors import registry
 from connectors.asking import WORKER, context, fetch
 from connectors.base import AccessExpired, PayLink, ProviderError
@@ -160,10 +163,22 @@ def pay_link(house: House, invoice_id: UUID) -> PayLink | None:
     except ProviderError as problem:
         log.info("no pay page", invoice=str(invoice_id), problem=type(problem).__name__)
         return None
-    if link is not None and not is_payable(link.url, registry.pay_hosts(connection.provider)):
+    if link is not None and not _is_payable(house, connection, link.url):
         log.error("pay page elsewhere", invoice=str(invoice_id), provider=connection.provider)
         return None
     return link
+
+
+def _is_payable(house: House, connection: Connection, url: str) -> bool:
+    """On a host of the provider, or of a domain the vendor has proven to be its own."""
+    if is_payable(url, registry.pay_hosts(connection.provider)):
+        return True
+    host = bare(host_of(url, is_secure=True))
+    if not host or connection.vendor_id is None:
+        return False
+    with house.database.reading(WORKER) as session:
+        proven = [proof.domain for proof in proofs_of(session, connection.vendor_id) if proof.is_proven]
+    return belongs_to(host, proven) and is_payable(url, [host])
 
 
 def pay_host(house: House, invoice_id: UUID) -> str:

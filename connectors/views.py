@@ -151,6 +151,7 @@ def _connected(
             account=account,
             vendor_id=UUID(vendor) if vendor else None,
             now=now,
+            limits=house.limits,
             pending=pending,
         )
         connection.tokens = oauth.seal(house, tokens, connection.id, connection.vendor_id)

@@ -66,6 +66,7 @@ HOLD_WORDS = {
     HoldKind.ALREADY_PAID: "Said to be paid",
     HoldKind.PAYING: "Payment started",
     HoldKind.VENDOR: "On hold by you",
+    HoldKind.NOT_MINE: "Said not to be theirs",
 }
 
 

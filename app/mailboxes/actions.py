@@ -12,7 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.models import AuditEntry, Cadence, Mailbox, Relation
+from app.models import AuditEntry, BillTo, Cadence, Mailbox, Relation, TaskKind
+from app.scope import widened
+from app.settings import Limits
+from app.tasks.actions import drop_task, raise_task
+from app.trust.actions import file_report, withdraw_reports
 from app.windows import first_due, spaced_from
 
 log = structlog.get_logger()
@@ -108,28 +112,54 @@ def unmute_vendor(session: Session, relation: Relation, now: datetime, person_id
 def accept_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
     """Yes to a vendor this customer did not know: its lines come in full from now on (INVARIANTS A1)."""
     relation.accepted_at = relation.accepted_at or now
-    relation.blocked_at = relation.muted_at = None
+    relation.muted_at = None
+    _let_in(session, relation, now)
     _record_vendor(session, relation, "vendor.accepted", now, person_id)
 
 
 def block_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
-    """Out of the mail and out of the inbox."""
+    """Out of the mail and out of the inbox. The vendor is told so, and not why (FEATURES B9)."""
     relation.blocked_at = relation.blocked_at or now
+    _tell_of_block(session, relation, now)
     _record_vendor(session, relation, "vendor.blocked", now, person_id)
 
 
 def unblock_vendor(session: Session, relation: Relation, now: datetime, person_id: UUID | None = None) -> None:
-    """As if it had never been blocked: one that is not verified must be accepted first."""
-    relation.blocked_at = None
+    """As if it had never been blocked or reported: one that is not verified must be accepted first."""
+    _let_in(session, relation, now)
     _record_vendor(session, relation, "vendor.unblocked", now, person_id)
 
 
 def report_vendor(
-    session: Session, relation: Relation, now: datetime, note: str, person_id: UUID | None = None
+    session: Session, relation: Relation, now: datetime, words: str, limits: Limits, person_id: UUID | None = None
 ) -> None:
     """Blocks, and tells the operator why: the vendor never learns by whom (INVARIANTS I2)."""
     block_vendor(session, relation, now, person_id)
-    _record_vendor(session, relation, "vendor.reported", now, person_id, note=note[:500])
+    file_report(session, relation.customer_id, relation.vendor_id, words, now, limits)
+    _record_vendor(session, relation, "vendor.reported", now, person_id)
+
+
+def _let_in(session: Session, relation: Relation, now: datetime) -> None:
+    if relation.blocked_at is None:
+        return
+    relation.blocked_at = None
+    withdraw_reports(session, relation.customer_id, relation.vendor_id, now)
+    with widened(session, "the vendor's task about a block ends with the block"):
+        drop_task(session, relation.vendor_id, TaskKind.ADDRESS, f"blocked:{relation.customer_id}", now)
+
+
+def _tell_of_block(session: Session, relation: Relation, now: datetime) -> None:
+    with widened(session, "the vendor is told, in the name its own books use"):
+        query = select(BillTo.id, BillTo.name).where(
+            BillTo.vendor_id == relation.vendor_id, BillTo.customer_id == relation.customer_id
+        )
+        known = session.execute(query.order_by(BillTo.created_at).limit(1)).one_or_none()
+        if known is not None:
+            raise_task(
+                session, relation.vendor_id, TaskKind.ADDRESS, f"blocked:{relation.customer_id}",
+                f"{known.name or 'A customer'} does not take reminders here.",
+                "Reach them another way; their invoices stay out of our mails.", now, bill_to_id=known.id,
+            )  # fmt: skip
 
 
 def _record_box(

@@ -12,9 +12,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.house import House
-from app.models import AuditEntry, Hold, HoldKind, Invoice
+from app.models import AuditEntry, Hold, HoldKind, Invoice, TaskKind
 from app.receivables.queries import Row, find_row
+from app.scope import widened
 from app.settings import Limits
+from app.tasks.actions import drop_task, raise_task
+from app.trust.payees import meet_host
+from app.trust.queries import is_suspended
+from app.trust.rules import counts
 
 log = structlog.get_logger()
 
@@ -41,6 +46,8 @@ class Paid(StrEnum):
     CHANGED = "changed"  # the amount is not the one that was shown: show it, ask again
     IN_PROGRESS = "in_progress"  # somebody already started: ask again
     ELSEWHERE = "elsewhere"  # the page has another host than the one that was named: name it, ask again
+    FROZEN = "frozen"  # the page's host is new for this vendor: nobody is sent there yet
+    PAUSED = "paused"  # the operator has suspended the vendor
     NO_PAGE = "no_page"  # the provider has no page for it now: show how to pay instead
 
 
@@ -85,8 +92,18 @@ def press_pay(house: House, desk: PayDesk, invoice_id: UUID, press: Press, now: 
         log.warning("pay page has another host", invoice=str(invoice_id), host=host)
         return PayOutcome(Paid.ELSEWHERE, row, host=host)
     with house.database.transaction() as session:
-        start_payment(session, invoice_id=invoice_id, now=now, limits=house.limits, person_id=press.person_id)
-    return PayOutcome(Paid.GO, row, url, host)
+        what = _let_pay(session, row, host, now, house.limits)
+        if what == Paid.GO:
+            start_payment(session, invoice_id=invoice_id, now=now, limits=house.limits, person_id=press.person_id)
+    return PayOutcome(what, row, url if what == Paid.GO else "", host)
+
+
+def _let_pay(session: Session, row: Row, host: str, now: datetime, limits: Limits) -> Paid:
+    """The last look, in the transaction that begins the payment: is the vendor in good standing, and may its customers
+    be sent to that host (INVARIANTS L7)."""
+    if is_suspended(session, row.vendor_id):
+        return Paid.PAUSED
+    return Paid.GO if counts(meet_host(session, row.vendor_id, host, now, limits), now) else Paid.FROZEN
 
 
 def host_of(url: str, *, is_secure: bool) -> str:
@@ -141,6 +158,41 @@ def hold_invoice(
     session.add(hold)
     _record(session, invoice, "hold.set", now, person_id)
     return hold
+
+
+def disown_invoice(
+    session: Session, *, invoice: Invoice, words: str, now: datetime, limits: Limits, person_id: UUID | None = None
+) -> None:
+    """ "Not mine": it is not asked for any more, and its vendor has to find out whose it is (FEATURES B8)."""
+    hold = Hold(
+        vendor_id=invoice.vendor_id,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        kind=HoldKind.NOT_MINE,
+        ends_at=now + timedelta(days=limits.not_mine_days),
+        note=" ".join(words.split())[:1000],
+        person_id=person_id,
+        created_at=now,
+    )
+    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.NOT_MINE, now=now, reason="Said again")
+    session.add(hold)
+    _record(session, invoice, "invoice.disowned", now, person_id)
+    said = f" They say: {hold.note}" if hold.note else ""
+    with widened(session, "the vendor is asked whose invoice it is, by the number of its own books"):
+        raise_task(
+            session, invoice.vendor_id, TaskKind.NOT_MINE, str(invoice.id),
+            f"Invoice {invoice.label}: whoever gets our mail about it says it is not theirs.{said}",
+            "Look whom it is for, and correct the customer or the address in your books.", now,
+            bill_to_id=invoice.bill_to_id, invoice_id=invoice.id,
+        )  # fmt: skip
+
+
+def own_invoice(session: Session, *, invoice: Invoice, now: datetime, person_id: UUID | None = None) -> None:
+    """ "Not mine" was a mistake: the invoice is asked for again."""
+    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.NOT_MINE, now=now, reason="Taken back")
+    _record(session, invoice, "invoice.owned", now, person_id)
+    with widened(session, "the vendor's task ends with its reason"):
+        drop_task(session, invoice.vendor_id, TaskKind.NOT_MINE, str(invoice.id), now)
 
 
 def end_holds(session: Session, *, invoice_ids: list[UUID], kind: HoldKind, now: datetime, reason: str) -> None:

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     SAID_PAID = "said_paid"
     PAYING = "paying"
     VENDOR_HOLD = "vendor_hold"
+    NOT_MINE = "not_mine"
     AUTOPAY = "autopay"
     IN_TALK = "in_talk"
     JUST_ISSUED = "just_issued"
@@ -258,6 +259,7 @@ _HELD: dict[str, tuple[Reason, str]] = {
     HoldKind.ALREADY_PAID: (Reason.SAID_PAID, "said to be paid, the supplier is looking"),
     HoldKind.PAYING: (Reason.PAYING, "payment in progress"),
     HoldKind.VENDOR: (Reason.VENDOR_HOLD, "on hold by the supplier"),
+    HoldKind.NOT_MINE: (Reason.NOT_MINE, "said not to be yours, the supplier is looking"),
 }
 
 

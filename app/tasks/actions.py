@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import and_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -52,3 +52,9 @@ def finish_task(session: Session, task_id: UUID, person_id: UUID, now: datetime)
         .returning(VendorTask.id)
     )
     return session.execute(statement).scalar_one_or_none() is not None
+
+
+def drop_task(session: Session, vendor_id: UUID, kind: TaskKind, subject_key: str, now: datetime) -> None:
+    """The matter has ended without anybody at the vendor. Wants a session that may write the vendor's rows."""
+    mine = and_(VendorTask.vendor_id == vendor_id, VendorTask.kind == kind, VendorTask.subject_key == subject_key)
+    session.execute(update(VendorTask).where(mine, VendorTask.done_at.is_(None)).values(done_at=now))

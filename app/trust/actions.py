@@ -22,7 +22,6 @@ from app.models import (
     TaskKind,
     Trust,
     Vendor,
-    VendorTask,
 )
 from app.outbox.actions import write_mail
 from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, inert, mail_template
@@ -263,18 +262,6 @@ def _live_reports(vendor_id: UUID) -> Any:
     return select(Report).where(
         and_(Report.vendor_id == vendor_id, Report.withdrawn_at.is_(None), Report.dismissed_at.is_(None))
     )
-
-
-def finish_matter(session: Session, vendor_id: UUID, kind: TaskKind, subject_key: str, now: datetime) -> None:
-    """A task has no reason any more. Wants a session that may write the vendor's rows."""
-    query = select(VendorTask).where(
-        VendorTask.vendor_id == vendor_id,
-        VendorTask.kind == kind,
-        VendorTask.subject_key == subject_key,
-        VendorTask.done_at.is_(None),
-    )
-    for task in session.execute(query).scalars():
-        task.done_at = now
 
 
 def record(

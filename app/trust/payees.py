@@ -32,8 +32,8 @@ from app.outbox.actions import mail_values
 from app.outbox.rendering import MAIL_FOLDER, days, inert, mail_template
 from app.scope import widened
 from app.settings import Limits
-from app.tasks.actions import raise_task
-from app.trust.actions import finish_matter, record
+from app.tasks.actions import drop_task, raise_task
+from app.trust.actions import record
 from app.trust.queries import accounts_of, bare, hosts_of
 from app.trust.rules import Account, counts_after, frozen_until, is_pending
 
@@ -90,9 +90,9 @@ def _add_host(
     *,
     is_first: bool,
 ) -> PayHost:
-    made = PayHost(id=new_id(), vendor_id=vendor.id, host=host, proposed_by_id=by, created_at=now)
+    made = PayHost(id=new_id(), vendor_id=vendor.id, host=host, proposed_by_id=person_id, created_at=now)
     _begin(session, made, vendor, now, limits, is_first=is_first)
-    record(session, vendor.id, "pay_host.frozen" if made.frozen_until else "pay_host.known", now, by, host=host)
+    record(session, vendor.id, "pay_host.frozen" if made.frozen_until else "pay_host.known", now, person_id, host=host)
     return made
 
 
@@ -179,7 +179,7 @@ def _close(
     record(
         session, payee.vendor_id, f"{kind}.{verdict}", now, person_id, actor=actor, reason=reason, payee=str(payee.id)
     )
-    finish_matter(session, payee.vendor_id, TaskKind.PROOF, f"payee:{payee.id}", now)
+    drop_task(session, payee.vendor_id, TaskKind.PROOF, f"payee:{payee.id}", now)
 
 
 # --- telling the customers ------------------------------------------------------------------------------------------
