@@ -3,6 +3,7 @@
 Messages are only ever added. A thread's state and waiting time are what its last messages made of it.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.conversations import notices, rules
 from app.conversations.queries import last_message, open_thread
+from app.conversations.rules import ByMail, File
 from app.house import House
 from app.models import (
     AuditEntry,
@@ -21,6 +23,7 @@ from app.models import (
     Invoice,
     Mailbox,
     Message,
+    MessageAttachment,
     Person,
     Side,
     Thread,
@@ -51,6 +54,7 @@ def ask_question(
     via: str,
     person: Person | None = None,
     said_by: str = "",
+    by_mail: ByMail | None = None,
 ) -> Thread:
     """The customer asks the vendor, about some of its invoices or none. Its people's notices are queued in this commit.
 
@@ -77,7 +81,7 @@ def ask_question(
     else:
         session.refresh(thread, with_for_update=True)
     _cover(session, thread, invoices)
-    _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by), now)
+    _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by, by_mail), now)
     return thread
 
 
@@ -92,27 +96,47 @@ def follow_up(
     mailbox_id: UUID | None = None,
     person: Person | None = None,
     said_by: str = "",
+    by_mail: ByMail | None = None,
 ) -> Message:
     """The customer writes on in a thread; a closed one opens again within 30 days. Raises CannotSay, ThreadIsClosed."""
     words = rules.clean_body(body)
     _lock(session, thread, now)
-    return _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by), now)
+    return _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by, by_mail), now)
 
 
-def answer(session: Session, *, house: House, thread: Thread, person: Person, body: str, now: datetime) -> Message:
+def answer(
+    session: Session,
+    *,
+    house: House,
+    thread: Thread,
+    person: Person | None,
+    body: str,
+    now: datetime,
+    said_by: str = "",
+    by_mail: ByMail | None = None,
+) -> Message:
     """The vendor answers; the asker's mail, with the invoices' state now and a link, is queued in this commit.
 
-    Raises CannotSay, ThreadIsClosed.
+    ``person`` is None only for a mail whose writer nothing proves. Raises CannotSay, ThreadIsClosed.
     """
     words = rules.clean_body(body)
     _lock(session, thread, now)
     if (same := _said_just_now(session, thread, Side.VENDOR, words, now)) is not None:
         return same
-    message = _add(session, thread, Side.VENDOR, words, now, via="page", person=person)
+    via = "mail" if by_mail else "page"
+    message = _add(session, thread, Side.VENDOR, words, now, via=via, person=person, said_by=said_by, by_mail=by_mail)
     _turn(thread, ThreadState.WAITING_CUSTOMER, None)
     _audit(session, thread, "question_answered", now, person, message)
-    notices.tell_asker(session, house=house, thread=thread, message=message, author=person, now=now)
+    notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
     return message
+
+
+def file_automatic(
+    session: Session, *, thread: Thread, side: Side, body: str, now: datetime, by_mail: ByMail
+) -> Message:
+    """Keep what a machine replied, for both sides to see. It changes nobody's turn and tells nobody (INVARIANTS N5)."""
+    words = rules.clean_body(body)
+    return _add(session, thread, side, words, now, via="mail", person=None, by_mail=by_mail, is_automatic=True)
 
 
 def close_thread(
@@ -142,7 +166,7 @@ def close_thread(
     thread.closed_at, thread.result = now, result
     _audit(session, thread, "thread_closed", now, person, message, result=result)
     if side == Side.VENDOR and (words or was_waiting):
-        notices.tell_asker(session, house=house, thread=thread, message=message, author=person, now=now)
+        notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
     return message
 
 
@@ -196,6 +220,7 @@ class _Saying:
     mailbox_id: UUID | None
     person: Person | None
     said_by: str
+    by_mail: ByMail | None
 
 
 def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: datetime) -> Message:
@@ -205,10 +230,10 @@ def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: d
     thread.mailbox_id = saying.mailbox_id or thread.mailbox_id
     with widened(session, "whom to tell at the vendor, and whether the asker is one of them"):
         colleagues = _colleagues(session, thread.vendor_id)
-        is_own = _is_one_of(session, [person for person, _ in colleagues], saying.person, thread.mailbox_id)
+        is_own = _is_one_of(session, [person for person, _ in colleagues], saying, thread.mailbox_id)
     message = _add(
         session, thread, Side.CUSTOMER, saying.words, now,
-        via=saying.via, person=saying.person, said_by=saying.said_by, is_own=is_own,
+        via=saying.via, person=saying.person, said_by=saying.said_by, by_mail=saying.by_mail, is_own=is_own,
     )  # fmt: skip
     since = thread.waiting_since if thread.state == ThreadState.WAITING_VENDOR else None
     _turn(thread, ThreadState.WAITING_VENDOR, since or now)
@@ -242,12 +267,13 @@ def _answering(colleagues: Sequence[tuple[Person, VendorRole]]) -> list[Person]:
     return able or [person for person, _ in colleagues]
 
 
-def _is_one_of(session: Session, people: Sequence[Person], person: Person | None, mailbox_id: UUID | None) -> bool:
-    """Whether the asker is the vendor itself: one of its people, or a mailbox with one of their addresses."""
-    if person is not None and any(person.id == colleague.id for colleague in people):
+def _is_one_of(session: Session, people: Sequence[Person], saying: _Saying, mailbox_id: UUID | None) -> bool:
+    """Whether the asker is the vendor itself: one of its people, or a mailbox or sender with one of their addresses."""
+    if saying.person is not None and any(saying.person.id == colleague.id for colleague in people):
         return True
     mailbox = session.get(Mailbox, mailbox_id) if mailbox_id else None
-    return mailbox is not None and any(mailbox.address == colleague.address for colleague in people)
+    addresses = {mailbox.address if mailbox else "", saying.by_mail.address if saying.by_mail else ""}
+    return any(colleague.address in addresses for colleague in people)
 
 
 def _add(
@@ -261,7 +287,9 @@ def _add(
     person: Person | None,
     said_by: str = "",
     result: str = "",
+    by_mail: ByMail | None = None,
     is_own: bool = False,
+    is_automatic: bool = False,
 ) -> Message:
     message = Message(
         vendor_id=thread.vendor_id,
@@ -275,11 +303,34 @@ def _add(
         body=words,
         result=result,
         is_own=is_own,
+        is_automatic=is_automatic,
+        sender_address=by_mail.address if by_mail else "",
+        is_unverified=by_mail is not None and not by_mail.is_verified,
     )
     session.add(message)
     session.flush()
+    _attach(session, message, by_mail.files if by_mail else ())
     log.info("message", thread=str(thread.id), message=str(message.id), side=side.value, via=via, result=result)
     return message
+
+
+def _attach(session: Session, message: Message, files: Sequence[File]) -> None:
+    session.add_all(
+        MessageAttachment(
+            vendor_id=message.vendor_id,
+            customer_id=message.customer_id,
+            thread_id=message.thread_id,
+            message_id=message.id,
+            created_at=message.created_at,
+            name=file.name,
+            kind=rules.file_kind(file.name) or "application/octet-stream",
+            size=len(file.data),
+            sha256=hashlib.sha256(file.data).digest(),
+            data=file.data,
+        )
+        for file in files
+    )
+    session.flush()
 
 
 def _turn(thread: Thread, state: ThreadState, waiting_since: datetime | None) -> None:
@@ -300,7 +351,7 @@ def _audit(
     session.add(
         AuditEntry(
             at=now,
-            actor="person" if person else "link",
+            actor="person" if person else "mail" if message.via == "mail" else "link",
             person_id=person.id if person else None,
             vendor_id=thread.vendor_id,
             customer_id=thread.customer_id,

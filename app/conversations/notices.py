@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import links
 from app.conversations import rules
-from app.conversations.queries import invoices_of, last_from
+from app.conversations.queries import files_of, invoices_of, last_from
 from app.house import House
 from app.models import (
     BillTo,
@@ -41,8 +41,6 @@ def tell_vendor(
         facts = {
             **_shared(session, house, thread, message),
             "customer_name": inert(_name_in_books(session, thread), 60),
-            "author": inert(_author(session, message)),
-            "is_claimed": message.person_id is None,
             "link": f"{house.settings.public_url}/desk/threads/{thread.id}",
         }
         invoices = invoices_of(session, [thread.id])[thread.id]
@@ -61,9 +59,7 @@ def tell_vendor(
         )
 
 
-def tell_asker(
-    session: Session, *, house: House, thread: Thread, message: Message, author: Person | None, now: datetime
-) -> None:
+def tell_asker(session: Session, *, house: House, thread: Thread, message: Message, now: datetime) -> None:
     """One mail to whoever asked last, with the question, the answer, what is owed now, and a link to the thread.
 
     A mailbox gets a link of its own that shows this thread and replies to it; a person without one signs in.
@@ -81,7 +77,6 @@ def tell_asker(
     lasting = house.limits.link_days
     mail = mail_template(MAIL_FOLDER / "answer").render(
         **facts,
-        author=inert(author.name) if author else "",
         question=inert(rules.quote(question.body), 300) if question else "",
         result=message.result,
         lines=_lines(invoices, reader, now),
@@ -107,10 +102,15 @@ def tell_asker(
 
 def _shared(session: Session, house: House, thread: Thread, message: Message) -> dict[str, Any]:
     """What both mails say. Words of either side go out inert: no mail program makes a link of them (INVARIANTS A3)."""
+    author, claim = _author(session, message)
     return {
         "vendor_name": inert(session.get_one(Vendor, thread.vendor_id).name),
         "subject": thread.subject,
         "said": [inert(line, rules.BODY_LIMIT) for line in message.body.splitlines()],
+        "author": inert(author),
+        "claim": inert(claim, 300),
+        "files": [inert(file.name) for file in files_of(session, thread.id).get(message.id, [])],
+        "takes_replies": bool(house.settings.inbound_host),
         "postal_address": house.settings.postal_address,
     }
 
@@ -141,9 +141,17 @@ def _name_in_books(session: Session, thread: Thread) -> str:
     return session.execute(names).scalar_one_or_none() or "A customer"
 
 
-def _author(session: Session, message: Message) -> str:
+def _author(session: Session, message: Message) -> tuple[str, str]:
+    """Who wrote, and how far that is only a claim (INVARIANTS Q2 D4)."""
     person = session.get(Person, message.person_id) if message.person_id else None
-    return person.name if person else message.said_by
+    if person:
+        return person.name, ""
+    if message.is_unverified:
+        sender = message.sender_address or "an unnamed sender"
+        return message.said_by or sender, f"by mail from {sender}, not verified"
+    if message.via == "mail":
+        return message.said_by or message.sender_address, f"by mail from {message.sender_address}, name as given"
+    return message.said_by, "name as given, not signed in"
 
 
 def _lines(invoices: Sequence[Invoice], reader: Mailbox | Person, now: datetime) -> list[dict[str, str]]:

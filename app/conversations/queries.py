@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ScalarSelect, Select, and_, exists, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, undefer
 
-from app.models import Invoice, Message, Person, Side, Thread, ThreadInvoice, ThreadState, Vendor
+from app.models import Invoice, Message, MessageAttachment, Person, Side, Thread, ThreadInvoice, ThreadState, Vendor
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,9 @@ class ShownMessage:
     result: str
     is_automatic: bool
     via: str
+    sender_address: str
+    is_unverified: bool
+    files: Sequence[MessageAttachment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +63,39 @@ def messages_of(session: Session, thread_id: UUID, limit: int = 500) -> list[Sho
         .order_by(Message.created_at.desc(), Message.id.desc())
         .limit(limit)
     )
-    return [_shown(message, name) for message, name in rows][::-1]
+    files = files_of(session, thread_id)
+    return [_shown(message, name, files.get(message.id, ())) for message, name in rows][::-1]
 
 
-def _shown(message: Message, name: str | None) -> ShownMessage:
+def files_of(session: Session, thread_id: UUID) -> dict[UUID, list[MessageAttachment]]:
+    """The files of a conversation by message, without their contents."""
+    query = select(MessageAttachment).where(MessageAttachment.thread_id == thread_id)
+    found: dict[UUID, list[MessageAttachment]] = {}
+    for file in session.execute(query.order_by(MessageAttachment.created_at, MessageAttachment.id)).scalars():
+        found.setdefault(file.message_id, []).append(file)
+    return found
+
+
+def file_of(session: Session, thread_id: UUID, file_id: UUID) -> MessageAttachment | None:
+    """One file of a conversation of the scope, with its content."""
+    query = select(MessageAttachment).where(MessageAttachment.id == file_id, MessageAttachment.thread_id == thread_id)
+    return session.execute(query.options(undefer(MessageAttachment.data))).scalar_one_or_none()
+
+
+def _shown(message: Message, name: str | None, files: Sequence[MessageAttachment]) -> ShownMessage:
     return ShownMessage(
         id=message.id,
         side=message.side,
         at=message.created_at,
         body=message.body,
         author=name or message.said_by,
-        is_claimed=message.side == Side.CUSTOMER and message.person_id is None,
+        is_claimed=message.person_id is None and (message.side == Side.CUSTOMER or message.via == "mail"),
         result=message.result,
         is_automatic=message.is_automatic,
         via=message.via,
+        sender_address=message.sender_address,
+        is_unverified=message.is_unverified,
+        files=files,
     )
 
 

@@ -3,13 +3,14 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from app.aging import days_past_due
 from app.models import InvoiceState, Side
 
 BODY_LIMIT = 4000  # characters
+NO_WORDS = "[No words, only files]"
 REOPEN = timedelta(days=30)
 SAME_AGAIN = timedelta(minutes=10)  # the same words again within this time are a second press of the button
 
@@ -112,6 +113,41 @@ def file_name(text: str) -> str:
 def file_kind(name: str) -> str | None:
     """What we take a file of that name for; None for kinds we do not pass on."""
     return FILE_KINDS.get(name.rpartition(".")[2].lower()) if "." in name else None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file beside a message; ``name`` has been through file_name()."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ByMail:
+    """How a message came by mail: the From as claimed, whether anything proves it, and the files that came along."""
+
+    address: str
+    is_verified: bool
+    files: tuple[File, ...] = ()
+
+
+def fitted(text: str, files: Sequence[File], *, count: int, size: int) -> tuple[str, tuple[File, ...]]:
+    """What a mail says, as a message that fits: words too long go on in a file, and files not kept are named in words.
+
+    At most ``count`` files of ``size`` bytes each, of the kinds of FILE_KINDS. Nothing said stays nothing.
+    """
+    kept = [file for file in files if file_kind(file.name) and 0 < len(file.data) <= size][:count]
+    left = [file.name for file in files if file.data and file not in kept]
+    words = "".join(c for c in text if c in "\n\t" or not _is_invisible(c)).strip()
+    if not words and (kept or left):
+        words = NO_WORDS
+    note = f"\n\n[Left out: {', '.join(left[:5])}{' and more' if len(left) > 5 else ''}]" if left else ""
+    if len(words) + len(note) > BODY_LIMIT:
+        kept = [File("whole message.txt", words.encode()), *kept][:count]
+        note = f"\n\n[The rest is in the file: whole message.txt]{note}"[:700]
+        words = words[: BODY_LIMIT - len(note)].rstrip()
+    return words + note, tuple(kept)
 
 
 def clean_name(text: str) -> str:

@@ -17,7 +17,7 @@ class AuditEntry(Keyed, Base):
     __table_args__ = (Index("ix_audit_entry_vendor", "vendor_id", "at"), Index("ix_audit_entry_at", "at"))
 
     at: Mapped[datetime]
-    actor: Mapped[str] = mapped_column(String(20))  # person, link, worker, provider, operator
+    actor: Mapped[str] = mapped_column(String(20))  # person, link, mail, worker, provider, operator
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)
     vendor_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor.id"), default=None)
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), default=None)
