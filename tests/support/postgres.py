@@ -105,16 +105,25 @@ def _start(folder: Path) -> URL:
     found = binaries()
     if found is None:
         unavailable("no PostgreSQL server here (initdb, pg_ctl): apt-get install postgresql")
+    data, log = folder / "data", folder / "log"
+    make_folder(folder)
+    make_cluster(found, data)
+    options = f"{_FAST} -c unix_socket_directories={folder}"
+    as_postgres([found / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start"])
+    return URL.create("postgresql+psycopg", username="postgres", database="postgres", query={"host": str(folder)})
+
+
+def make_folder(folder: Path) -> None:
+    """A folder of the user the server runs as."""
     owner = _user()
     folder.mkdir()
     os.chown(folder, owner.pw_uid, owner.pw_gid)
-    data, log = folder / "data", folder / "log"
-    _as_postgres(
+
+
+def make_cluster(found: Path, data: Path) -> None:
+    as_postgres(
         [found / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
     )
-    options = f"{_FAST} -c unix_socket_directories={folder}"
-    _as_postgres([found / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start"])
-    return URL.create("postgresql+psycopg", username="postgres", database="postgres", query={"host": str(folder)})
 
 
 def _user() -> pwd.struct_passwd:
@@ -128,10 +137,11 @@ def _user() -> pwd.struct_passwd:
 def _stop(folder: Path) -> None:
     found, data = binaries(), folder / "pg" / "data"
     if found and (data / "postmaster.pid").exists():
-        _as_postgres([found / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], check=False)
+        as_postgres([found / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], check=False)
 
 
-def _as_postgres(command: list[Any], check: bool = True) -> None:
+def as_postgres(command: list[Any], check: bool = True) -> None:
+    """Run one of PostgreSQL's programs as the user the server runs as."""
     # No pipe for its output: the server inherits it, and reading would never end.
     other: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
     subprocess.run(
