@@ -13,26 +13,28 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import structlog
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import database_now
 from app.house import House
-from app.models import AttemptResult, AuditEntry, StopSwitch
+from app.models import AttemptResult, AuditEntry
+from app.outbox.ledger import Verdict, settle
 from app.scope import Everything
 from digest.channels import open_channel
 from digest.channels.base import THREADS, Channel, Concern, Result, refused, rejected, unknown
 from digest.claim import Claim, Parcel, Recompose, claim_mails, still_ours
 from digest.envelope import envelope_of
-from digest.ledger import Verdict, settle
+from digest.gate import is_good, is_trouble, report
 from digest.owners import WrongRecipient, check_one_recipient
+from digest.silence import hard_bounce, silence
+from digest.stops import stop_sending
 
 log = structlog.get_logger()
 
@@ -52,41 +54,60 @@ def deliver_batch(
     if channel is None:
         with closing(open_channel(house.settings)) as opened:
             return deliver_batch(house, opened, recompose, limit)
-    if channel.pause.left(clock.now()):
-        return 0
     with house.database.transaction(_WORKER) as session:
         claim = claim_mails(session, house, channel.name, recompose, limit)
     if claim.parcels:
-        _record(house, claim.parcels, _hand_over(house, channel, claim))
+        _record(house, channel, claim, _hand_over(house, channel, claim))
     return claim.seen
 
 
 def _hand_over(house: House, channel: Channel, claim: Claim) -> list[Result]:
-    watch = _Watch(house, claim)
-    return list(channel.threads.map(partial(_send, house, channel, watch), claim.parcels))
+    watch, brake = _Watch(house, claim), _Brake(house.limits.circuit_strikes)
+    return list(channel.threads.map(partial(_send, house, channel, watch, brake), claim.parcels))
 
 
-def _send(house: House, channel: Channel, watch: "_Watch", parcel: Parcel) -> Result:
+def _send(house: House, channel: Channel, watch: "_Watch", brake: "_Brake", parcel: Parcel) -> Result:
     """One call. Whatever stops us before it is a certain refusal; whatever breaks inside it leaves the fate unknown."""
-    pause = channel.pause.left(clock.now())
-    if pause:
-        return refused("not called: the mail service asked us to wait", pause)
+    if brake.on_for is not None:
+        return not_called("the mail service is left alone for now", brake.on_for)
     if not watch.allows(parcel.mail.id):
-        return refused("not called: stopped, unsubscribed or too late", timedelta(0))
+        return not_called("stopped, unsubscribed or too late", timedelta(0))
     try:
         check_one_recipient(parcel.owners, parcel.mail.address)
-        envelope = envelope_of(parcel, house.settings)
+        envelope = envelope_of(parcel, house.settings, house.keys)
     except (WrongRecipient, ValueError) as problem:
         log.error("mail refused by us", outgoing=str(parcel.mail.id), reason=str(problem))
-        return rejected(f"not called: {problem}")
+        return replace(rejected(f"not called: {problem}"), called=False)
     try:
         result = channel.send(envelope)
     except Exception as problem:  # noqa: BLE001 - whatever a library throws, the mail may be out
         log.error("hand-over broke", outgoing=str(parcel.mail.id), error=type(problem).__name__)
-        return unknown(f"{type(problem).__name__} in the channel")
-    if result.concerns is Concern.CHANNEL:
-        channel.pause.begin(clock.now() + result.retry_after)
+        result = unknown(f"{type(problem).__name__} in the channel")
+    brake.learn(result)
     return result
+
+
+def not_called(why: str, wait: timedelta) -> Result:
+    return replace(refused(f"not called: {why}", wait), called=False)
+
+
+class _Brake:
+    """Ends a batch that meets nothing but trouble: what the gate is for all processes, this is for the calls of one."""
+
+    def __init__(self, strikes: int) -> None:
+        self._lock = threading.Lock()
+        self._strikes = strikes
+        self._row = 0
+        self.on_for: timedelta | None = None  # how long the mails that were not called for are put off
+
+    def learn(self, result: Result) -> None:
+        with self._lock:
+            if is_good(result):
+                self._row = 0
+            elif is_trouble(result):
+                self._row += 1
+            if result.concerns in (Concern.CHANNEL, Concern.EVERYTHING) or self._row >= self._strikes:
+                self.on_for = max(self.on_for or timedelta(0), result.retry_after)
 
 
 class _Watch:
@@ -114,57 +135,53 @@ class _Watch:
     def _look(self) -> set[UUID]:
         try:
             with self._house.database.reading(_WORKER) as session:
-                return still_ours(session, self._claim)
+                return still_ours(session, self._house, self._claim)
         except SQLAlchemyError as problem:
             log.error("cannot look at the lease", error=type(problem).__name__)
             return set()
 
 
-def _record(house: House, parcels: Sequence[Parcel], results: Sequence[Result]) -> None:
+def _record(house: House, channel: Channel, claim: Claim, results: Sequence[Result]) -> None:
     """Write down what became of each. The mails are out, so a database that is away for a moment is waited for; is it
     away longer, the attempts stay started and the sweep calls them unknown."""
     for pause in (0.2, 1.0, 5.0):
         try:
-            return _record_once(house, parcels, results)
+            return _record_once(house, channel, claim, results)
         except OperationalError as problem:
             log.error("results not recorded yet", error=type(problem).__name__, count=len(results))
             time.sleep(pause)
-    return _record_once(house, parcels, results)
+    return _record_once(house, channel, claim, results)
 
 
-def _record_once(house: House, parcels: Sequence[Parcel], results: Sequence[Result]) -> None:
-    verdicts = [
-        Verdict(
-            attempt_id=parcel.attempt_id,
-            result=result.kind,
-            detail=result.detail,
-            provider_message_id=result.provider_message_id,
-            retry_after=result.retry_after,
-        )
-        for parcel, result in zip(parcels, results, strict=True)
-    ]
+def _record_once(house: House, channel: Channel, claim: Claim, results: Sequence[Result]) -> None:
+    """Mails first, then mailboxes and people, the gate last: everybody locks in this order."""
+    ended = list(zip(claim.parcels, results, strict=True))
     with house.database.transaction(_WORKER) as session:
         now = database_now(session)
-        settle(session, verdicts, now)
-        for parcel, result in zip(parcels, results, strict=True):
-            if result.kind == AttemptResult.REJECTED:
-                detail = {"reason": result.detail, "kind": str(parcel.mail.kind)}
-                session.add(
-                    AuditEntry(at=now, actor="worker", action="mail.failed", subject_id=parcel.mail.id, detail=detail)
-                )
+        settle(session, [_verdict(parcel, result) for parcel, result in ended], now)
+        session.add_all(_failure(parcel, result, now) for parcel, result in ended if result.kind == _REJECTED)
+        bounced = {p.attempt_id: hard_bounce(r.detail) for p, r in ended if r.concerns is Concern.ADDRESS}
+        silence(session, bounced, now)
         alarming = next((result for result in results if result.concerns is Concern.EVERYTHING), None)
-        if alarming:
-            _stop_everything(session, alarming.detail)
+        if alarming:  # every further call would be refused too, so nobody calls until a human has looked (S8)
+            stop_sending(session, f"The mail service refuses our credentials ({alarming.detail}).", "the sender", now)
+        report(session, channel.name, results, claim.owner, house.limits, now)
     log.info("batch delivered", **{str(kind): count for kind, count in Counter(each.kind for each in results).items()})
 
 
-def _stop_everything(session: Session, detail: str) -> None:
-    """Our credentials are refused: every further call would be too, so nobody calls until a human has looked (S8)."""
-    now = clock.now()
-    reason = f"The mail service refuses our credentials ({detail})."[:200]
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(StopSwitch).values(name="sending", reason=reason, by="the sender", since=now)
-    stopped = session.execute(statement.on_conflict_do_nothing().returning(StopSwitch.name)).scalar_one_or_none()
-    if stopped:
-        session.add(AuditEntry(at=now, actor="worker", action="sending.stopped", detail={"reason": reason}))
-        log.error("sending stopped", reason=reason)
+_REJECTED = AttemptResult.REJECTED
+
+
+def _verdict(parcel: Parcel, result: Result) -> Verdict:
+    return Verdict(
+        attempt_id=parcel.attempt_id,
+        result=result.kind,
+        detail=result.detail,
+        provider_message_id=result.provider_message_id,
+        retry_after=result.retry_after,
+    )
+
+
+def _failure(parcel: Parcel, result: Result, now: datetime) -> AuditEntry:
+    detail = {"reason": result.detail, "kind": str(parcel.mail.kind)}
+    return AuditEntry(at=now, actor="worker", action="mail.failed", subject_id=parcel.mail.id, detail=detail)

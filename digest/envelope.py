@@ -1,12 +1,18 @@
-"""A claimed mail as the envelope a channel takes: senders, headers, and the token put in its place (INVARIANTS S11)."""
+"""A claimed mail as the envelope a channel takes: senders, headers, and the token put in its place (INVARIANTS S11).
+
+Mail about a conversation or a digest can be answered where a host receives mail for us: the address is made here, as
+the mail leaves, and stands nowhere else (digest/replies.py).
+"""
 
 from email.utils import parseaddr
 
+from app.keys import KeyRing
 from app.models import OutgoingKind
 from app.outbox.rendering import TOKEN_PLACE
 from app.settings import Settings
 from digest.channels.base import Envelope
 from digest.claim import Parcel
+from digest.replies import reply_address
 
 _LISTS = {
     OutgoingKind.DIGEST: ("Sheaf reminders", "reminders"),
@@ -16,7 +22,7 @@ _LISTS = {
 }
 
 
-def envelope_of(parcel: Parcel, settings: Settings) -> Envelope:
+def envelope_of(parcel: Parcel, settings: Settings, keys: KeyRing) -> Envelope:
     """Raises ValueError when a header would break or a link has no token."""
     mail = parcel.mail
     name, sender = parseaddr(settings.login_from if mail.kind == OutgoingKind.LOGIN else settings.mail_from)
@@ -29,14 +35,21 @@ def envelope_of(parcel: Parcel, settings: Settings) -> Envelope:
         subject=parcel.subject,
         text=_with_token(parcel.text, parcel.token),
         html=_with_token(parcel.html, parcel.token),
-        reply_to=written.pop("Reply-To", ""),
+        reply_to=written.pop("Reply-To", "") or _reply_to(parcel, settings, keys),
         headers=_headers(parcel, sender.rpartition("@")[2], settings.public_url) | written,
     )
+
+
+def _reply_to(parcel: Parcel, settings: Settings, keys: KeyRing) -> str:
+    is_about_something = parcel.mail.thread_id is not None or parcel.mail.digest_id is not None
+    return reply_address(keys, parcel.mail.id, settings.inbound_host) if is_about_something else ""
 
 
 def _headers(parcel: Parcel, domain: str, public_url: str) -> dict[str, str]:
     """The Message-ID belongs to the mail, not to the attempt: a mailbox that gets one twice can see that it is one."""
     headers = {"Message-ID": f"<{parcel.mail.id}@{domain}>", "Auto-Submitted": "auto-generated"}
+    if parcel.mail.thread_id is not None:  # never sent itself: what mail programs gather a conversation under
+        headers["In-Reply-To"] = headers["References"] = f"<thread.{parcel.mail.thread_id}@{domain}>"
     if parcel.mail.kind in _LISTS:
         title, label = _LISTS[parcel.mail.kind]
         headers["List-Id"] = f"{title} <{label}.{domain}>"

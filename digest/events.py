@@ -4,28 +4,33 @@ Events come twice, late, in any order, and for mails we do not know; what is sto
 and handling one says only what stays true whenever it is said (INVARIANTS N1 N4, FEATURES D14 D15 D18).
 """
 
-import binascii
+import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import structlog
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from sendgrid.helpers.eventwebhook import EventWebhook
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.address import canonical
 from app.db import database_now
 from app.house import House
 from app.ids import new_id
-from app.logs import clean_text
-from app.models import Attempt, AttemptResult, AuditEntry, DeliveryEvent, Mailbox, Outgoing, Person
+from app.models import Attempt, AttemptResult, AuditEntry, DeliveryEvent, Mailbox, Outgoing
+from app.outbox.ledger import Verdict, settle
+from app.outbox.rules import one_line
 from app.scope import Everything
-from digest.ledger import Verdict, settle
+from digest.silence import BLOCKED, Silence, silence, silence_of, stronger, worn_out
 
 log = structlog.get_logger()
 
@@ -37,13 +42,9 @@ _NEWEST = timedelta(minutes=10)
 _WORKER = Everything("delivery events are about everybody's mail")
 _BATCH = 500
 _UNREADABLE = "unreadable"
+DOUBLED = "mail.doubled"
+_LONG = timedelta(days=30)
 _KIND = re.compile(r"[a-z_]{1,20}")
-
-_HARD_DROPS = {  # SendGrid's reasons for not even trying, by what they say about the address
-    "bounced address": "bounced before",
-    "invalid": "is no address",
-    "spam reporting address": "complained before",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +57,31 @@ class _Event:
     raw: bytes
 
 
-def is_signed(public_keys: str, raw: bytes, signature: str | None, timestamp: str | None, now: datetime) -> bool:
+def is_signed(
+    public_keys: str,
+    raw: bytes,
+    signature: str | None,
+    timestamp: str | None,
+    now: datetime,
+    oldest: timedelta = _OLDEST,
+) -> bool:
     """Whether SendGrid signed ``raw`` lately, with any of the comma-separated keys. Whatever is malformed is a no."""
     if not signature or not timestamp or not timestamp.isdecimal() or len(timestamp) > 11:
         return False
     age = now - datetime.fromtimestamp(int(timestamp), UTC)
-    if not -_NEWEST <= age <= _OLDEST:
+    if not -_NEWEST <= age <= oldest:
         return False
     return any(_verifies(key.strip(), raw, signature, timestamp) for key in public_keys.split(",") if key.strip())
 
 
 def _verifies(key: str, raw: bytes, signature: str, timestamp: str) -> bool:
+    """The library reads the key; its own check signs text, and a mail's bytes need not be any (INVARIANTS N4)."""
     try:
-        payload = (
-            raw.decode()
-        )  # the library signs text; UTF-8 comes back as the same bytes, anything else is not theirs
-        return bool(EventWebhook(key).verify_signature(payload, signature, timestamp))
-    except (ValueError, TypeError, AttributeError, binascii.Error):  # it lets bad base64 and bad keys through as errors
+        signed = timestamp.encode() + raw
+        EventWebhook(key).public_key.verify(base64.b64decode(signature), signed, ec.ECDSA(hashes.SHA256()))
+    except (ValueError, TypeError, AttributeError, InvalidSignature, UnsupportedAlgorithm):
         return False
+    return True
 
 
 def store(session: Session, raw: bytes, headers: Mapping[str, str], now: datetime) -> int:
@@ -146,6 +154,8 @@ def _event(piece: Any, raw: bytes, now: datetime) -> _Event:
         happened_at = now
     kind = facts.get("event")
     known = kind if isinstance(kind, str) and _KIND.fullmatch(kind) else _UNREADABLE
+    if known == "bounce" and facts.get("type") == BLOCKED:
+        known = BLOCKED
     return _Event(attempt_id, known, happened_at, raw)
 
 
@@ -163,11 +173,14 @@ def handle_events(house: House) -> int:
         return 0
     with house.database.transaction(_WORKER) as session:
         now = database_now(session)
-        _silence(session, events, now)
-        _notice_doubles(session, events, now)
-        handled = update(DeliveryEvent).where(DeliveryEvent.id.in_([event.id for event in events]))
-        session.execute(handled.values(handled_at=now).execution_options(synchronize_session=False))
-    log.info("delivery events handled", count=len(events))
+        silence(session, _silences(session, events, house.limits.soft_bounces, now), now)
+        _notice_doubles(session, {event.attempt_id for event in events}, now)
+        strays = _strays(session, events)
+        _put_down_strays(session, [event for event in events if event.id in strays], now)
+        for ids, facts in ((strays, {"is_stray": True}), ({event.id for event in events} - strays, {})):
+            handled = update(DeliveryEvent).where(DeliveryEvent.id.in_(ids)).values(handled_at=now, **facts)
+            session.execute(handled.execution_options(synchronize_session=False))
+    log.info("delivery events handled", count=len(events), strays=len(strays))
     return len(events)
 
 
@@ -177,111 +190,64 @@ def _unhandled(session: Session) -> Sequence[DeliveryEvent]:
 
 
 def _taken(event: DeliveryEvent) -> Verdict:
-    name = str(_facts(event).get("sg_message_id") or "")[:120]
-    return Verdict(
-        event.attempt_id, AttemptResult.ACCEPTED, f"named by {event.kind}", name, at=event.happened_at
-    )  # fmt: skip
+    name = one_line(str(_facts(event).get("sg_message_id") or ""), 120)
+    return Verdict(event.attempt_id, AttemptResult.ACCEPTED, f"named by {event.kind}", name, at=event.happened_at)
 
 
 def _facts(event: DeliveryEvent) -> dict[str, Any]:
     try:
         facts = json.loads(event.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Silence:
-    """``stops`` is "everything" (bounce, complaint) or "reminders" (unsubscribed at the mail service)."""
-
-    stops: str
-    reason: str
-
-
-def silence_of(kind: str, facts: Mapping[str, Any]) -> _Silence | None:
-    """What an event asks us to stop, if anything. A "blocked" bounce is a server's mood, not the address's fault."""
-    if kind == "spamreport":
-        return _Silence("everything", "complained about our mail")
-    if kind in ("unsubscribe", "group_unsubscribe"):
-        return _Silence("reminders", "unsubscribed at the mail service")
-    reason = str(facts.get("reason") or "").lower()
-    if kind == "bounce" and facts.get("type") != "blocked":
-        return _Silence(
-            "everything", f"bounced: {clean_text(str(facts.get('reason') or facts.get('status') or ''))}"[:200]
-        )
-    if kind == "dropped":
-        if reason.startswith("unsubscribed address"):
-            return _Silence("reminders", "unsubscribed at the mail service")
-        known = next((words for start, words in _HARD_DROPS.items() if reason.startswith(start)), None)
-        return _Silence("everything", known) if known else None
-    return None
+def _silences(session: Session, events: Sequence[DeliveryEvent], soft: int, now: datetime) -> dict[UUID, Silence]:
+    """What the events ask us to stop, by attempt; of two that speak of one attempt the stronger."""
+    asked = worn_out(session, {event.attempt_id for event in events if event.kind == BLOCKED}, soft, now)
+    for event in events:
+        if said := silence_of(event.kind, _facts(event)):
+            asked[event.attempt_id] = stronger(asked.get(event.attempt_id), said)
+    return asked
 
 
-def _silence(session: Session, events: Sequence[DeliveryEvent], now: datetime) -> None:
-    asked = {event.attempt_id: said for event in events if (said := silence_of(event.kind, _facts(event)))}
-    if not asked:
-        return
-    query = select(Attempt.id, Outgoing.mailbox_id, Outgoing.person_id).join(
-        Outgoing, Outgoing.id == Attempt.outgoing_id
+def _notice_doubles(session: Session, attempt_ids: Collection[UUID], now: datetime) -> None:
+    """Mails of which two attempts were taken: the double we can see, reported once (FEATURES L8)."""
+    mine = select(Attempt.outgoing_id).where(Attempt.id.in_(attempt_ids))
+    named = select(DeliveryEvent.id).where(DeliveryEvent.attempt_id == Attempt.id).exists()
+    reported = select(AuditEntry.id).where(
+        AuditEntry.action == DOUBLED, AuditEntry.subject_id == Attempt.outgoing_id, AuditEntry.at > now - _LONG
     )
-    by_box: dict[UUID, _Silence] = {}
-    by_person: dict[UUID, _Silence] = {}
-    for attempt_id, mailbox_id, person_id in session.execute(query.where(Attempt.id.in_(asked))):
-        said = asked[attempt_id]
-        if mailbox_id and not (mailbox_id in by_box and by_box[mailbox_id].stops == "everything"):
-            by_box[mailbox_id] = said
-        if person_id:
-            by_person[person_id] = said
-    boxes = select(Mailbox).where(Mailbox.id.in_(by_box)).order_by(Mailbox.id).with_for_update(key_share=True)
+    twice = (
+        select(Attempt.outgoing_id, Outgoing.kind)
+        .join(Outgoing, Outgoing.id == Attempt.outgoing_id)
+        .where(Attempt.outgoing_id.in_(mine), or_(Attempt.result == AttemptResult.ACCEPTED, named), ~reported.exists())
+        .group_by(Attempt.outgoing_id, Outgoing.kind)
+        .having(func.count() > 1)
+    )
+    for outgoing_id, kind in session.execute(twice):
+        log.error("a mail went out twice", outgoing=str(outgoing_id), kind=kind)
+        facts = {"at": now, "actor": "provider", "subject_id": outgoing_id}
+        session.add(AuditEntry(action=DOUBLED, detail={"kind": str(kind)}, **facts))
+
+
+def _strays(session: Session, events: Sequence[DeliveryEvent]) -> set[UUID]:
+    """Events that name no attempt of ours: after a restore, of mails the backup does not know."""
+    query = select(Attempt.id).where(Attempt.id.in_({event.attempt_id for event in events}))
+    known = set(session.execute(query).scalars())
+    return {event.id for event in events if event.attempt_id not in known}
+
+
+def _put_down_strays(session: Session, strays: Sequence[DeliveryEvent], now: datetime) -> None:
+    """Somebody got a mail that is not in our books: the next digest keeps its distance from it (INVARIANTS S4)."""
+    told: dict[str, datetime] = {}
+    for event in strays:
+        address = canonical(str(_facts(event).get("email") or ""))
+        if address and event.happened_at <= now:
+            told[address] = max(event.happened_at, told.get(address, event.happened_at))
+    if not told:
+        return
+    boxes = select(Mailbox).where(Mailbox.address.in_(told)).order_by(Mailbox.id).with_for_update(key_share=True)
     for box in session.execute(boxes).scalars():
-        _silence_mailbox(session, box, by_box[box.id], now)
-    people = select(Person).where(Person.id.in_(by_person)).order_by(Person.id).with_for_update(key_share=True)
-    for person in session.execute(people).scalars():
-        if by_person[person.id].stops == "everything" and person.suppressed_at is None:
-            person.suppressed_at, person.suppressed_reason = now, by_person[person.id].reason
-            _audit(session, now, "person.suppressed", person.id, by_person[person.id], person_id=person.id)
-
-
-def _silence_mailbox(session: Session, box: Mailbox, said: _Silence, now: datetime) -> None:
-    if said.stops == "everything" and box.suppressed_at is None:
-        box.suppressed_at, box.suppressed_reason = now, said.reason
-        _audit(session, now, "mailbox.suppressed", box.id, said, customer_id=box.customer_id)
-    if said.stops == "reminders" and box.reminders_off_at is None:
-        box.reminders_off_at = now
-        _audit(session, now, "reminders.stopped", box.id, said, customer_id=box.customer_id)
-
-
-def _notice_doubles(session: Session, events: Sequence[DeliveryEvent], now: datetime) -> None:
-    """An event for an attempt we had given up, of a mail that went out again: the double we can see (FEATURES L8)."""
-    query = select(Attempt.id, Attempt.outgoing_id).where(
-        Attempt.id.in_({event.attempt_id for event in events}), Attempt.result == AttemptResult.REFUSED
-    )
-    doubled = {row.id: row.outgoing_id for row in session.execute(query)}
-    if not doubled:
-        return
-    known = select(AuditEntry.subject_id).where(
-        AuditEntry.action == "mail.doubled", AuditEntry.subject_id.in_(doubled.values())
-    )
-    reported = set(session.execute(known).scalars())
-    for attempt_id, outgoing_id in doubled.items():
-        if outgoing_id in reported:
-            continue
-        log.error("a mail went out twice", outgoing=str(outgoing_id))
-        session.add(
-            AuditEntry(
-                at=now,
-                actor="provider",
-                action="mail.doubled",
-                subject_id=outgoing_id,
-                detail={"attempt": str(attempt_id)},
-            )
-        )
-
-
-def _audit(session: Session, now: datetime, action: str, subject_id: UUID, said: _Silence, **whose: UUID) -> None:
-    session.add(
-        AuditEntry(
-            at=now, actor="provider", action=action, subject_id=subject_id, detail={"reason": said.reason}, **whose
-        )
-    )
+        if box.last_digest_at is None or box.last_digest_at < told[box.address]:
+            box.last_digest_at = told[box.address]
