@@ -23,7 +23,7 @@ from connectors import jobs as connector_jobs
 from connectors import registry
 from connectors import views as connector_views
 from digest import commands as digest_commands
-from digest import delivery_jobs, dev_mail, hooks, plan
+from digest import corrections, delivery_jobs, dev_mail, hooks, plan
 from digest import views as digest_views
 from digest.recompose import recompose
 
@@ -57,6 +57,7 @@ def _sending(house: House) -> Sequence[Job]:
     return (
         Job("plan digests", 5.0, lambda house: plan.plan_batch(house, look_again)),
         *delivery_jobs.jobs(partial(recompose, house)),
+        Job("corrections", 60.0, corrections.correct),
     )
 
 

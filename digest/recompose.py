@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.db import database_now
 from app.house import House
-from app.models import Digest, DigestLine, Mailbox, Outcome, Outgoing, OutgoingState
+from app.models import Digest, DigestLine, Mailbox, Outcome, Outgoing, OutgoingKind, OutgoingState
 from app.windows import next_due
 from digest.gather import gather
 from digest.plan import Plan, compose_window, content_values, freeze_lines, line_rows
@@ -56,7 +56,8 @@ def _waiting(connection: Connection, digest_ids: Sequence[UUID]) -> list[tuple[U
         select(_of(Digest).id, _of(Outgoing).id, *COLUMNS)
         .join_from(_table(Digest), _table(Mailbox), _of(Mailbox).id == _of(Digest).mailbox_id)
         .join(_table(Outgoing), _of(Outgoing).digest_id == _of(Digest).id)
-        .where(_of(Digest).id.in_(digest_ids), _of(Outgoing).state == OutgoingState.QUEUED)
+        .where(_of(Digest).id.in_(digest_ids), _of(Outgoing).kind == OutgoingKind.DIGEST)
+        .where(_of(Outgoing).state == OutgoingState.QUEUED)
         .order_by(_of(Digest).id)
     )
     return [(row[0], row[1], Box(*row[2:])) for row in connection.execute(query)]
