@@ -11,8 +11,11 @@ from app import errors, filters, headers, logs
 from app.accounts import gate
 from app.accounts import team_views as team
 from app.accounts import views as accounts
+from app.desk import trust_views as trust
 from app.desk import views as desk
+from app.dns import txt_records
 from app.house import House
+from app.inbox import supplier_views as suppliers
 from app.inbox import views as inbox
 from app.ops import views as ops
 
@@ -24,11 +27,12 @@ def create_app(house: House) -> Flask:
     app.config.from_mapping(_config(house))
     app.extensions["house"] = house
     app.extensions["database"] = house.database
+    app.extensions["txt_records"] = txt_records
     app.url_map.strict_slashes = False  # /inbox and /inbox/ are the same place
     app.url_defaults(_name_static_version)
     for part in (headers, errors, filters, gate):
         part.install(app)
-    for room in (accounts, team, inbox, desk, ops):
+    for room in (accounts, team, inbox, suppliers, desk, trust, ops):
         app.register_blueprint(room.blueprint)
     return app
 

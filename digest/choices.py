@@ -3,7 +3,7 @@
 Nested in the pages of digest/views.py; only the link of a digest opens them, not that of an answer.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from app.house import the_house
 from app.mailboxes import actions as mailboxes
 from app.mailboxes.forms import CADENCES, RhythmForm, zones_by_region
 from app.mailboxes.queries import WEEKDAYS, cadence_words, mailbox_of
-from app.models import Mailbox
+from app.models import Mailbox, Relation
 from digest.links import View, opened, vendors_of
 
 blueprint = Blueprint("choices", __name__)
@@ -96,12 +96,13 @@ def choose_less() -> Response:
             mailboxes.pause(session, _box(session), now + timedelta(days=int(days if days in PAUSES else "30")), now)
         elif choice == "off":
             mailboxes.stop_reminders(session, _box(session), now)
-        elif choice == "mute":
-            vendor_id = _chosen_vendor(session)
-            mailboxes.mute_vendor(session, mailboxes.relation_with(session, g.scope.customer_id, vendor_id, now), now)
+        elif choice in ("mute", "unmute"):
+            act = mailboxes.mute_vendor if choice == "mute" else mailboxes.unmute_vendor
+            act(session, _relation(session, now), now)
         else:
             abort(400)
-    return redirect(url_for(".unsubscribe", token=g.token, done=choice), 303)
+    vendor = request.form.get("vendor") if choice == "mute" else None
+    return redirect(url_for(".unsubscribe", token=g.token, done=choice, vendor=vendor), 303)
 
 
 @blueprint.get("/unsubscribe/one-click")
@@ -129,7 +130,12 @@ def _unsubscribe_page() -> str:
         vendors = vendors_of(session)
     done = request.args.get("done", "")
     return render_template(
-        "links/unsubscribe.html", vendors=vendors, pauses=PAUSES, cadence_words=cadence_words, done=done
+        "links/unsubscribe.html",
+        vendors=vendors,
+        chosen=request.args.get("vendor", ""),
+        pauses=PAUSES,
+        cadence_words=cadence_words,
+        done=done,
     )
 
 
@@ -154,24 +160,31 @@ def report() -> str:
 @opened
 @_of_digest
 def send_report() -> Response:
-    """ "Not me", "block" and "report" (INVARIANTS A1 S10): they take effect for the next mail."""
-    now, choice = clock.now(), request.form.get("choice", "")
+    """ "Not me", "block" and "report" (INVARIANTS A1 S10), and each of them taken back: for the next mail."""
+    now, choice, limits = clock.now(), request.form.get("choice", ""), the_house().limits
     with database().transaction() as session:
         if choice == "not_me":
             mailboxes.disown_mailbox(session, _box(session), now)
-        elif choice in ("block", "report"):
-            relation = mailboxes.relation_with(session, g.scope.customer_id, _chosen_vendor(session), now)
-            if choice == "report":
-                mailboxes.report_vendor(session, relation, now, request.form.get("note", ""))
-            else:
-                mailboxes.block_vendor(session, relation, now)
+        elif choice == "me":
+            mailboxes.resume(session, _box(session), now=now, spacing_hours=limits.spacing_hours)
+        elif choice == "report":
+            mailboxes.report_vendor(session, _relation(session, now), now, request.form.get("note", ""), limits)
+        elif choice == "block":
+            mailboxes.block_vendor(session, _relation(session, now), now)
+        elif choice == "unblock":
+            mailboxes.unblock_vendor(session, _relation(session, now), now)
         else:
             abort(400)
-    return redirect(url_for(".report", token=g.token, done=choice), 303)
+    vendor = request.form.get("vendor") if choice in ("block", "report") else None
+    return redirect(url_for(".report", token=g.token, done=choice, vendor=vendor), 303)
 
 
 def _box(session: Session) -> Mailbox:
     return mailbox_of(session, g.scope.mailbox_id) or abort(404)
+
+
+def _relation(session: Session, now: datetime) -> Relation:
+    return mailboxes.relation_with(session, g.scope.customer_id, _chosen_vendor(session), now)
 
 
 def _chosen_vendor(session: Session) -> UUID:

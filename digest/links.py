@@ -6,7 +6,7 @@ cookie remembers which token it means, so that a reload works. Only GET knows th
 token itself, so that no cookie ever speaks for a link.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import wraps
@@ -23,7 +23,7 @@ from app import scope as scopes
 from app.db import Database, database
 from app.house import the_house
 from app.links import digest_of
-from app.models import Digest, DigestLine, LineKind, Mailbox, ThreadLink, Vendor
+from app.models import Digest, DigestLine, LineKind, Mailbox, ThreadLink, Trust, Vendor
 from app.money import Money, Totals
 from app.outbox.rendering import known_locale
 from app.receivables.queries import Row, find_row
@@ -123,6 +123,12 @@ def vendors_of(session: Session) -> list[tuple[UUID, str]]:
     return [(row[0], row[1]) for row in session.execute(query)]
 
 
+def paused_vendors(session: Session, lines: Sequence[DigestLine]) -> set[UUID]:
+    """Those of the lines' vendors that the operator has suspended."""
+    query = select(Vendor.id).where(Vendor.id.in_({line.vendor_id for line in lines}))
+    return set(session.execute(query.where(Vendor.trust == Trust.SUSPENDED)).scalars())
+
+
 def vendor_name(session: Session, vendor_id: UUID) -> str:
     return session.execute(select(Vendor.name).where(Vendor.id == vendor_id)).scalar_one()
 
@@ -142,20 +148,24 @@ _PARTS = {
     "held": "Nothing to do: on hold",
     "credit": "In your favour",
     "introduced": "New suppliers",
+    "paused": "Paused by Sheaf",
     "settled": "No longer open",
 }
 
 
-def parts_of(lines: Sequence[DigestLine], rows: dict[UUID, Row], soon_until: date) -> list[Part]:
-    """The lines of a digest by what they are now, in the order of the mail; parts without lines are left out."""
+def parts_of(
+    lines: Sequence[DigestLine], rows: dict[UUID, Row], soon_until: date, paused: Collection[UUID] = ()
+) -> list[Part]:
+    """The lines of a digest by what they are now, in the order of the mail; parts without lines are left out.
+    ``paused``: vendors the operator has suspended."""
     parts = {key: Part(name) for key, name in _PARTS.items()}
     for line in lines:
         row = rows.get(line.invoice_id) if line.invoice_id and not is_shut(line) else None
-        part = parts[_part(line, row, soon_until)]
+        part = parts["paused" if line.vendor_id in paused else _part(line, row, soon_until)]
         part.lines.append((line, row))
         if row and row.is_open:
             part.totals.add(Money(row.due_minor, row.currency))
-        elif line.kind == LineKind.CREDIT:
+        elif line.kind == LineKind.CREDIT and line.vendor_id not in paused:
             part.totals.add(line.amount)
     return [part for part in parts.values() if part.lines]
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -15,12 +16,14 @@ from app.db import database
 from app.house import the_house
 from app.mailboxes.actions import accept_vendor, relation_with
 from app.mailboxes.queries import lines_of
-from app.models import DigestLine, Thread
-from app.receivables.actions import Paid, PayDesk, press_pay
+from app.models import DigestLine, Invoice, Thread
+from app.receivables.actions import Paid, PayDesk, disown_invoice, own_invoice, press_pay
 from app.receivables.forms import read_press
 from app.receivables.queries import Row, find_rows_by_id, timeline
+from app.trust.queries import is_suspended, names_known, pay_terms
+from app.trust.rules import looks_like
 from digest import choices
-from digest.links import here, is_shut, line_of, live_row, opened, parts_of, vendor_name
+from digest.links import here, is_shut, line_of, live_row, opened, parts_of, paused_vendors, vendor_name
 
 blueprint = Blueprint("links", __name__, url_prefix="/m/<token>", template_folder="templates")
 blueprint.register_blueprint(choices.blueprint)
@@ -42,8 +45,9 @@ def digest() -> str:
         lines = lines_of(session, g.scope.digest_id or abort(404))
         wanted = [line.invoice_id for line in lines if line.invoice_id and not is_shut(line)]
         rows = find_rows_by_id(session, wanted, now)
+        paused = paused_vendors(session, lines)
     soon_until = clock.today(g.zone) + timedelta(days=the_house().limits.later_days)
-    return render_template("links/digest.html", parts=parts_of(lines, rows, soon_until))
+    return render_template("links/digest.html", parts=parts_of(lines, rows, soon_until, paused))
 
 
 @blueprint.get("/<int:number>")
@@ -56,7 +60,17 @@ def line(number: int) -> str:
         found = _line_or_404(session, number)
         row = live_row(session, found, now)
         moments = timeline(session, row.id) if row else []
-    return render_template("links/line.html", line=found, row=row, moments=moments, is_shut=is_shut(found))
+        is_new = is_shut(found)
+        known = names_known(session, g.scope.customer_id, found.vendor_id) if is_new else ()
+        return render_template(
+            "links/line.html",
+            line=found,
+            row=row,
+            moments=moments,
+            is_shut=is_new,
+            is_paused=is_suspended(session, found.vendor_id),
+            alike=[name for name in known if looks_like(name, found.vendor_name)],
+        )
 
 
 @blueprint.post("/<int:number>/accept")
@@ -71,6 +85,36 @@ def accept(number: int) -> Response:
             abort(404)
         accept_vendor(session, relation_with(session, g.scope.customer_id, found.vendor_id, now), now)
     return redirect(url_for("links.line", token=g.token, number=number, done="accepted"), 303)
+
+
+@blueprint.post("/<int:number>/not-mine")
+@link_holder
+@opened
+def disown(number: int) -> Response:
+    """ "Not mine": the invoice rests at once, and its vendor is asked whose it is."""
+    house = the_house()
+    with database().transaction() as session:
+        found, row = _payable(session, number)
+        if row is None or not row.is_open:
+            abort(404)
+        words = request.form.get("words", "")
+        disown_invoice(session, invoice=_invoice(session, row), words=words, now=clock.now(), limits=house.limits)
+    return redirect(url_for("links.line", token=g.token, number=found.line), 303)
+
+
+@blueprint.post("/<int:number>/mine")
+@link_holder
+@opened
+def own(number: int) -> Response:
+    """Takes "not mine" back."""
+    with database().transaction() as session:
+        found, row = _payable(session, number)
+        own_invoice(session, invoice=_invoice(session, row or abort(404)), now=clock.now())
+    return redirect(url_for("links.line", token=g.token, number=found.line), 303)
+
+
+def _invoice(session: Session, row: Row) -> Invoice:
+    return session.execute(select(Invoice).where(Invoice.id == row.id)).scalar_one()
 
 
 # --- pay ------------------------------------------------------------------------------------------------------------
@@ -110,7 +154,9 @@ def _payable(session: Session, number: int) -> tuple[DigestLine, Row | None]:
 
 
 def _pay_page(line: DigestLine, row: Row | None, host: str, outcome: Paid | None = None) -> str:
-    return render_template("links/pay.html", line=line, row=row, host=host, outcome=outcome)
+    with database().reading() as session:
+        terms = pay_terms(session, line.vendor_id, host, clock.now())
+    return render_template("links/pay.html", line=line, row=row, host=host, outcome=outcome, terms=terms)
 
 
 # --- ask ------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from app.headers import content_policy
 from app.house import the_house
 from app.inbox import queries
 from app.inbox.forms import read_moment, read_search, write_key, write_moment
-from app.inbox.queries import Mark, Supplier, Tab
+from app.inbox.queries import Mark, Tab
 from app.mailboxes import actions as mailboxes
 from app.mailboxes.forms import CADENCES, RhythmForm, zones_by_region
 from app.mailboxes.queries import (
@@ -33,10 +33,11 @@ from app.mailboxes.queries import (
     next_word_of,
 )
 from app.mailboxes.rules import without_links
-from app.models import Cadence, CustomerRole, Mailbox, Vendor
-from app.receivables.actions import Paid, PayDesk, press_pay
+from app.models import Cadence, CustomerRole, Invoice, Mailbox, Vendor
+from app.receivables.actions import Paid, PayDesk, disown_invoice, own_invoice, press_pay
 from app.receivables.forms import read_press
 from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, timeline
+from app.trust.queries import PayTerms, pay_terms
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
 
@@ -93,6 +94,27 @@ def invoice(invoice_id: UUID) -> str:
         )
 
 
+@blueprint.post("/invoices/<uuid:invoice_id>/whose")
+@customer_member(*ACTS)
+def say_whose(invoice_id: UUID) -> Response:
+    """ "Not mine" rests one invoice and asks its vendor whose it is; "mine" takes that back."""
+    now, act = clock.now(), request.form.get("act", "")
+    with database().transaction() as session:
+        row = _row_or_404(find_row(session, invoice_id, now))
+        found = session.execute(select(Invoice).where(Invoice.id == row.id)).scalar_one()
+        if act == "not_mine" and row.is_open:
+            words = request.form.get("words", "")
+            disown_invoice(
+                session, invoice=found, words=words, now=now, limits=the_house().limits, person_id=g.person.id
+            )
+        elif act == "mine":
+            own_invoice(session, invoice=found, now=now, person_id=g.person.id)
+        else:
+            abort(400)
+    flash("It rests, and the supplier is asked whose it is." if act == "not_mine" else "It is yours again.", "ok")
+    return redirect(url_for("inbox.invoice", invoice_id=invoice_id), 303)
+
+
 # --- pay and ask ----------------------------------------------------------------------------------------------------
 
 
@@ -118,7 +140,9 @@ def go_pay(invoice_id: UUID) -> Response | str:
 
 
 def _pay_page(invoice_id: UUID, row: Row | None, host: str, outcome: Paid | None = None) -> str:
-    return render_template("inbox/pay.html", invoice_id=invoice_id, row=row, host=host, outcome=outcome)
+    with database().reading() as session:
+        terms = pay_terms(session, row.vendor_id, host, clock.now()) if row else PayTerms()
+    return render_template("inbox/pay.html", invoice_id=invoice_id, row=row, host=host, outcome=outcome, terms=terms)
 
 
 @blueprint.get("/invoices/<uuid:invoice_id>/ask")
@@ -318,54 +342,6 @@ def _rhythm_page(wrong: Mailbox | None = None, form: RhythmForm | None = None) -
         weekdays=WEEKDAYS,
         zones=zones_by_region(),
     )
-
-
-@blueprint.get("/suppliers")
-@customer_member()
-def suppliers() -> str:
-    """Every vendor that sent an invoice: new ones to say yes or no to, muted and blocked ones to let back in."""
-    with database().reading() as session:
-        found = queries.suppliers(session, clock.now())
-    return render_template("inbox/suppliers.html", suppliers=found)
-
-
-@blueprint.post("/suppliers/<uuid:vendor_id>")
-@customer_member(*ACTS)
-def decide(vendor_id: UUID) -> Response:
-    """Accept, mute, block or report one of them, or take that back."""
-    now, act = clock.now(), request.form.get("act", "")
-    said = _SAID.get(act) or abort(400)
-    with database().transaction() as session:
-        found = _supplier_or_404(session, vendor_id)
-        relation = mailboxes.relation_with(session, g.customer_id, vendor_id, now)
-        if act == "report":
-            mailboxes.report_vendor(session, relation, now, request.form.get("note", ""), g.person.id)
-        else:
-            _DECIDE[act](session, relation, now, g.person.id)
-    flash(said.format(found.name), "ok")
-    return redirect(url_for("inbox.suppliers"), 303)
-
-
-_SAID = {
-    "accept": "{} may write to you from now on.",
-    "mute": "{} is out of your mail. Its invoices stay in your inbox.",
-    "unmute": "{} is in your mail again.",
-    "block": "{} is blocked: out of your mail and out of your inbox.",
-    "unblock": "{} is no longer blocked.",
-    "report": "Thank you. {} is blocked, and our people look at your report.",
-}
-_DECIDE = {
-    "accept": mailboxes.accept_vendor,
-    "mute": mailboxes.mute_vendor,
-    "unmute": mailboxes.unmute_vendor,
-    "block": mailboxes.block_vendor,
-    "unblock": mailboxes.unblock_vendor,
-}
-
-
-def _supplier_or_404(session: Session, vendor_id: UUID) -> Supplier:
-    found = queries.suppliers(session, clock.now())
-    return next((supplier for supplier in found if supplier.id == vendor_id), None) or abort(404)
 
 
 def _row_or_404(row: Row | None) -> Row:

@@ -86,6 +86,15 @@ class BankAccount(Keyed, Created, Payee, VendorOwned, Base):
     account: Mapped[str] = mapped_column(String(34), default="")  # where there is no IBAN
     routing: Mapped[str] = mapped_column(String(11), default="")  # BIC beside an IBAN, else ABA routing number or BIC
 
+    @property
+    def shown_iban(self) -> str:
+        """In groups of four, as it is read out and typed."""
+        return " ".join(self.iban[start : start + 4] for start in range(0, len(self.iban), 4))
+
+    @property
+    def last_digits(self) -> str:
+        return (self.iban or self.account)[-4:]
+
 
 class Report(Keyed, Created, CustomerOwned, Base):
     """A customer says that something is wrong with a vendor, in its own words. The vendor never reads it."""

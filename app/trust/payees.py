@@ -116,7 +116,7 @@ def propose_account(
     is_first = not any(each.counts_from for each in known)
     _begin(session, made, vendor, now, limits, is_first=is_first)
     action = "bank_account.frozen" if made.frozen_until else "bank_account.given"
-    record(session, vendor.id, action, now, person.id, ends_in=(account.iban or account.account)[-4:])
+    record(session, vendor.id, action, now, person.id, ends_in=made.last_digits)
     return made
 
 
@@ -135,7 +135,7 @@ def words_of(payee: AnyPayee) -> str:
     """What changes, in words that give nothing away to whoever only reads over a shoulder."""
     if isinstance(payee, PayHost):
         return f"The new payment page at {payee.host}"
-    return f"The new bank account ending in {(payee.iban or payee.account)[-4:]}"
+    return f"The new bank account ending in {payee.last_digits}"
 
 
 def approve_payee(

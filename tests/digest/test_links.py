@@ -235,7 +235,7 @@ def test_a_digest_shows_its_lines_as_they_are_now(mailed: Mailed) -> None:
     mailed.write(live)
     with statements(mailed.house.database) as said:
         page = mailed.browser().get(mailed.sent.at()).text
-    assert len(said) == 4  # token and mailbox, lines, rows, what goes on with them: whatever their number
+    assert len(said) == 5  # token and mailbox, lines, rows, what goes on with them, who is paused: for any number
     headings = re.findall(r'<h2 id="part-\d">([^<]+)', page)
     assert headings == [
         "To pay", "Later", "Nothing to do: on hold", "In your favour", "New suppliers", "No longer open",
