@@ -28,6 +28,7 @@ class Item(NamedTuple):
     is_autopay: bool
     can_pay_online: bool
     created_at: datetime | None = None  # when we first read of it
+    included_at: datetime | None = None
     state: str = InvoiceState.OPEN
 
 
@@ -48,6 +49,7 @@ class VendorCard(NamedTuple):
     trust: str
     live_at: datetime | None
     is_stopped: bool = False
+    chase_from: date | None = None
 
 
 class Source(NamedTuple):
@@ -56,6 +58,8 @@ class Source(NamedTuple):
     id: UUID
     state: str
     as_of: datetime | None
+    provider: str = ""
+    is_stopped: bool = False
 
 
 class RelationCard(NamedTuple):
@@ -70,6 +74,7 @@ class HoldCard(NamedTuple):
     ends_at: datetime
     promised_on: date | None
     ended_at: datetime | None = None
+    is_hidden: bool = False
 
 
 class Talk(NamedTuple):
@@ -77,6 +82,13 @@ class Talk(NamedTuple):
 
     at: datetime
     is_vendors: bool
+
+
+class Said(NamedTuple):
+    """How often mails have asked for an invoice."""
+
+    times: int
+    last_at: datetime
 
 
 class Before(NamedTuple):
@@ -102,6 +114,8 @@ class Book:
     relations: dict[UUID, RelationCard] = field(default_factory=dict)  # by vendor
     holds: dict[UUID, list[HoldCard]] = field(default_factory=dict)  # by invoice
     talks: dict[UUID, Talk] = field(default_factory=dict)  # by invoice
+    said: dict[UUID, Said] = field(default_factory=dict)  # by invoice
+    most_mentions: int | None = None
     last_mail_at: datetime | None = None
     before: dict[UUID, Before] = field(default_factory=dict)  # by invoice: what has changed since
 

@@ -30,6 +30,11 @@ class DueMail:
     thread_id: UUID | None
 
     @property
+    def window_id(self) -> UUID | None:
+        """The digest whose window this mail is; a correction names one without being it."""
+        return self.digest_id if self.kind == OutgoingKind.DIGEST else None
+
+    @property
     def recipient_id(self) -> UUID | None:
         return self.mailbox_id or self.person_id or self.login_token_id
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, literal_column, or_, select, text, update
+from sqlalchemy import and_, func, literal_column, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from app.keys import CannotOpen
 from app.models import (
     Attempt,
     AttemptResult,
+    DeliveryEvent,
     Digest,
     Mailbox,
     Outcome,
@@ -32,10 +33,13 @@ from app.models import (
     StopSwitch,
 )
 from app.outbox.actions import open_token
+from app.outbox.ledger import Verdict, settle
 from digest.brakes import SEND, Addressee, Decision, DueMail, Past, decide
+from digest.gate import look, pass_through
 from digest.known import addressees, counted_as, digest_facts, handed_lately
 from digest.owners import Owners, load_owners
 from digest.stale import stale_digests
+from digest.stops import SENDING, Stops, is_operators_own, stop_sending
 
 log = structlog.get_logger()
 
@@ -69,49 +73,60 @@ class Claim:
     lease: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Stops:
-    """What the operator has stopped (FEATURES L1)."""
-
-    everything: bool
-    kinds: frozenset[str]
-    vendors: frozenset[UUID]
-
-    @classmethod
-    def read(cls, session: Session) -> "Stops":
-        names = set(session.execute(select(StopSwitch.name)).scalars())
-        return cls(
-            everything="sending" in names,
-            kinds=frozenset(name.removeprefix("kind:") for name in names if name.startswith("kind:")),
-            vendors=frozenset(UUID(name.removeprefix("vendor:")) for name in names if name.startswith("vendor:")),
-        )
-
-
 def claim_mails(session: Session, house: House, channel: str, recompose: Recompose | None, limit: int) -> Claim:
     """Take up to ``limit`` due mails. Those that may not go are put off or cancelled here, each with its reason."""
     now = database_now(session)
     lease = timedelta(seconds=house.limits.lease_seconds)
     owner = f"{house.worker}-{secrets.token_hex(3)}"[:64]
     stops = Stops.read(session)
-    mails = _due(session, house, stops, now, limit)
-    if not mails:
+    may_pass = min(limit, look(session, channel, house.limits, now))
+    due = _due(session, house, stops, now, may_pass) if may_pass else []
+    if not due:
         return Claim(0, [], owner, lease)
+    out = _already_out(session, due, now)
+    mails = [mail for mail in due if mail.id not in out]
     to = addressees(session, mails)
     decisions = _decide(session, house, mails, to, now)
     _refresh(session, mails, decisions, stops, recompose, now)
     _put_off(session, mails, decisions)
     _drop(session, mails, decisions, now)
-    going = [mail for mail in mails if decisions[mail.id].action == "send"]
+    going = _let_through(session, house, channel, owner, [mail for mail in mails if decisions[mail.id] is SEND], now)
     taken = _take(session, going, owner, now + lease, now) if going else {}
     begun = _begin(session, [mail for mail in going if mail.id in taken], channel, now)
     parcels = _parcels(session, house, [mail for mail in going if mail.id in begun], to, begun, taken)
-    return Claim(len(mails), parcels, owner, lease)
+    return Claim(len(due), parcels, owner, lease)
+
+
+def _let_through(
+    session: Session, house: House, channel: str, owner: str, wanted: Sequence[DueMail], now: datetime
+) -> Sequence[DueMail]:
+    """Those the gate lets pass, the first ones first; more than is usual stops everything (INVARIANTS S5)."""
+    if not wanted:
+        return []
+    granted, anomaly = pass_through(session, channel, len(wanted), owner, house.limits, now)
+    if anomaly:
+        stop_sending(session, anomaly, "the anomaly stop", now)
+    return wanted[:granted]
+
+
+def _already_out(session: Session, mails: Sequence[DueMail], now: datetime) -> set[UUID]:
+    """Queued again, and yet an event has named an earlier attempt since: accepted, and never handed over again."""
+    query = (
+        select(Attempt.id, Attempt.outgoing_id, func.min(DeliveryEvent.happened_at))
+        .join(DeliveryEvent, DeliveryEvent.attempt_id == Attempt.id)
+        .where(Attempt.outgoing_id.in_([mail.id for mail in mails]))
+        .group_by(Attempt.id, Attempt.outgoing_id)
+    )
+    named = session.execute(query).all()
+    verdicts = [Verdict(row[0], AttemptResult.ACCEPTED, "named by an event", at=row[2]) for row in named]
+    settle(session, verdicts, now)
+    return {row[1] for row in named}
 
 
 def _due(session: Session, house: House, stops: Stops, now: datetime, limit: int) -> list[DueMail]:
     """Locked: mails somebody waits for first, then digests, each the longest due first."""
     if stops.everything:
-        return _locked(session, _URGENT, now, limit, _is_operators_sign_in(house))
+        return _locked(session, _URGENT, now, limit, is_operators_own(house))
     allowed = Outgoing.kind.not_in(stops.kinds)
     urgent = _locked(session, _URGENT, now, limit, allowed)
     if len(urgent) == limit:
@@ -119,12 +134,6 @@ def _due(session: Session, house: House, stops: Stops, now: datetime, limit: int
     return urgent + _locked(
         session, _WAITING, now, limit - len(urgent), and_(allowed, Outgoing.kind == OutgoingKind.DIGEST)
     )
-
-
-def _is_operators_sign_in(house: House) -> Any:
-    """Whoever stopped all sending must still be able to sign in and let it go on."""
-    operators = [address.strip() for address in house.settings.operators.split(",")]
-    return and_(Outgoing.kind == OutgoingKind.LOGIN, Outgoing.address.in_(operators))
 
 
 def _locked(session: Session, waiting: Any, now: datetime, limit: int, more: Any) -> list[DueMail]:
@@ -153,12 +162,12 @@ def _decide(
 ) -> dict[UUID, Decision]:
     """One decision a mail, in their order: what goes counts against what comes after it in the same batch."""
     past = handed_lately(session, mails, to, now)
-    digests = digest_facts(session, [mail.digest_id for mail in mails if mail.digest_id], now)
+    digests = digest_facts(session, [mail.window_id for mail in mails if mail.window_id], now)
     decisions: dict[UUID, Decision] = {}
     for mail in mails:
         stored = to.get(mail.recipient_id) if mail.recipient_id else None
         before = past.setdefault(counted_as(mail, stored) or mail.id, [])
-        facts = digests.get(mail.digest_id) if mail.digest_id else None
+        facts = digests.get(mail.window_id) if mail.window_id else None
         decision = decide(mail, stored, facts, before, house.limits, now)
         if decision is SEND:
             before.append(Past(mail.kind, now))
@@ -175,8 +184,8 @@ def _refresh(
     now: datetime,
 ) -> None:
     """Digests that no longer tell the truth are composed anew in this very transaction, or stay (INVARIANTS S3)."""
-    going = {mail.digest_id: mail for mail in mails if mail.digest_id and decisions[mail.id] is SEND}
-    stale = sorted(stale_digests(session, list(going), stops.vendors, now))
+    going = {mail.window_id: mail for mail in mails if mail.window_id and decisions[mail.id] is SEND}
+    stale = sorted(stale_digests(session, list(going), stops.vendors, stops.providers, now))
     if not stale:
         return
     if recompose is not None:
@@ -203,7 +212,7 @@ def _drop(session: Session, mails: Sequence[DueMail], decisions: dict[UUID, Deci
         return
     gone = {"state": OutgoingState.CANCELLED, "finished_at": now, "sealed_token": None}
     session.execute(update(Outgoing), [{"id": mail.id, "reason": said.reason, **gone} for mail, said in dropped])
-    ended = {mail.digest_id: said for mail, said in dropped if mail.digest_id and said.outcome}
+    ended = {mail.window_id: said for mail, said in dropped if mail.window_id and said.outcome}
     if ended:
         session.execute(
             update(Digest),
@@ -288,7 +297,7 @@ def _parcels(
     ]
 
 
-def still_ours(session: Session, claim: Claim) -> set[UUID]:
+def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:
     """Which of the claimed mails may still go: the lease is ours and runs, nothing was stopped, nobody unsubscribed.
 
     One statement (and PostgreSQL's clock): asked just before the calls, and again while they take long.
@@ -296,7 +305,7 @@ def still_ours(session: Session, claim: Claim) -> set[UUID]:
     now = database_now(session)
     stopped = select(StopSwitch.name).where(
         or_(
-            and_(StopSwitch.name == "sending", Outgoing.kind != OutgoingKind.LOGIN),
+            and_(StopSwitch.name == SENDING, Outgoing.kind != OutgoingKind.LOGIN, ~is_operators_own(house)),
             StopSwitch.name == literal_column("'kind:'").concat(Outgoing.kind),
         )
     )

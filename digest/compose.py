@@ -31,6 +31,7 @@ class _Part:
     asked: list[_Judged] = field(default_factory=list)
     later: list[_Judged] = field(default_factory=list)
     quiet: list[_Judged] = field(default_factory=list)
+    resting: list[_Judged] = field(default_factory=list)  # asked for often, and so not in this mail
     credits: list[CreditItem] = field(default_factory=list)
     introduced: int = 0
 
@@ -78,7 +79,7 @@ def _judged(book: Book, moment: Moment) -> tuple[list[_Part], dict[str, str]]:
         part = _Part(card, inert(card.name, 50))
         for item, found in zip(owed, judge(cases, today, _net(paid_ahead[vendor_id])), strict=True):
             _sort_in(part, item, found, reasons)
-        for rows in (part.asked, part.later, part.quiet):
+        for rows in (part.asked, part.later, part.quiet, part.resting):
             rows.sort(key=lambda row: (row[0].due_on or date.max, row[0].number, row[0].id))
         part.credits = [credit for credit in paid_ahead[vendor_id] if credit.currency in part.currencies]
         parts.append(part)
@@ -93,22 +94,23 @@ def _net(paid_ahead: Iterable[CreditItem]) -> dict[str, int]:
 
 
 def _case(book: Book, item: Item) -> Case:
-    talk = book.talks.get(item.id)
-    return Case(item, book.holds.get(item.id, ()), talk.at if talk else None)
+    talk, said = book.talks.get(item.id), book.said.get(item.id)
+    return Case(item, book.holds.get(item.id, ()), talk.at if talk else None, *(said or ()))
 
 
 def _standing(book: Book, moment: Moment, item: Item, known: dict[UUID, Standing]) -> Standing:
     if item.connection_id not in known:
-        vendor = book.vendors[item.vendor_id]
+        vendor, source = book.vendors[item.vendor_id], book.sources[item.connection_id]
         known[item.connection_id] = Standing(
             vendor=vendor,
             relation=book.relations.get(item.vendor_id),
-            source=book.sources[item.connection_id],
+            source=source,
             now=moment.now,
             limits=moment.limits,
             zone=moment.zone,
             soon_until=moment.soon_until,
-            is_stopped=vendor.is_stopped,
+            is_stopped=vendor.is_stopped or source.is_stopped,
+            most_mentions=book.most_mentions,
         )
     return known[item.connection_id]
 
@@ -116,7 +118,9 @@ def _standing(book: Book, moment: Moment, item: Item, known: dict[UUID, Standing
 def _sort_in(part: _Part, item: Item, found: Eligibility, reasons: dict[str, str]) -> None:
     if found.verdict != Verdict.SEND:
         reasons[str(item.id)] = found.words
-        if found.quiet:
+        if found.reason in (Reason.MENTIONED, Reason.MENTIONED_ENOUGH):
+            part.resting.append((item, found))
+        elif found.quiet:
             part.quiet.append((item, found))
     elif found.reason == Reason.INTRODUCED:
         part.introduced += 1
@@ -138,7 +142,7 @@ class _Writer:
         sections = tuple(self._section(part, chosen, part.card.id in shown) for part in listed)
         quiet = self._quiet(parts)
         introductions = tuple(self._introduction(part) for part in _by_name(parts) if part.introduced)
-        settled = self._settled()
+        resting, settled = self._resting(parts), self._settled()
         asked = [row for part in listed for row in part.asked]
         late = [item for item, found in asked if found.reason == Reason.OVERDUE]
         next_on = [item.due_on for item, found in asked if found.reason != Reason.OVERDUE and item.due_on]
@@ -147,6 +151,7 @@ class _Writer:
             introductions=introductions,
             quiet=quiet[:_LISTED_QUIET],
             quiet_hidden=max(0, len(quiet) - _LISTED_QUIET),
+            resting=resting,
             settled=tuple(settled[:_LISTED_SETTLED]),
             settled_hidden=max(0, len(settled) - _LISTED_SETTLED),
             hidden=_hidden_vendors([part for part in listed if part.card.id not in shown]),
@@ -255,6 +260,14 @@ class _Writer:
         return tuple(
             self._row(part, judged, LineKind.ON_HOLD, rank < _LISTED_QUIET) for rank, (part, judged) in enumerate(held)
         )
+
+    def _resting(self, parts: Sequence[_Part]) -> Hidden | None:
+        """What was asked for in mail after mail: counted with its sums, and behind the link, but not listed again."""
+        rested = [(part, judged) for part in _by_name(parts) for judged in part.resting]
+        for part, (item, found) in rested:
+            self._freeze(part.card, item, LineKind.LATER, is_shown=False, status=found.words)
+        vendors = {part.card.id for part, _ in rested}
+        return Hidden(len(rested), len(vendors), _sums(item for _, (item, _) in rested)) if rested else None
 
     def _settled(self) -> list[Before]:
         """Lines of the last mail that are paid now: worth a thank you."""

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 
 from app.house import House
 from app.scheduler import Job
+from digest.alarms import watch
 from digest.channels import open_channel
 from digest.channels.base import Channel
 from digest.claim import Recompose
 from digest.deliver import deliver_batch
 from digest.events import handle_events
+from digest.inbound import handle_inbound
 from digest.sweep import resolve_unknown
 
 
 class _OneChannel:
-    """The process's channel, opened when it is first needed and kept: its connections and its pause outlive a batch."""
+    """The process's channel, opened when it is first needed and kept: its connections outlive a batch."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,7 +33,9 @@ def jobs(recompose: Recompose | None) -> Sequence[Job]:
     """For one house. ``recompose(session, digest_ids)`` composes digests anew, in the transaction that claims them."""
     channel = _OneChannel()
     return (
+        Job("inbound mail", 2.0, handle_inbound),
         Job("delivery events", 2.0, handle_events),
-        Job("unknown attempts", 30.0, resolve_unknown),
+        Job("unknown attempts", 10.0, resolve_unknown),
+        Job("watch", 15.0, watch),
         Job("deliver", 2.0, lambda house: deliver_batch(house, channel.of(house), recompose)),
     )

@@ -17,9 +17,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
+    Integer,
     Select,
     String,
     Table,
+    and_,
     case,
     func,
     literal,
@@ -34,17 +36,19 @@ from sqlalchemy import Uuid as UuidType
 from sqlalchemy import cast as cast_to
 
 from app.db import UtcDateTime
-from app.models import Connection as Books
 from app.models import (
+    BillTo,
     Credit,
     CreditKind,
     Customer,
     Digest,
     DigestLine,
     Hold,
+    HoldKind,
     Invoice,
     LineKind,
     Mailbox,
+    Mention,
     Message,
     Relation,
     Side,
@@ -52,8 +56,10 @@ from app.models import (
     ThreadInvoice,
     Vendor,
 )
-from digest.book import Before, Book, CreditItem, HoldCard, Item, RelationCard, Source, Talk, VendorCard
+from app.models import Connection as Books
+from digest.book import Before, Book, CreditItem, HoldCard, Item, RelationCard, Said, Source, Talk, VendorCard
 
+_LATELY = timedelta(days=30)
 _TALK_DAYS = 45  # longer than any distance between two digests
 _SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of a decision only that it was made matters here
 
@@ -66,6 +72,7 @@ class Gathered:
     organisation: str = ""
     ended: set[str] = field(default_factory=set)
     is_stopped: bool = False  # the operator's switch for all sending
+    lately: int = 0  # digests that went out in 30 days
 
 
 def gather(
@@ -78,7 +85,7 @@ def gather(
         mailbox_id: Gathered(Book(vendors, sources, items[mailbox_id], credit_items[mailbox_id]))
         for mailbox_id in mailbox_ids
     }
-    _Facts(found, vendors).read(connection, keys, now)
+    _Facts(found, vendors, sources).read(connection, keys, now)
     return found
 
 
@@ -93,16 +100,18 @@ def _items(
         invoice.mailbox_id, literal("").label("kind"), invoice.id, invoice.vendor_id, invoice.connection_id,
         invoice.number, invoice.po_number, invoice.issued_on, invoice.due_on, invoice.currency, invoice.total_minor,
         invoice.balance_minor, invoice.due_minor, invoice.is_autopay, invoice.can_pay_online, invoice.created_at,
+        invoice.included_at,
     ).where(invoice.mailbox_id.in_(mailbox_ids), invoice.state == _OPEN, invoice.balance_minor > 0)  # fmt: skip
     unused = select(
         credit.mailbox_id, type_coerce(credit.kind, String), credit.id, credit.vendor_id, credit.connection_id,
         credit.number, literal(""), credit.issued_on, _no(Date), credit.currency, credit.total_minor,
         credit.remaining_minor, literal(0), literal(False), literal(False), credit.created_at,
+        _no(UtcDateTime),
     ).where(credit.mailbox_id.in_(mailbox_ids), credit.remaining_minor > 0)  # fmt: skip
     items, credit_items = defaultdict[UUID, list[Item]](list), defaultdict[UUID, list[CreditItem]](list)
     for row in connection.execute(union_all(open_invoices, unused)):
         if not row[1]:
-            items[row[0]].append(Item(*row[2:16]))
+            items[row[0]].append(Item(*row[2:17]))
         else:
             is_cash = row[1] == CreditKind.UNAPPLIED_CASH
             credit_items[row[0]].append(CreditItem(row[3], row[5], row[7], row[9], row[10], row[11], is_cash))
@@ -115,12 +124,14 @@ def _sources(
     """The vendors' cards and how old their data is, as it stands after the last look."""
     books, vendor = _of(Books), _of(Vendor)
     query = (
-        select(books.id, books.state, books.as_of, vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at)
+        select(books.id, books.state, books.as_of, books.provider)
+        .add_columns(vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at, vendor.chase_from)
         .join_from(_table(Books), _table(Vendor), vendor.id == books.vendor_id)
         .where(books.id.in_(connection_ids))
     )
     rows = connection.execute(query).all()
-    return {row[3]: VendorCard(*row[3:8]) for row in rows}, {row[0]: Source(*row[:3]) for row in rows}
+    vendors = {row[4]: VendorCard(*row[4:9])._replace(chase_from=row[9]) for row in rows}
+    return vendors, {row[0]: Source(*row[:4]) for row in rows}
 
 
 # --- what is known beside it ----------------------------------------------------------------------------------------
@@ -129,11 +140,13 @@ def _sources(
 class _Facts:
     """Everything else in one statement: facts of one shape, each taken by the method of its kind."""
 
-    def __init__(self, found: Mapping[UUID, Gathered], vendors: dict[UUID, VendorCard]) -> None:
-        self._found, self._vendors = found, vendors
+    def __init__(
+        self, found: Mapping[UUID, Gathered], vendors: dict[UUID, VendorCard], sources: dict[UUID, Source]
+    ) -> None:
+        self._found, self._vendors, self._sources = found, vendors, sources
 
     def read(self, connection: Connection, keys: Collection[str], now: datetime) -> None:
-        mine = _mine(list(self._found))
+        mine = _mine(list(self._found), now)
         arms: dict[str, tuple[Select[Any], Callable[[Any], None]]] = {
             "self": (_selves(mine), self._self),
             "relation": (_relations(mine), self._relation),
@@ -141,6 +154,8 @@ class _Facts:
             "talk": (_talks(mine, now), self._talk),
             "ended": (_ended(mine, keys), self._ended),
             "change": (_changes(mine), self._change),
+            "said": (_mentions(mine), self._mention),
+            "standstill": (_holds_of_all(mine, now), self._hold),
             "stop": (_stops(), self._stop),
         }
         for row in connection.execute(union_all(*(arm for arm, _ in arms.values()))):
@@ -149,13 +164,14 @@ class _Facts:
     def _self(self, row: Any) -> None:
         self._found[row.whose].organisation = row.name
         self._found[row.whose].book.last_mail_at = row.at
+        self._found[row.whose].lately = row.minor
 
     def _relation(self, row: Any) -> None:
         marks = {f"{row.word}_at": _SOME_TIME} if row.word else {}
         self._found[row.whose].book.relations[row.about] = RelationCard(first_mailed_at=row.at, **marks)
 
     def _hold(self, row: Any) -> None:
-        card = HoldCard(row.word, row.at, row.day)
+        card = HoldCard(row.word, row.at, row.day, is_hidden=bool(row.minor))
         self._found[row.whose].book.holds.setdefault(row.about, []).append(card)
 
     def _talk(self, row: Any) -> None:
@@ -166,20 +182,27 @@ class _Facts:
     def _ended(self, row: Any) -> None:
         self._found[row.whose].ended.add(row.name)
 
+    def _mention(self, row: Any) -> None:
+        self._found[row.whose].book.said[row.about] = Said(row.minor, row.at)
+
     def _change(self, row: Any) -> None:
         before = Before(row.about, row.minor, row.day, row.more, row.number, row.name, row.word)
         self._found[row.whose].book.before[row.about] = before
 
     def _stop(self, row: Any) -> None:
-        if not row.name.startswith("vendor:"):
+        what, _, which = row.name.partition(":")
+        if row.name in ("sending", "kind:digest"):
             for each in self._found.values():
-                each.is_stopped = each.is_stopped or row.name in ("sending", "kind:digest")
-        elif (vendor_id := UUID(row.name.removeprefix("vendor:"))) in self._vendors:
+                each.is_stopped = True
+        elif what == "provider":
+            through = [each for each in self._sources.values() if each.provider == which]
+            self._sources.update({each.id: each._replace(is_stopped=True) for each in through})
+        elif what == "vendor" and (vendor_id := UUID(which)) in self._vendors:
             self._vendors[vendor_id] = self._vendors[vendor_id]._replace(is_stopped=True)
 
 
-def _mine(mailbox_ids: Sequence[UUID]) -> CTE:
-    """The mailboxes, each with its last digest that went out."""
+def _mine(mailbox_ids: Sequence[UUID], now: datetime) -> CTE:
+    """The mailboxes, each with its last digest that went out, and how many did lately."""
     box, digest = _of(Mailbox), _of(Digest)
     last = (
         select(digest.id)
@@ -188,7 +211,13 @@ def _mine(mailbox_ids: Sequence[UUID]) -> CTE:
         .limit(1)
         .scalar_subquery()
     )
-    query = select(box.id, box.customer_id, box.last_digest_at, last.label("last_id"))
+    lately = (
+        select(func.count())
+        .where(digest.mailbox_id == box.id, digest.accepted_at > now - _LATELY)
+        .correlate(box.table)
+        .scalar_subquery()
+    )
+    query = select(box.id, box.customer_id, box.last_digest_at, last.label("last_id"), lately.label("lately"))
     return query.where(box.id.in_(mailbox_ids)).cte("mine")
 
 
@@ -215,7 +244,7 @@ def _arm(kind: str, whose: Any, about: Any, **facts: Any) -> Select[Any]:
 
 def _selves(mine: CTE) -> Select[Any]:
     customer = _of(Customer)
-    return _arm("self", mine.c.id, None, name=customer.name, at=mine.c.last_digest_at).join_from(
+    return _arm("self", mine.c.id, None, name=customer.name, at=mine.c.last_digest_at, minor=mine.c.lately).join_from(
         mine, _table(Customer), customer.id == mine.c.customer_id
     )
 
@@ -236,10 +265,46 @@ def _relations(mine: CTE) -> Select[Any]:
 def _holds(mine: CTE, now: datetime) -> Select[Any]:
     hold, invoice = _of(Hold), _of(Invoice)
     return (
-        _arm("hold", mine.c.id, hold.invoice_id, word=hold.kind, at=hold.ends_at, day=hold.promised_on)
+        _arm(
+            "hold",
+            mine.c.id,
+            hold.invoice_id,
+            word=hold.kind,
+            at=hold.ends_at,
+            day=hold.promised_on,
+            minor=cast_to(hold.is_hidden, Integer),
+        )
         .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
         .join(_table(Hold), hold.invoice_id == invoice.id)
-        .where(invoice.state == _OPEN, hold.ended_at.is_(None), hold.ends_at > now)
+        .where(
+            invoice.state == _OPEN,
+            hold.ended_at.is_(None),
+            hold.ends_at > now,
+            # what one customer says is not theirs may be the next one's
+            or_(hold.kind != HoldKind.NOT_MINE, hold.customer_id == mine.c.customer_id),
+        )
+    )
+
+
+def _holds_of_all(mine: CTE, now: datetime) -> Select[Any]:
+    """What the vendor holds of everything one of its customers owes (FEATURES A11)."""
+    bill_to, invoice = _of(BillTo), _of(Invoice)
+    word, hidden = literal(str(HoldKind.VENDOR)), cast_to(bill_to.hold_is_hidden, Integer)
+    return (
+        _arm("standstill", mine.c.id, invoice.id, word=word, at=bill_to.held_until, minor=hidden)
+        .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
+        .join(_table(BillTo), bill_to.id == invoice.bill_to_id)
+        .where(invoice.state == _OPEN, bill_to.held_until > now)
+    )
+
+
+def _mentions(mine: CTE) -> Select[Any]:
+    mention, invoice = _of(Mention), _of(Invoice)
+    return (
+        _arm("said", mine.c.id, mention.invoice_id, minor=mention.count, at=mention.last_at)
+        .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
+        .join(_table(Mention), and_(mention.mailbox_id == mine.c.id, mention.invoice_id == invoice.id))
+        .where(invoice.state == _OPEN)
     )
 
 

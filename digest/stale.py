@@ -7,17 +7,22 @@ from uuid import UUID
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from app.models import Digest, DigestLine, Hold, Invoice, InvoiceState, LineKind, Relation, Trust, Vendor
+from app.models import Connection, Digest, DigestLine, Hold, Invoice, InvoiceState, LineKind, Relation, Trust, Vendor
 
 _ASKED = (LineKind.DUE, LineKind.LATER)
 _WITH_AMOUNT = (*_ASKED, LineKind.ON_HOLD)
 
 
 def stale_digests(
-    session: Session, digest_ids: Sequence[UUID], stopped_vendors: Collection[UUID], now: datetime
+    session: Session,
+    digest_ids: Sequence[UUID],
+    stopped_vendors: Collection[UUID],
+    stopped_providers: Collection[str],
+    now: datetime,
 ) -> set[UUID]:
     """Those of ``digest_ids`` that list an invoice no longer open, or with another amount or due date than now, or on
-    hold, or now another mailbox's, or a vendor since muted, blocked, suspended or stopped. One statement."""
+    hold, or now another mailbox's, or a vendor since muted, blocked, suspended or stopped, or that came through a
+    provider since stopped. One statement."""
     if not digest_ids:
         return set()
     other_amount = and_(
@@ -52,6 +57,9 @@ def stale_digests(
                 Relation.blocked_at.is_not(None),
                 Vendor.trust == Trust.SUSPENDED,
                 DigestLine.vendor_id.in_(stopped_vendors),
+                Invoice.connection_id.in_(
+                    select(Connection.id).where(Connection.provider.in_(stopped_providers)).scalar_subquery()
+                ),
             ),
         )
         .distinct()

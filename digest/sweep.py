@@ -23,17 +23,19 @@ from app.models import (
     Outgoing,
     OutgoingKind,
 )
+from app.outbox.ledger import Verdict, settle
 from app.scope import Everything
-from digest.ledger import Verdict, settle
 
 log = structlog.get_logger()
 
 _WORKER = Everything("the sweep settles everybody's mail")
 _CLAIMED = text("outgoing.state = 'claimed'")  # as the partial index says it
 _HELD = text("outgoing.state IN ('held', 'failed') AND outgoing.state = 'held'")
-_NOTICES = (OutgoingKind.QUESTION, OutgoingKind.ANSWER, OutgoingKind.NOTICE)
+_NOTICES = (OutgoingKind.QUESTION, OutgoingKind.ANSWER, OutgoingKind.NOTICE, OutgoingKind.CORRECTION)
 _RARE = (Cadence.WEEKLY, Cadence.SEMIMONTHLY, Cadence.MONTHLY, Cadence.PAY_RUN)
 _LONG_AGO = timedelta(days=3)  # what was held longer stays so, for a human to see
+_LOOKED_AT = 1000
+_NAMED = select(DeliveryEvent.id).where(DeliveryEvent.attempt_id == Attempt.id).exists()
 _GIVEN_UP = "given up: "
 _NOTICE_TRIES = 3
 _BATCH = 500
@@ -54,7 +56,7 @@ def resolve_unknown(house: House) -> int:
         ) + _verdicts(
             _unnamed_digests(session, house, now),
             AttemptResult.REFUSED,
-            f"{_GIVEN_UP}no event named it while those of later mails came",
+            f"{_GIVEN_UP}no event named it while those of all later mails came",
         )
         settled += len(settle(session, again, now))
     if settled:
@@ -77,6 +79,7 @@ def _doubtful_notices(session: Session, house: House, now: datetime) -> Sequence
     waited = now - timedelta(minutes=house.limits.notice_again_minutes)
     query = _attempts().where(
         _HELD,
+        ~_NAMED,
         Outgoing.created_at > now - _LONG_AGO,
         Outgoing.kind.in_(_NOTICES),
         Attempt.result == AttemptResult.UNKNOWN,
@@ -87,13 +90,12 @@ def _doubtful_notices(session: Session, house: House, now: datetime) -> Sequence
 
 
 def _unnamed_digests(session: Session, house: House, now: datetime) -> Sequence[UUID]:
-    """Unknown attempts of weekly or rarer digests that no event names, though the event channel is alive: events of
-    mails handed over later have come. Once a window, while the window lasts."""
-    proven = _newest_with_event(session)
+    """Unknown attempts of weekly or rarer digests that no event names, though events come and none is missing. Once a
+    window, while the window lasts."""
+    waited = now - timedelta(minutes=house.limits.release_minutes)
+    proven = _proven_by(session, waited, house.limits.release_proof)
     if proven is None:
         return []
-    waited = now - timedelta(minutes=house.limits.release_minutes)
-    named = select(DeliveryEvent.id).where(DeliveryEvent.attempt_id == Attempt.id)
     query = (
         _attempts()
         .join(Mailbox, Mailbox.id == Outgoing.mailbox_id)
@@ -103,7 +105,7 @@ def _unnamed_digests(session: Session, house: House, now: datetime) -> Sequence[
             Outgoing.kind == OutgoingKind.DIGEST,
             Attempt.result == AttemptResult.UNKNOWN,
             Attempt.started_at < min(waited, proven),
-            ~named.exists(),
+            ~_NAMED,
             _given_up_before() == 0,
             Mailbox.cadence.in_(_RARE),
             or_(Mailbox.next_digest_at.is_(None), Mailbox.next_digest_at > now),
@@ -112,11 +114,20 @@ def _unnamed_digests(session: Session, house: House, now: datetime) -> Sequence[
     return session.execute(query).scalars().all()
 
 
-def _newest_with_event(session: Session) -> datetime | None:
-    """When the youngest mail was handed over of which the mail service has told us something lately."""
-    lately = select(DeliveryEvent.attempt_id).order_by(DeliveryEvent.id.desc()).limit(100).subquery()
-    query = select(func.max(Attempt.started_at)).join(lately, lately.c.attempt_id == Attempt.id)
-    return session.execute(query).scalar_one_or_none()
+def _proven_by(session: Session, waited: datetime, enough: int) -> datetime | None:
+    """Mails handed over before this instant would have been named by now: ``enough`` accepted later have been, and none
+    of the newest thousand is without its event though there was time for one. Where one event got lost, so may the one
+    that would have spoken of a doubtful mail (S7)."""
+    newest = select(Attempt.id, Attempt.started_at, Attempt.channel).where(Attempt.result == AttemptResult.ACCEPTED)
+    lately = newest.order_by(Attempt.id.desc()).limit(_LOOKED_AT).subquery()
+    named = select(DeliveryEvent.id).where(DeliveryEvent.attempt_id == lately.c.id).exists()
+    query = select(lately.c.started_at, lately.c.channel, named).order_by(lately.c.started_at.desc())
+    rows = session.execute(query).all()
+    telling = {channel for _, channel, is_named in rows if is_named}  # a channel without events proves nothing
+    if any(not is_named and channel in telling and at < waited for at, channel, is_named in rows):
+        return None
+    later = [at for at, _, is_named in rows if is_named]
+    return later[enough - 1] if len(later) >= enough else None
 
 
 def _attempts() -> Any:

@@ -354,7 +354,7 @@ def reminder_of(
         .join(ThreadInvoice, ThreadInvoice.thread_id == Message.thread_id)
         .where(ThreadInvoice.invoice_id == invoice.id, Message.is_automatic.is_(False))
     ).scalar_one()
-    switch = select(StopSwitch.name).where(StopSwitch.name == f"vendor:{vendor.id}")
+    switch = select(StopSwitch.name).where(StopSwitch.name.in_((f"vendor:{vendor.id}", f"provider:{source.provider}")))
     standing = VendorStanding(
         vendor=vendor,
         relation=None,

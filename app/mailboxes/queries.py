@@ -107,8 +107,9 @@ def next_word_of(session: Session, invoice_id: UUID, now: datetime, limits: Limi
     bills = [row[0].id for row in found]
     if invoice_id not in bills:
         return None
-    _, vendor, _, box, relation = found[0]
-    stopped = session.execute(select(StopSwitch.name).where(StopSwitch.name == f"vendor:{vendor.id}")).first()
+    _, vendor, books, box, relation = found[0]
+    switches = (f"vendor:{vendor.id}", f"provider:{books.provider}")
+    stopped = session.execute(select(StopSwitch.name).where(StopSwitch.name.in_(switches))).first()
     holds, touched = _live_holds(session, bills, now), _touched(session, bills)
     cases = [
         (

@@ -14,7 +14,11 @@ class AuditEntry(Keyed, Base):
     """Append-only: who, when, what, why (INVARIANTS F2). ``detail`` never holds a secret."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_vendor", "vendor_id", "at"), Index("ix_audit_entry_at", "at"))
+    __table_args__ = (
+        Index("ix_audit_entry_vendor", "vendor_id", "at"),
+        Index("ix_audit_entry_at", "at"),
+        Index("ix_audit_entry_action", "action", "at"),
+    )
 
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(String(20))  # person, link, mail, worker, provider, operator

@@ -12,9 +12,10 @@ _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 def one_line(text: str, limit: int = SUBJECT_LENGTH) -> str:
     """``text`` fit for a header: one line, no control characters, no direction marks, ``limit`` characters at most.
 
-    A line break would begin a header of the writer's choosing; a direction mark would make the rest read backwards.
+    A line break would begin a header of the writer's choosing; a direction mark would make the rest read backwards;
+    half a surrogate pair no database stores.
     """
-    spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text if c not in _DIRECTION)
+    spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text if c not in _DIRECTION)
     line = _SPACES.sub(" ", spaced).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 

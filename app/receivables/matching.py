@@ -50,10 +50,11 @@ def reach_customers(bulk: Bulk, now: datetime) -> None:
     )
     _make_mailboxes(bulk, now)
     bulk.run(
-        """UPDATE bill_to AS b SET mailbox_id = m.id, customer_id = m.customer_id
+        """UPDATE bill_to AS b SET mailbox_id = coalesce(m.stand_in_id, m.id), customer_id = m.customer_id
         FROM stage_wanted w LEFT JOIN mailbox m ON m.address = w.address
-        WHERE b.id = w.bill_to_id
-          AND (b.mailbox_id IS DISTINCT FROM m.id OR b.customer_id IS DISTINCT FROM m.customer_id)"""
+        WHERE b.id = w.bill_to_id AND (
+            b.mailbox_id IS DISTINCT FROM coalesce(m.stand_in_id, m.id)
+            OR b.customer_id IS DISTINCT FROM m.customer_id)"""
     )
     _mark_issues(bulk)
     _take_along(bulk)
@@ -93,7 +94,8 @@ def _mark_issues(bulk: Bulk) -> None:
                 WHEN c.mailbox_id IS NULL THEN 'invalid'
                 WHEN c.is_active AND c.chosen_address IS NULL AND (
                     SELECT count(*) FROM bill_to d
-                    WHERE d.mailbox_id = c.mailbox_id AND d.connection_id = c.connection_id AND d.is_active) > 1
+                    WHERE d.mailbox_id = c.mailbox_id AND d.connection_id = c.connection_id AND d.is_active
+                      AND coalesce(d.chosen_address, d.address) IS NOT DISTINCT FROM c.address) > 1
                 THEN 'shared' ELSE '' END AS issue
             FROM bill_to c WHERE c.id IN (
                 SELECT bill_to_id FROM stage_wanted

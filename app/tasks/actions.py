@@ -1,5 +1,7 @@
 """Vendor tasks: raised by the worker or a customer's act, done by the vendor's people."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +11,19 @@ from sqlalchemy.orm import Session
 
 from app.ids import new_id
 from app.models import TaskKind, VendorTask
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What a vendor is to look at; ``subject_key`` names it, so that it is raised once."""
+
+    vendor_id: UUID
+    kind: TaskKind
+    subject_key: str
+    words: str
+    remedy: str = ""
+    bill_to_id: UUID | None = None
+    invoice_id: UUID | None = None
 
 
 def raise_task(
@@ -27,20 +42,34 @@ def raise_task(
 
     Wants a session that may write the vendor's rows: the worker's, or a widened one.
     """
+    raise_tasks(session, [Matter(vendor_id, kind, subject_key, words, remedy, bill_to_id, invoice_id)], now)
+
+
+def raise_tasks(session: Session, matters: Collection[Matter], now: datetime) -> None:
+    """The same for many at once."""
+    if not matters:
+        return
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    said = {"words": words[:300], "remedy": remedy[:300], "done_at": None, "done_by_id": None}
-    row = {
-        "id": new_id(),
-        "created_at": now,
-        "vendor_id": vendor_id,
-        "kind": kind,
-        "subject_key": subject_key[:120],
-        "bill_to_id": bill_to_id,
-        "invoice_id": invoice_id,
-        **said,
-    }
+    rows = [
+        {
+            "id": new_id(),
+            "created_at": now,
+            "vendor_id": matter.vendor_id,
+            "kind": matter.kind,
+            "subject_key": matter.subject_key[:120],
+            "bill_to_id": matter.bill_to_id,
+            "invoice_id": matter.invoice_id,
+            "words": matter.words[:300],
+            "remedy": matter.remedy[:300],
+            "done_at": None,
+            "done_by_id": None,
+        }
+        for matter in matters
+    ]
+    statement = insert(VendorTask)
+    said = {name: statement.excluded[name] for name in ("words", "remedy", "done_at", "done_by_id")}
     keys = [VendorTask.vendor_id, VendorTask.kind, VendorTask.subject_key]
-    session.execute(insert(VendorTask).values(row).on_conflict_do_update(index_elements=keys, set_=said))
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=said), rows)
 
 
 def finish_task(session: Session, task_id: UUID, person_id: UUID, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -44,18 +44,21 @@ class Concern(StrEnum):
 
     MAIL = "mail"  # this mail only
     CHANNEL = "channel"  # every mail for a while: too many, or nobody answers
+    ADDRESS = "address"  # nobody takes mail there: a hard bounce, told at once
     EVERYTHING = "everything"  # our credentials are refused: stop sending and ring the bell (INVARIANTS S8)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one hand-over. ``kind`` is never STARTED; ``retry_after`` belongs to REFUSED."""
+    """What became of one hand-over. ``kind`` is never STARTED; ``retry_after`` belongs to REFUSED; ``called`` is false
+    when we stopped before the call."""
 
     kind: AttemptResult
     detail: str = ""
     provider_message_id: str = ""
     retry_after: timedelta = timedelta(0)
     concerns: Concern = Concern.MAIL
+    called: bool = True
 
 
 def accepted(provider_message_id: str = "") -> Result:
@@ -67,27 +70,14 @@ def refused(detail: str, retry_after: timedelta, concerns: Concern = Concern.MAI
     return Result(AttemptResult.REFUSED, _words(detail), retry_after=retry_after, concerns=concerns)
 
 
-def rejected(detail: str) -> Result:
+def rejected(detail: str, concerns: Concern = Concern.MAIL) -> Result:
     """Certainly not taken, and never will be as it stands."""
-    return Result(AttemptResult.REJECTED, _words(detail))
+    return Result(AttemptResult.REJECTED, _words(detail), concerns=concerns)
 
 
 def unknown(detail: str) -> Result:
     """Perhaps taken, perhaps not: nobody may send it again before somebody knows (INVARIANTS S7)."""
     return Result(AttemptResult.UNKNOWN, _words(detail))
-
-
-class Pause:
-    """How long this process leaves a channel alone: asked for by the provider, or because nobody answers there."""
-
-    def __init__(self) -> None:
-        self._until: datetime | None = None
-
-    def begin(self, until: datetime) -> None:
-        self._until = until if self._until is None else max(self._until, until)
-
-    def left(self, now: datetime) -> timedelta:
-        return max(self._until - now, timedelta(0)) if self._until else timedelta(0)
 
 
 THREADS = 16  # hand-overs at once in one process: they hide the provider's latency (PERFORMANCE.md section 6)
@@ -100,7 +90,6 @@ class Channel(ABC):
     name: str
 
     def __init__(self) -> None:
-        self.pause = Pause()
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hand-over")  # begun when first needed
 
     @abstractmethod

@@ -1,5 +1,6 @@
 """Any mail server, by SMTP. It reports nothing later, so what ends unknown here stays unknown."""
 
+import re
 import smtplib
 import ssl
 from collections import deque
@@ -97,9 +98,12 @@ def _hand_over(server: smtplib.SMTP, envelope: Envelope) -> Result:
     if options and not server.has_extn("smtputf8"):
         return rejected("the server takes no address with letters beyond ASCII")
     try:
-        for code, said in _introduce(server, envelope, options):
-            if code not in (250, 251):
-                return _no(code, said)
+        code, said = server.mail(envelope.sender, options)
+        if code != 250:
+            return _no(code, said)
+        code, said = server.rcpt(envelope.recipient)
+        if code not in (250, 251):
+            return _no(code, said, Concern.ADDRESS if is_hard_bounce(code, said) else Concern.MAIL)
     except (smtplib.SMTPException, OSError) as problem:
         return refused(f"{type(problem).__name__} before the message", _NOBODY_THERE, Concern.CHANNEL)
     try:
@@ -113,12 +117,18 @@ def _hand_over(server: smtplib.SMTP, envelope: Envelope) -> Result:
     return _no(code, said)
 
 
-def _introduce(server: smtplib.SMTP, envelope: Envelope, options: list[str]) -> list[tuple[int, bytes]]:
-    first = server.mail(envelope.sender, options)
-    return [first] if first[0] != 250 else [first, server.rcpt(envelope.recipient)]
+def is_hard_bounce(code: int, said: bytes) -> bool:
+    """Whether a refused recipient is nobody's address. The enhanced code decides where there is one (RFC 3463: x.1 is
+    the address, x.2.1 a mailbox that is closed): a server's policy, or a full mailbox, is no fault of the address."""
+    found = re.match(rb"\s*([245])\.(\d{1,3})\.(\d{1,3})\b", said)
+    if not 500 <= code < 600:
+        return False
+    if found:
+        return found[1] == b"5" and (found[2] == b"1" or (found[2], found[3]) == (b"2", b"1"))
+    return code in (550, 551, 553)
 
 
-def _no(code: int, said: bytes | str) -> Result:
+def _no(code: int, said: bytes | str, concerns: Concern = Concern.MAIL) -> Result:
     words = f"{code}: {said.decode(errors='replace') if isinstance(said, bytes) else said}"
     if code == 421:
         return refused(words, _NOBODY_THERE, Concern.CHANNEL)
@@ -126,4 +136,4 @@ def _no(code: int, said: bytes | str) -> Result:
         return refused(words, timedelta(minutes=1), Concern.EVERYTHING)
     if 400 <= code < 500:
         return refused(words, _COME_BACK)
-    return rejected(words) if 500 <= code < 600 else unknown(words)
+    return rejected(words, concerns) if 500 <= code < 600 else unknown(words)

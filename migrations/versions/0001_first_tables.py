@@ -177,6 +177,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_audit_entry_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entry")),
     )
+    op.create_index("ix_audit_entry_action", "audit_entry", ["action", "at"], unique=False)
     op.create_index("ix_audit_entry_at", "audit_entry", ["at"], unique=False)
     op.create_index("ix_audit_entry_vendor", "audit_entry", ["vendor_id", "at"], unique=False)
     op.create_table(
@@ -1383,6 +1384,7 @@ def downgrade() -> None:
     op.drop_table("bank_account")
     op.drop_index("ix_audit_entry_vendor", table_name="audit_entry")
     op.drop_index("ix_audit_entry_at", table_name="audit_entry")
+    op.drop_index("ix_audit_entry_action", table_name="audit_entry")
     op.drop_table("audit_entry")
     op.drop_table("vendor")
     op.drop_table("stop_switch")

@@ -97,7 +97,7 @@ def test_smtp_keeps_its_connection(postbox: tuple[Postbox, SmtpChannel]) -> None
 @pytest.mark.parametrize(
     ("says", "kind", "concerns"),
     [
-        ({"RCPT": "550 5.1.1 no such user"}, AttemptResult.REJECTED, Concern.MAIL),
+        ({"RCPT": "550 5.1.1 no such user"}, AttemptResult.REJECTED, Concern.ADDRESS),
         ({"RCPT": "450 4.2.1 greylisted"}, AttemptResult.REFUSED, Concern.MAIL),
         ({"MAIL": "530 5.7.0 log in first"}, AttemptResult.REFUSED, Concern.EVERYTHING),
         ({"MAIL": "421 4.3.2 closing"}, AttemptResult.REFUSED, Concern.CHANNEL),

@@ -21,10 +21,10 @@ from app.models import (
     Outgoing,
     OutgoingState,
 )
+from app.outbox.ledger import Verdict, settle
 from digest.channels.base import Envelope, Result, unknown
 from digest.claim import claim_mails
 from digest.deliver import deliver_batch
-from digest.ledger import Verdict, settle
 from digest.sweep import resolve_unknown
 from tests.digest.mails import (
     answer_mail,
@@ -43,6 +43,11 @@ from tests.support.world import EVERYTHING, World
 def nobody_knows() -> MemoryChannel:
     """A channel that takes every mail and loses every answer."""
     return MemoryChannel(lambda envelope: unknown("silence"))
+
+
+@pytest.fixture(autouse=True)
+def one_later_mail_is_proof(house: House) -> None:
+    house.limits.release_proof = 1
 
 
 def an_event_for(house: House, attempt: Attempt) -> None:

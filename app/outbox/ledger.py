@@ -31,11 +31,12 @@ from app.models import (
 _OPEN = (AttemptResult.STARTED, AttemptResult.UNKNOWN)
 _LIVE = (*_OPEN, AttemptResult.ACCEPTED)
 _SETTLED = (OutgoingState.ACCEPTED, OutgoingState.CANCELLED)
+_LONGEST_CALL = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one attempt ended, as far as its bearer knows. ``at`` is the hand-over's instant when it is known better."""
+    """How one attempt ended, as far as its bearer knows. ``at``: when, as an event told it later, right or wrong."""
 
     attempt_id: UUID
     result: AttemptResult
@@ -51,6 +52,7 @@ class _Case:
 
     attempt_id: UUID
     result: AttemptResult
+    started_at: datetime
     outgoing_id: UUID
     state: OutgoingState
     kind: OutgoingKind
@@ -116,6 +118,7 @@ def _lock(session: Session, attempt_ids: Sequence[UUID]) -> dict[UUID, _Case]:
         select(
             Attempt.id,
             Attempt.result,
+            Attempt.started_at,
             Outgoing.id,
             Outgoing.state,
             Outgoing.kind,
@@ -144,7 +147,7 @@ def _accept(session: Session, ended: _Ended, now: datetime) -> None:
     if not ended:
         return
     _set(session, Outgoing, _mails(ended), state=OutgoingState.ACCEPTED, finished_at=now, reason="", **_FREE, **_BARE)
-    digests = [(case, verdict.at or now) for case, verdict in ended if case.kind == OutgoingKind.DIGEST]
+    digests = [(case, _handed_at(case, verdict, now)) for case, verdict in ended if case.kind == OutgoingKind.DIGEST]
     handed = {case.digest_id: at for case, at in digests if case.digest_id}
     if handed:
         session.execute(
@@ -158,6 +161,13 @@ def _accept(session: Session, ended: _Ended, now: datetime) -> None:
     reached = {case.mailbox_id: at for case, at in digests if case.mailbox_id}
     if reached:
         session.execute(_newest_digest, [{"mailbox": each, "handed": reached[each]} for each in sorted(reached)])
+
+
+def _handed_at(case: _Case, verdict: Verdict, now: datetime) -> datetime:
+    """When the mail was handed over: an event may come days later, or name a year that is not."""
+    if verdict.at is None:
+        return now
+    return min(max(verdict.at, case.started_at), case.started_at + _LONGEST_CALL)
 
 
 def _remember_first_mails(session: Session, digest_ids: Sequence[UUID], now: datetime) -> None:
@@ -262,7 +272,7 @@ def _mails(ended: _Ended) -> list[UUID]:
 
 
 def _digests(ended: _Ended) -> list[UUID]:
-    return [case.digest_id for case, _ in ended if case.digest_id is not None]
+    return [case.digest_id for case, _ in ended if case.digest_id and case.kind == OutgoingKind.DIGEST]
 
 
 def _set(session: Session, table: Any, ids: Iterable[UUID], **values: Any) -> None:
