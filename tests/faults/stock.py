@@ -42,6 +42,10 @@ class Habit:
     send_at: time
     weekday: int = 0
     month_day: int = 1
+    spread_seconds: int = 0
+    quiet_country: str = ""
+    closed_from: date | None = None
+    closed_until: date | None = None
     next_digest_at: datetime | None = None
 
 
@@ -81,6 +85,7 @@ def _owing(rows: Rows, number: int, habit: Habit, vendors: Sequence[tuple[Any, A
             "weekday": habit.weekday,
             "month_day": habit.month_day,
             "send_at": habit.send_at,
+            "spread_seconds": habit.spread_seconds,
             "next_digest_at": habit.next_digest_at,
         }
     )
