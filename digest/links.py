@@ -23,7 +23,7 @@ from app import scope as scopes
 from app.db import Database, database
 from app.house import the_house
 from app.links import digest_of
-from app.models import Digest, DigestLine, LineKind, Mailbox, ThreadLink, Trust, Vendor
+from app.models import Digest, DigestLine, HeldReply, LineKind, Mailbox, ThreadLink, Trust, Vendor
 from app.money import Money, Totals
 from app.outbox.rendering import known_locale
 from app.receivables.queries import Row, find_row
@@ -57,6 +57,14 @@ def resolve(database: Database, token: str, now: datetime) -> tuple[LinkScope, M
         ).one_or_none()
         if thread is not None:
             return LinkScope(thread[0].customer_id, thread[1].id, thread_id=thread[0].thread_id), thread[1]
+        held = session.execute(  # a reply to a digest: whoever may choose its supplier may see that digest
+            select(HeldReply, Mailbox)
+            .join(Mailbox, Mailbox.id == HeldReply.mailbox_id)
+            .join(Digest, Digest.id == HeldReply.digest_id)
+            .where(HeldReply.token_hash == hashed, HeldReply.expires_at > now, Digest.token_revoked_at.is_(None))
+        ).one_or_none()
+        if held is not None:
+            return LinkScope(held[0].customer_id, held[1].id, digest_id=held[0].digest_id), held[1]
     return None
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.links import digest_of
 from app.models import CustomerMember, Digest, DomainProof, LoginToken, Thread, ThreadLink, VendorMember
 from digest.brakes import Addressee, DueMail
+from digest.held import choosers
 
 
 class WrongRecipient(RuntimeError):
@@ -55,6 +56,7 @@ def load_owners(
     )
     threads = _keyed(session, select(Thread.id, Thread.customer_id, Thread.vendor_id), [m.thread_id for m in mails])
     links = _thread_links(session, [hashes[m.id] for m in mails if m.thread_id and m.id in hashes])
+    choices = choosers(session, [hashes[m.id] for m in mails if m.mailbox_id and _is_plain(m) and m.id in hashes])
     proofs = _proofs(session, [hashes[m.id] for m in mails if m.person_id and not m.thread_id and m.id in hashes])
     belonging = _belonging(session, [m.person_id for m in mails if m.thread_id and m.person_id])
     found = {}
@@ -72,9 +74,14 @@ def load_owners(
             _, opens = sign_ins.get(mail.login_token_id, (None, None))
             link = mail.login_token_id if hashed == opens else link
         elif hashed is not None:
-            link = proofs.get(hashed)
+            link = choices.get(hashed) or proofs.get(hashed)
         found[mail.id] = Owners(mail.recipient_id, stored.address if stored else "", content, link)
     return found
+
+
+def _is_plain(mail: DueMail) -> bool:
+    """About no digest, conversation or sign-in: to a mailbox, a reply that waits for its writer's choice."""
+    return mail.digest_id is None and mail.thread_id is None and mail.login_token_id is None
 
 
 def _keyed(session: Session, query: Any, ids: Iterable[UUID | None]) -> dict[UUID, tuple[Any, ...]]:
