@@ -25,13 +25,13 @@ from app.models import (
     Message,
     Outcome,
     Side,
-    StopSwitch,
     Thread,
     ThreadInvoice,
     ThreadState,
     Vendor,
 )
 from app.money import Money, Totals
+from app.outbox.queries import is_stopped
 from app.receivables.rules import Case, Eligibility, eligibility
 from app.receivables.rules import Standing as VendorStanding
 from app.scope import widened
@@ -354,7 +354,6 @@ def reminder_of(
         .join(ThreadInvoice, ThreadInvoice.thread_id == Message.thread_id)
         .where(ThreadInvoice.invoice_id == invoice.id, Message.is_automatic.is_(False))
     ).scalar_one()
-    switch = select(StopSwitch.name).where(StopSwitch.name.in_((f"vendor:{vendor.id}", f"provider:{source.provider}")))
     standing = VendorStanding(
         vendor=vendor,
         relation=None,
@@ -362,6 +361,6 @@ def reminder_of(
         now=now,
         limits=limits,
         zone=vendor.zone,
-        is_stopped=session.execute(switch).first() is not None,
+        is_stopped=is_stopped(session, vendor.id, source.provider),
     )
     return eligibility(Case(invoice, holds, touched_at), standing, standing.today)

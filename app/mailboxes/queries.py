@@ -21,12 +21,13 @@ from app.models import (
     Outgoing,
     OutgoingKind,
     Relation,
-    StopSwitch,
     ThreadInvoice,
     Vendor,
 )
+from app.outbox.queries import is_stopped
 from app.receivables.queries import IS_OPEN
 from app.receivables.rules import Case, Eligibility, Standing, judge
+from app.scope import widened
 from app.settings import Limits
 from app.windows import Rhythm
 
@@ -70,7 +71,8 @@ def lines_of(session: Session, digest_id: UUID) -> list[DigestLine]:
 def mail_of(session: Session, digest: Digest) -> Outgoing | None:
     """The mail of a digest that was found in the scope: as it was written, its token not in it."""
     query = select(Outgoing).where(Outgoing.digest_id == digest.id, Outgoing.kind == OutgoingKind.DIGEST)
-    return session.execute(query.order_by(Outgoing.created_at.desc()).limit(1)).scalar_one_or_none()
+    with widened(session, "the outbox is in nobody's narrower scope; this digest is in the reader's"):
+        return session.execute(query.order_by(Outgoing.created_at.desc()).limit(1)).scalar_one_or_none()
 
 
 def cadence_words(mailbox: Rhythm) -> str:
@@ -108,13 +110,12 @@ def next_word_of(session: Session, invoice_id: UUID, now: datetime, limits: Limi
     if invoice_id not in bills:
         return None
     _, vendor, books, box, relation = found[0]
-    switches = (f"vendor:{vendor.id}", f"provider:{books.provider}")
-    stopped = session.execute(select(StopSwitch.name).where(StopSwitch.name.in_(switches))).first()
+    stopped = is_stopped(session, vendor.id, books.provider)
     holds, touched = _live_holds(session, bills, now), _touched(session, bills)
     cases = [
         (
             Case(bill, holds[bill.id], touched.get(bill.id)),
-            Standing(vendor, relation, source, now, limits, zone=box.zone, is_stopped=stopped is not None),
+            Standing(vendor, relation, source, now, limits, zone=box.zone, is_stopped=stopped),
         )
         for bill, _, source, _, _ in found
     ]

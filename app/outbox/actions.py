@@ -19,6 +19,7 @@ from app.ids import new_id
 from app.keys import KeyRing, Place
 from app.models import LoginToken, Mailbox, Outgoing, OutgoingKind, OutgoingState, Person
 from app.outbox.rules import checked_headers, one_line
+from app.scope import widened
 
 log = structlog.get_logger()
 
@@ -46,9 +47,6 @@ def write_mail(
     ``text`` and ``html`` hold rendering.TOKEN_PLACE where ``token`` belongs; the token is stored sealed by ``keys`` and
     never in the body. A ``dedupe_key`` that was used before returns the mail already written, unchanged.
     """
-    written = _written(session, dedupe_key)
-    if written is not None:
-        return written
     values = mail_values(
         kind=kind,
         dedupe_key=dedupe_key,
@@ -66,15 +64,20 @@ def write_mail(
         token=token,
         keys=keys,
     )
+    with widened(session, "the outbox carries everybody's mail, and is in nobody's narrower scope"):
+        return _written(session, dedupe_key) or _write(session, values)
+
+
+def _write(session: Session, values: dict[str, Any]) -> Outgoing:
     try:
         with session.begin_nested():
             session.execute(insert(Outgoing).values(values))
     except IntegrityError:  # another transaction wrote the same mail between our look and our write
-        written = _written(session, dedupe_key)
+        written = _written(session, values["dedupe_key"])
         if written is None:
             raise
         return written
-    log.info("mail written", kind=str(kind), outgoing=str(values["id"]))
+    log.info("mail written", kind=str(values["kind"]), outgoing=str(values["id"]))
     return session.execute(select(Outgoing).where(Outgoing.id == values["id"])).scalar_one()
 
 

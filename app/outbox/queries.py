@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.models import Attempt, DeliveryEvent, Outgoing, OutgoingKind, OutgoingState, StopSwitch
+from app.scope import widened
 
 _WAITING = text("state IN ('queued', 'claimed')")  # in the words of the partial index
 _STUCK = text("state IN ('held', 'failed')")
@@ -71,6 +72,13 @@ def attempts_of(session: Session, outgoing_id: UUID) -> list[tuple[Attempt, list
     said = select(DeliveryEvent).where(DeliveryEvent.attempt_id.in_([attempt.id for attempt in attempts]))
     events = list(session.execute(said.order_by(DeliveryEvent.happened_at)).scalars())
     return [(attempt, [event for event in events if event.attempt_id == attempt.id]) for attempt in attempts]
+
+
+def is_stopped(session: Session, vendor_id: UUID, provider: str) -> bool:
+    """Whether the operator has stopped this vendor's reminders, or all from this provider's books."""
+    switch = select(StopSwitch.name).where(StopSwitch.name.in_((f"vendor:{vendor_id}", f"provider:{provider}")))
+    with widened(session, "the switches are the operator's; this answers yes or no"):
+        return session.execute(switch).first() is not None
 
 
 def stop_switches(session: Session) -> list[StopSwitch]:
