@@ -136,6 +136,7 @@ class _Writer:
     def __init__(self, book: Book, moment: Moment) -> None:
         self.book, self.moment = book, moment
         self.lines: list[Line] = []
+        self.worn_out: list[int] = []
 
     def write(self, parts: Sequence[_Part], listed: Sequence[_Part], reasons: dict[str, str]) -> Digest:
         chosen, shown = self._chosen(listed)
@@ -152,6 +153,7 @@ class _Writer:
             quiet=quiet[:_LISTED_QUIET],
             quiet_hidden=max(0, len(quiet) - _LISTED_QUIET),
             resting=resting,
+            worn_out=tuple(self.lines[line - 1] for line in self.worn_out),
             settled=tuple(settled[:_LISTED_SETTLED]),
             settled_hidden=max(0, len(settled) - _LISTED_SETTLED),
             hidden=_hidden_vendors([part for part in listed if part.card.id not in shown]),
@@ -265,7 +267,9 @@ class _Writer:
         """What was asked for in mail after mail: counted with its sums, and behind the link, but not listed again."""
         rested = [(part, judged) for part in _by_name(parts) for judged in part.resting]
         for part, (item, found) in rested:
-            self._freeze(part.card, item, LineKind.LATER, is_shown=False, status=found.words)
+            line = self._freeze(part.card, item, LineKind.LATER, is_shown=False, status=found.words)
+            if found.reason == Reason.MENTIONED_ENOUGH:
+                self.worn_out.append(line)
         vendors = {part.card.id for part, _ in rested}
         return Hidden(len(rested), len(vendors), _sums(item for _, (item, _) in rested)) if rested else None
 

@@ -214,7 +214,7 @@ def _mine(mailbox_ids: Sequence[UUID], now: datetime) -> CTE:
     lately = (
         select(func.count())
         .where(digest.mailbox_id == box.id, digest.accepted_at > now - _LATELY)
-        .correlate(box.table)
+        .correlate(_table(Mailbox))
         .scalar_subquery()
     )
     query = select(box.id, box.customer_id, box.last_digest_at, last.label("last_id"), lately.label("lately"))

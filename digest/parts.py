@@ -140,6 +140,8 @@ class Digest:
     introductions: tuple[Introduction, ...]
     quiet: tuple[Row, ...]
     quiet_hidden: int
+    resting: Hidden | None  # not counted in any sum
+    worn_out: tuple[Line, ...]  # of those, the ones no mail asks for any more: their vendors should call
     settled: tuple[Before, ...]
     settled_hidden: int
     hidden: Hidden | None

@@ -28,11 +28,12 @@ from app.house import House
 from app.ids import new_id
 from app.links import digest_of, new_token
 from app.mailboxes.queries import cadence_words
-from app.models import Digest, Outcome, Outgoing, OutgoingKind
+from app.models import Digest, Outcome, Outgoing, OutgoingKind, TaskKind
 from app.outbox.actions import mail_values
 from app.outbox.rendering import Mail
 from app.receivables.rules import mailbox_verdict
 from app.scope import Everything
+from app.tasks.actions import Matter, raise_tasks
 from app.windows import Window
 from digest import parts
 from digest.book import Moment
@@ -76,7 +77,7 @@ def plan_batch(house: House, look_again: LookAgain | None = None, limit: int | N
 
 def plan_window(house: House, box: Box, found: Gathered, next_at: datetime | None, now: datetime) -> Plan:
     """What one mailbox would be sent now. Pure but for templates and settings; preview and planner share it."""
-    verdict = mailbox_verdict(box, now=now, limits=house.limits, is_stopped=found.is_stopped)
+    verdict = mailbox_verdict(box, now=now, limits=house.limits, is_stopped=found.is_stopped, lately=found.lately)
     if verdict.outcome is not None:
         return Plan(verdict.outcome, verdict.words)
     return compose_window(house, box, found, next_at, now)
@@ -84,6 +85,7 @@ def plan_window(house: House, box: Box, found: Gathered, next_at: datetime | Non
 
 def compose_window(house: House, box: Box, found: Gathered, next_at: datetime | None, now: datetime) -> Plan:
     """The same without asking whether the mailbox wants mail at all: for one that is on its way already."""
+    found.book.most_mentions = box.most_mentions
     moment = Moment(now, box.zone, _soon_until(box.zone, next_at, now, house.limits.later_days), house.limits)
     digest = compose(found.book, moment)
     if not digest.is_worth_sending:
@@ -173,6 +175,7 @@ class _Rows:
     digests: list[dict[str, Any]] = field(default_factory=list)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
     mails: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[Matter] = field(default_factory=list)
 
 
 def _plan(session: Session, house: House, claimed: Claimed, now: datetime) -> dict[str, int]:
@@ -191,6 +194,7 @@ def _plan(session: Session, house: House, claimed: Claimed, now: datetime) -> di
     if rows.mails:
         freeze_lines(session, rows.lines)
         connection.execute(insert(cast("Table", Outgoing.__table__)), rows.mails)
+    raise_tasks(session, rows.calls, now, is_final=True)
     return dict(Counter(str(row["outcome"]) for row in rows.digests))
 
 
@@ -216,6 +220,7 @@ def _write_turn(rows: _Rows, house: House, box: Box, each: Turn, found: Gathered
 def _write_plan(rows: _Rows, house: House, box: Box, window: Window, plan: Plan, now: datetime) -> None:
     values = _digest_values(box, window, plan, now)
     rows.digests.append(values)
+    rows.calls.extend(_call(line) for line in (plan.digest.worn_out if plan.digest else ()))
     if plan.mail is None or plan.digest is None:
         return
     token = new_token()
@@ -237,6 +242,13 @@ def _write_plan(rows: _Rows, house: House, box: Box, window: Window, plan: Plan,
             keys=house.keys,
         )
     )
+
+
+def _call(line: parts.Line) -> Matter:
+    """Mails have asked often enough: a human should (FEATURES D11)."""
+    words = f"Invoice {line.number or 'without number'} is still open. It was {line.status}."
+    remedy = "Call your customer, or agree on a date and hold the invoice until then."
+    return Matter(line.vendor_id, TaskKind.CALL, f"call:{line.invoice_id}", words, remedy, invoice_id=line.invoice_id)
 
 
 def _digest_values(box: Box, window: Window, plan: Plan, now: datetime) -> dict[str, Any]:

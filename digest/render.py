@@ -60,6 +60,8 @@ def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
         hidden=_hidden(digest.hidden),
         hidden_amounts=words.sums(digest.hidden.sums) if digest.hidden else "",
         quiet=[words.quiet(row) for row in digest.quiet],
+        resting=_resting(digest.resting),
+        resting_amounts=words.sums(digest.resting.sums) if digest.resting else "",
         settled=[(row.vendor_name, row.number, words.money(row.amount_minor, row.currency)) for row in digest.settled],
         why=_why(reader),
     )
@@ -76,6 +78,10 @@ def _count(number: int, word: str) -> str:
 
 def _hidden(hidden: Hidden | None) -> str:
     return f"And {hidden.count} more from {_count(hidden.vendors, 'supplier')}" if hidden else ""
+
+
+def _resting(resting: Hidden | None) -> str:
+    return f"{_count(resting.count, 'invoice')} we reminded you of before" if resting else ""
 
 
 class _Words:

@@ -4,10 +4,26 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
-from app.models import Connection, Digest, DigestLine, Hold, Invoice, InvoiceState, LineKind, Relation, Trust, Vendor
+from app.models import (
+    BillTo,
+    Connection,
+    ConnectionState,
+    Credit,
+    Digest,
+    DigestLine,
+    Hold,
+    Invoice,
+    InvoiceState,
+    LineKind,
+    Message,
+    Relation,
+    ThreadInvoice,
+    Trust,
+    Vendor,
+)
 
 _ASKED = (LineKind.DUE, LineKind.LATER)
 _WITH_AMOUNT = (*_ASKED, LineKind.ON_HOLD)
@@ -20,9 +36,9 @@ def stale_digests(
     stopped_providers: Collection[str],
     now: datetime,
 ) -> set[UUID]:
-    """Those of ``digest_ids`` that list an invoice no longer open, or with another amount or due date than now, or on
-    hold, or now another mailbox's, or a vendor since muted, blocked, suspended or stopped, or that came through a
-    provider since stopped. One statement."""
+    """Those of ``digest_ids`` that list an invoice no longer open, with another amount or due date than now, on hold,
+    being talked about, or now another mailbox's; or less or more credit than is left; or a vendor since muted, blocked,
+    suspended, doubted or stopped; or what came through books that ended, or a provider since stopped. One statement."""
     if not digest_ids:
         return set()
     other_amount = and_(
@@ -35,12 +51,17 @@ def stale_digests(
         .where(Hold.invoice_id == DigestLine.invoice_id, Hold.ended_at.is_(None), Hold.ends_at > now)
         .exists(),
     )
+    held_with_all = and_(
+        DigestLine.kind.in_(_ASKED),
+        select(BillTo.id).where(BillTo.id == Invoice.bill_to_id, BillTo.held_until > now).exists(),
+    )
     moved = and_(Invoice.id.is_not(None), Invoice.mailbox_id.is_distinct_from(Digest.mailbox_id))
     query = (
         select(DigestLine.digest_id)
         .join(Digest, Digest.id == DigestLine.digest_id)
         .join(Vendor, Vendor.id == DigestLine.vendor_id)
         .outerjoin(Invoice, Invoice.id == DigestLine.invoice_id)
+        .outerjoin(Connection, Connection.id == Invoice.connection_id)
         .outerjoin(
             Relation,
             and_(Relation.customer_id == DigestLine.customer_id, Relation.vendor_id == DigestLine.vendor_id),
@@ -52,16 +73,54 @@ def stale_digests(
                 Invoice.balance_minor <= 0,
                 other_amount,
                 on_hold,
+                held_with_all,
+                _talked_about(),
+                _other_credit(),
+                _to_introduce(),
                 moved,
                 Relation.muted_at.is_not(None),
                 Relation.blocked_at.is_not(None),
                 Vendor.trust == Trust.SUSPENDED,
                 DigestLine.vendor_id.in_(stopped_vendors),
-                Invoice.connection_id.in_(
-                    select(Connection.id).where(Connection.provider.in_(stopped_providers)).scalar_subquery()
-                ),
+                Connection.provider.in_(stopped_providers),
+                Connection.state == ConnectionState.DISCONNECTED,
             ),
         )
         .distinct()
     )
     return set(session.execute(query).scalars())
+
+
+def _talked_about() -> ColumnElement[bool]:
+    """A human has written about it since it was composed: no reminder meanwhile (FEATURES D12)."""
+    said = (
+        select(Message.id)
+        .join(ThreadInvoice, ThreadInvoice.thread_id == Message.thread_id)
+        .where(ThreadInvoice.invoice_id == DigestLine.invoice_id)
+        .where(Message.created_at > Digest.created_at, Message.is_automatic.is_(False))
+    )
+    return and_(DigestLine.kind.in_(_ASKED), said.exists())
+
+
+def _other_credit() -> ColumnElement[bool]:
+    """The vendor's credit in the currency of a line is not what the mail says: used up, or enough by now (A9)."""
+    said, left = aliased(DigestLine), Credit
+    in_mail = select(func.coalesce(func.sum(said.amount_minor), 0)).where(
+        said.digest_id == DigestLine.digest_id,
+        said.kind == LineKind.CREDIT,
+        said.vendor_id == DigestLine.vendor_id,
+        said.currency == DigestLine.currency,
+    )
+    now_left = select(func.coalesce(func.sum(left.remaining_minor), 0)).where(
+        left.customer_id == DigestLine.customer_id,
+        left.vendor_id == DigestLine.vendor_id,
+        left.mailbox_id == Digest.mailbox_id,
+        left.currency == DigestLine.currency,
+        left.remaining_minor > 0,
+    )
+    return and_(DigestLine.kind.in_(_ASKED), in_mail.scalar_subquery() != now_left.scalar_subquery())
+
+
+def _to_introduce() -> ColumnElement[bool]:
+    """Lines in full of a vendor that would only be introduced now (INVARIANTS A1)."""
+    return and_(DigestLine.kind != LineKind.INTRODUCED, Vendor.trust == Trust.NEW, Relation.accepted_at.is_(None))

@@ -20,7 +20,9 @@ from app.models import (
     AttemptResult,
     Digest,
     DigestLine,
+    LineKind,
     Mailbox,
+    Mention,
     Outcome,
     Outgoing,
     OutgoingKind,
@@ -158,6 +160,7 @@ def _accept(session: Session, ended: _Ended, now: datetime) -> None:
             ],
         )
         _remember_first_mails(session, sorted(handed), now)
+        _count_mentions(session, sorted(handed))
     reached = {case.mailbox_id: at for case, at in digests if case.mailbox_id}
     if reached:
         session.execute(_newest_digest, [{"mailbox": each, "handed": reached[each]} for each in sorted(reached)])
@@ -191,6 +194,28 @@ def _remember_first_mails(session: Session, digest_ids: Sequence[UUID], now: dat
     earlier = func.coalesce(Relation.first_mailed_at, statement.excluded.first_mailed_at)
     keys = [Relation.customer_id, Relation.vendor_id]
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"first_mailed_at": earlier}))
+
+
+def _count_mentions(session: Session, digest_ids: Sequence[UUID]) -> None:
+    """Each line that was shown as due has asked for its invoice once more (FEATURES D11). Two digests of one mailbox
+    may be settled together, when their events come late."""
+    shown = (
+        select(
+            Digest.mailbox_id, DigestLine.invoice_id, DigestLine.vendor_id, Mailbox.customer_id, func.count(),
+            func.max(Digest.accepted_at),
+        )
+        .join(Digest, Digest.id == DigestLine.digest_id)
+        .join(Mailbox, Mailbox.id == Digest.mailbox_id)
+        .where(DigestLine.digest_id.in_(digest_ids), DigestLine.is_shown, DigestLine.kind == LineKind.DUE)
+        .where(DigestLine.invoice_id.is_not(None))
+        .group_by(Digest.mailbox_id, DigestLine.invoice_id, DigestLine.vendor_id, Mailbox.customer_id)
+        .order_by(Digest.mailbox_id, DigestLine.invoice_id)
+    )  # fmt: skip
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    columns = ["mailbox_id", "invoice_id", "vendor_id", "customer_id", "count", "last_at"]
+    statement = insert(Mention).from_select(columns, shown)
+    again = {"count": Mention.count + statement.excluded["count"], "last_at": statement.excluded.last_at}
+    session.execute(statement.on_conflict_do_update(index_elements=columns[:2], set_=again))
 
 
 def _queue_again(session: Session, ended: _Ended, now: datetime) -> None:

@@ -43,6 +43,9 @@ class Reason(StrEnum):
     AUTOPAY = "autopay"
     IN_TALK = "in_talk"
     JUST_ISSUED = "just_issued"
+    BEFORE_START = "before_start"
+    MENTIONED = "mentioned"
+    MENTIONED_ENOUGH = "mentioned_enough"
     COVERED = "covered"
 
 
@@ -73,6 +76,8 @@ class InvoiceFacts(Protocol):
     def due_on(self) -> date | None: ...
     @property
     def is_autopay(self) -> bool: ...
+    @property
+    def included_at(self) -> datetime | None: ...
 
 
 class VendorFacts(Protocol):
@@ -80,6 +85,8 @@ class VendorFacts(Protocol):
     def trust(self) -> str: ...
     @property
     def live_at(self) -> datetime | None: ...
+    @property
+    def chase_from(self) -> date | None: ...
 
 
 class RelationFacts(Protocol):
@@ -109,6 +116,8 @@ class HoldFacts(Protocol):
     def ended_at(self) -> datetime | None: ...
     @property
     def promised_on(self) -> date | None: ...
+    @property
+    def is_hidden(self) -> bool: ...
 
 
 class MailboxFacts(Protocol):
@@ -122,12 +131,15 @@ class MailboxFacts(Protocol):
     def paused_until(self) -> datetime | None: ...
     @property
     def last_digest_at(self) -> datetime | None: ...
+    @property
+    def most_digests(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is the same for all invoices of one connection in one mailbox. ``soon_until`` is the last date called soon;
-    without one it is ``limits.later_days`` from today. ``today`` and ``zone`` are the mailbox's."""
+    without one it is ``limits.later_days`` from today. ``today`` and ``zone`` are the mailbox's, and so is
+    ``most_mentions``, where it wants to read of one invoice less often than ``limits.mentions``."""
 
     vendor: VendorFacts
     relation: RelationFacts | None
@@ -137,6 +149,7 @@ class Standing:
     zone: str = "UTC"
     soon_until: date | None = None
     is_stopped: bool = False  # the operator's switch for this vendor
+    most_mentions: int | None = None
 
     @property
     def today(self) -> date:
@@ -149,11 +162,14 @@ class Standing:
 
 
 class Case(NamedTuple):
-    """One open invoice with all that bears on it. ``touched_at``: the last message of a human about it, either side."""
+    """One open invoice with all that bears on it. ``touched_at``: the last message of a human about it, either side;
+    ``mentions``: how many mails have asked for it, the last one at ``mentioned_at``."""
 
     invoice: InvoiceFacts
     holds: Sequence[HoldFacts] = ()
     touched_at: datetime | None = None
+    mentions: int = 0
+    mentioned_at: datetime | None = None
 
 
 def eligibility(case: Case, standing: Standing, today: date, net_minor: int | None = None) -> Eligibility:
@@ -167,9 +183,13 @@ def eligibility(case: Case, standing: Standing, today: date, net_minor: int | No
         _against_vendor(standing)
         or _on_hold(case, standing)
         or _too_early(case, standing, today)
+        or _often_enough(case, standing, today)
         or _covered(net_minor)
         or _due(case.invoice, standing, today)
     )
+
+
+_RESTING = (Reason.MENTIONED, Reason.MENTIONED_ENOUGH)  # still asked for, only not in this mail
 
 
 def judge(cases: Sequence[tuple[Case, Standing]], today: date, credits_minor: Mapping[str, int]) -> list[Eligibility]:
@@ -180,7 +200,7 @@ def judge(cases: Sequence[tuple[Case, Standing]], today: date, credits_minor: Ma
     if not net:
         return first
     for (case, _), found in zip(cases, first, strict=True):
-        if found.verdict == Verdict.SEND and case.invoice.currency in net:
+        if (found.verdict == Verdict.SEND or found.reason in _RESTING) and case.invoice.currency in net:
             net[case.invoice.currency] += case.invoice.due_minor
     return [
         eligibility(case, standing, today, net.get(case.invoice.currency)) if found.verdict == Verdict.SEND else found
@@ -204,9 +224,10 @@ class MailboxVerdict:
 
 
 def mailbox_verdict(
-    mailbox: MailboxFacts, *, now: datetime, limits: Limits, is_stopped: bool = False
+    mailbox: MailboxFacts, *, now: datetime, limits: Limits, is_stopped: bool = False, lately: int = 0
 ) -> MailboxVerdict:
-    """May any digest go to this mailbox now. How many mails a day are too many is asked at hand-over: it can wait."""
+    """May any digest go to this mailbox now; ``lately`` it got so many in 30 days. How many mails a day are too many is
+    asked at hand-over: it can wait."""
     if is_stopped:
         return MailboxVerdict(Outcome.HELD, "all sending is stopped by the operator")
     if mailbox.suppressed_at:
@@ -215,6 +236,8 @@ def mailbox_verdict(
         return MailboxVerdict(Outcome.SUPPRESSED, f"reminders are off since {in_words(mailbox.reminders_off_at)}")
     if mailbox.paused_until and mailbox.paused_until > now:
         return MailboxVerdict(Outcome.PAUSED, f"paused until {in_words(mailbox.paused_until)}")
+    if mailbox.most_digests and lately >= mailbox.most_digests:
+        return MailboxVerdict(Outcome.HELD, f"{lately} digests in 30 days, and it wants {mailbox.most_digests} at most")
     if mailbox.last_digest_at:
         words = f"the last digest went out less than {limits.spacing_hours} hours ago"
         if now - mailbox.last_digest_at < timedelta(hours=limits.spacing_hours):
@@ -272,6 +295,8 @@ def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
         if last.kind == HoldKind.PROMISE:
             words = f"promised for {in_words(last.promised_on or until)}"
             return Eligibility(Verdict.HOLD, Reason.PROMISED, words, quiet, until)
+        if last.is_hidden:  # the vendor does not say so to the customer
+            return Eligibility(Verdict.HOLD, Reason.VENDOR_HOLD, "not asked for at present", until=until)
         reason, words = _HELD[last.kind]
         return Eligibility(Verdict.HOLD, reason, words, quiet, until)
     if case.invoice.is_autopay:
@@ -286,11 +311,29 @@ def _too_early(case: Case, standing: Standing, today: date) -> Eligibility | Non
         until = (case.touched_at + days).astimezone(ZoneInfo(standing.zone)).date()
         quiet = not standing.is_introduction
         return Eligibility(Verdict.HOLD, Reason.IN_TALK, "you are talking about it", quiet, until)
+    start, due_on = standing.vendor.chase_from, case.invoice.due_on
+    if start and due_on and due_on < start and case.invoice.included_at is None:
+        return _left_out(Reason.BEFORE_START, f"due before {in_words(start)}, from when on the supplier reminds")
     issued_on = case.invoice.issued_on
     if issued_on and today < issued_on + days:
         return Eligibility(
             Verdict.HOLD, Reason.JUST_ISSUED, f"issued only on {in_words(issued_on)}", until=issued_on + days
         )
+    return None
+
+
+def _often_enough(case: Case, standing: Standing, today: date) -> Eligibility | None:
+    """So many mails and no more, further and further apart: then only a call helps (FEATURES D11)."""
+    if not case.mentions or case.mentioned_at is None or standing.is_introduction:
+        return None
+    limits, said = standing.limits, f"reminded of {case.mentions} {'time' if case.mentions == 1 else 'times'}"
+    if case.mentions >= min(limits.mentions, standing.most_mentions or limits.mentions):
+        return Eligibility(Verdict.HOLD, Reason.MENTIONED_ENOUGH, f"{said}: no more mail about it")
+    gaps = limits.mention_gap_days
+    days = gaps[min(case.mentions, len(gaps)) - 1] if gaps else 0
+    until = case.mentioned_at.astimezone(ZoneInfo(standing.zone)).date() + timedelta(days=days)
+    if today < until:
+        return Eligibility(Verdict.HOLD, Reason.MENTIONED, f"{said}, again from {in_words(until)}", until=until)
     return None
 
 

@@ -45,8 +45,8 @@ def raise_task(
     raise_tasks(session, [Matter(vendor_id, kind, subject_key, words, remedy, bill_to_id, invoice_id)], now)
 
 
-def raise_tasks(session: Session, matters: Collection[Matter], now: datetime) -> None:
-    """The same for many at once."""
+def raise_tasks(session: Session, matters: Collection[Matter], now: datetime, *, is_final: bool = False) -> None:
+    """The same for many at once. ``is_final``: what was raised once is left as the vendor's people left it."""
     if not matters:
         return
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
@@ -69,7 +69,8 @@ def raise_tasks(session: Session, matters: Collection[Matter], now: datetime) ->
     statement = insert(VendorTask)
     said = {name: statement.excluded[name] for name in ("words", "remedy", "done_at", "done_by_id")}
     keys = [VendorTask.vendor_id, VendorTask.kind, VendorTask.subject_key]
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=said), rows)
+    once = statement.on_conflict_do_nothing(index_elements=keys)
+    session.execute(once if is_final else statement.on_conflict_do_update(index_elements=keys, set_=said), rows)
 
 
 def finish_task(session: Session, task_id: UUID, person_id: UUID, now: datetime) -> bool:

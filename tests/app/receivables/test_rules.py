@@ -33,12 +33,14 @@ class AnInvoice:
     issued_on: date | None = date(2026, 10, 1)
     due_on: date | None = date(2026, 11, 9)
     is_autopay: bool = False
+    included_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class AVendor:
     trust: str = Trust.VERIFIED
     live_at: datetime | None = NOW - timedelta(days=9)
+    chase_from: date | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class AHold:
     ends_at: datetime = NOW + timedelta(days=5)
     ended_at: datetime | None = None
     promised_on: date | None = None
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class AMailbox:
     reminders_off_at: datetime | None = None
     paused_until: datetime | None = None
     last_digest_at: datetime | None = None
+    most_digests: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,26 @@ class Asked:
     touched_at: datetime | None = None
     is_stopped: bool = False
     net_minor: int | None = None
+    said: tuple[int, datetime] | tuple[()] = ()
+    most_mentions: int | None = None
 
     def but(self, **facts: Any) -> "Asked":
         return replace(self, **facts)
 
 
 def found(asked: Asked) -> Any:
-    standing = Standing(asked.vendor, asked.relation, asked.source, NOW, LIMITS, is_stopped=asked.is_stopped)
-    return eligibility(Case(asked.invoice, asked.holds, asked.touched_at), standing, TODAY, asked.net_minor)
+    standing = Standing(
+        asked.vendor,
+        asked.relation,
+        asked.source,
+        NOW,
+        LIMITS,
+        is_stopped=asked.is_stopped,
+        most_mentions=asked.most_mentions,
+    )
+    return eligibility(
+        Case(asked.invoice, asked.holds, asked.touched_at, *asked.said), standing, TODAY, asked.net_minor
+    )
 
 
 BLOCKED, MUTED = ARelation(blocked_at=NOW), ARelation(muted_at=NOW)
@@ -186,6 +202,28 @@ TABLE = [
         True,
     ),
     (Asked(touched_at=NOW - timedelta(hours=48)), Verdict.SEND, Reason.OVERDUE, "14 days late", False),
+    (
+        Asked(holds=(AHold(HoldKind.VENDOR, is_hidden=True),)),
+        Verdict.HOLD,
+        Reason.VENDOR_HOLD,
+        "not asked for at present",
+        False,
+    ),
+    (
+        Asked(vendor=AVendor(chase_from=date(2026, 11, 10))),
+        Verdict.LEAVE_OUT,
+        Reason.BEFORE_START,
+        "due before 10 Nov 2026, from when on the supplier reminds",
+        False,
+    ),
+    (Asked(vendor=AVendor(chase_from=date(2026, 11, 9))), Verdict.SEND, Reason.OVERDUE, "14 days late", False),
+    (
+        Asked(AnInvoice(included_at=NOW), AVendor(chase_from=date(2026, 11, 10))),
+        Verdict.SEND,
+        Reason.OVERDUE,
+        "14 days late",
+        False,
+    ),
     (Asked(net_minor=0), Verdict.HOLD, Reason.COVERED, "covered by your credit with the supplier", True),
     (
         Asked(vendor=AVendor(Trust.NEW)),
@@ -211,6 +249,34 @@ def test_every_invoice_gets_a_verdict_with_its_reason_in_words(
     """[J1 A9 A10 A11 B8 B9 C11 D9 D12 inv-S3 inv-A1] One function, one reason, for everybody who asks."""
     answer = found(asked)
     assert (answer.verdict, answer.reason, answer.words, answer.quiet) == (verdict, reason, words, quiet)
+
+
+@pytest.mark.parametrize(
+    ("mentions", "days_ago", "most", "words"),
+    [
+        (1, 1, None, "14 days late"),
+        (4, 1, None, "14 days late"),
+        (5, 6, None, "reminded of 5 times, again from 24 Nov 2026"),
+        (5, 7, None, "14 days late"),
+        (8, 13, None, "reminded of 8 times, again from 24 Nov 2026"),
+        (11, 27, None, "reminded of 11 times, again from 24 Nov 2026"),
+        (11, 28, None, "14 days late"),
+        (12, 400, None, "reminded of 12 times: no more mail about it"),
+        (1, 400, 1, "reminded of 1 time: no more mail about it"),
+        (12, 400, 99, "reminded of 12 times: no more mail about it"),
+    ],
+)
+def test_an_invoice_is_asked_for_less_and_less_often_then_no_more(
+    mentions: int, days_ago: int, most: int | None, words: str
+) -> None:
+    """[D11 001-4] The customer may want less, nobody may want more."""
+    said = (mentions, NOW - timedelta(days=days_ago))
+    assert found(Asked(said=said, most_mentions=most)).words == words
+
+
+def test_of_a_supplier_not_yet_accepted_nothing_is_said_however_often_it_was_mentioned() -> None:
+    """[D11 inv-A1] Not even that it was reminded of."""
+    assert found(Asked(vendor=AVendor(Trust.NEW), said=(12, NOW))).reason == Reason.INTRODUCED
 
 
 EVERYTHING_AT_ONCE = Asked(
@@ -287,6 +353,9 @@ def test_nothing_is_asked_for_where_credits_cover_all_of_it() -> None:
     assert [each.reason for each in judge(cases, TODAY, {"USD": 9999})] == ["overdue", "disputed", "overdue"]
     assert [each.reason for each in judge(cases, TODAY, {"USD": 10000})] == ["covered", "disputed", "overdue"]
     assert [each.reason for each in judge(cases, TODAY, {})] == ["overdue", "disputed", "overdue"]
+    resting = Case(dollars, mentions=12, mentioned_at=NOW)  # owed all the same, so credit does not cover everything
+    reasons = [each.reason for each in judge([cases[0], (resting, standing)], TODAY, {"USD": 10000})]
+    assert reasons == ["overdue", "mentioned_enough"]
 
 
 @pytest.mark.parametrize(
@@ -305,11 +374,13 @@ def test_nothing_is_asked_for_where_credits_cover_all_of_it() -> None:
             "the last digest went out less than 20 hours ago",
         ),
         (AMailbox(last_digest_at=NOW - timedelta(hours=20)), False, None, ""),
+        (AMailbox(most_digests=4), False, Outcome.HELD, "4 digests in 30 days, and it wants 4 at most"),
+        (AMailbox(most_digests=5), False, None, ""),
     ],
 )
 def test_the_mailbox_itself_may_want_no_mail(
     mailbox: AMailbox, is_stopped: bool, outcome: Outcome | None, words: str
 ) -> None:
     """[J1 L1 D11 inv-S4 inv-S10] Operator first, then what the customer has said, then the distance."""
-    verdict = mailbox_verdict(mailbox, now=NOW, limits=LIMITS, is_stopped=is_stopped)
+    verdict = mailbox_verdict(mailbox, now=NOW, limits=LIMITS, is_stopped=is_stopped, lately=4)
     assert (verdict.outcome, verdict.words) == (outcome, words)
