@@ -13,14 +13,19 @@ def canonical(address: str) -> str | None:
 
     Total and idempotent. ASCII letters are lowered; other letters are left as they are after NFC, so no case rule of a
     foreign alphabet (Kelvin sign, dotless i, sharp s, full width) can make two addresses one. Those characters in the
-    local part are refused rather than folded: they are look-alikes, not addresses people have.
+    local part are refused rather than folded: they are look-alikes, not addresses people have. A domain is refused when
+    reading it would fold more than its letters' case.
     """
-    text = unicodedata.normalize("NFC", address.strip())
-    if len(text) > 254 or unicodedata.normalize("NFKC", text) != text:
-        return None
+    text = address.strip()
+    if len(text) > 254 or any(unicodedata.normalize("NFKC", c) != c for c in text):
+        return None  # letter by letter, because NFC already makes a K of the Kelvin sign
+    text = unicodedata.normalize("NFC", text)
     try:
         parts = validate_email(text, check_deliverability=False, allow_smtputf8=True, test_environment=True)
     except EmailNotValidError:
+        return None
+    domain = text.rpartition("@")[2].lower()
+    if not domain.isascii() and domain != parts.domain:
         return None
     local = "".join(c.lower() if c.isascii() else c for c in parts.local_part)
     return f"{local}@{(parts.ascii_domain or parts.domain).lower()}"

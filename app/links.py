@@ -16,8 +16,8 @@ def new_code() -> str:
 
 
 def digest_of(token: str) -> bytes:
-    """What the database keeps of a token. The token has 256 bits of entropy, so a plain hash is enough."""
-    return hashlib.sha256(token.encode()).digest()
+    """What the database keeps of a token. The token has 256 bits of entropy, so a plain hash is enough. Total."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def same(one: bytes, other: bytes) -> bool:

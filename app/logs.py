@@ -22,7 +22,7 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [secret]"),
     (re.compile(r"(?i)((?:^|[?&\s])(?:code|state|(?:\w+_)?token|client_secret)=)[^&\s\"']+"), r"\1[secret]"),
     (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), r"\1[secret]@"),  # a password in an address
-    (re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "[address]"),
+    (re.compile(r"(?<![A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "[address]"),
     # keys and tokens by their looks: SendGrid's and Stripe's, a JWT, QuickBooks' refresh tokens, and our own
     (re.compile(r"\bSG\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?"), "[secret]"),
     (re.compile(r"\b(?:[sr]k|rt|whsec)_[A-Za-z0-9_]{8,}"), "[secret]"),

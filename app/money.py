@@ -9,6 +9,8 @@ from babel.core import Locale
 from babel.numbers import format_currency
 from iso4217 import Currency
 
+_DIGITS = 15  # before the decimal point: far above any invoice, far below what a database integer holds
+
 
 class MoneyError(ValueError):
     """The text or the currency cannot be money; the message says which and why."""
@@ -42,13 +44,16 @@ class Money:
         if isinstance(amount, float):
             raise MoneyError("a float is not an amount")
         try:
-            scaled = Decimal(amount).scaleb(exponent(currency))
-            whole = scaled.to_integral_value()
+            exact = Decimal(amount)
         except ArithmeticError:
-            raise MoneyError(f"{amount!r} is not an amount") from None
-        if not scaled.is_finite() or whole != scaled:
-            raise MoneyError(f"{amount} has more digits than {currency} knows")
-        return cls(int(whole), currency.upper())
+            raise MoneyError(f"{str(amount)[:40]!r} is not an amount") from None
+        # Decimal would round in silence beyond 28 digits, and write out a number of a million digits on demand.
+        if not exact.is_finite() or exact.adjusted() >= _DIGITS or len(exact.as_tuple().digits) > 28:
+            raise MoneyError(f"{str(amount)[:40]!r} is beyond all measure")
+        scaled = exact.scaleb(exponent(currency))
+        if scaled != scaled.to_integral_value():
+            raise MoneyError(f"{str(amount)[:40]} has more digits than {currency} knows")
+        return cls(int(scaled), currency.upper())
 
     @property
     def amount(self) -> Decimal:

@@ -269,14 +269,19 @@ def provider_time(response: Response) -> datetime | None:
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds the provider asks us to wait: a number, or a date measured against the answer's own date."""
-    given = (response.headers.get("Retry-After") or "").strip()
+    """Seconds the provider asks us to wait."""
+    return wait_named(response.headers)
+
+
+def wait_named(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer's Retry-After asks for: a number, or a date measured against the answer's own date."""
+    given = (headers.get("Retry-After") or "").strip()
     if given.isascii() and given.isdigit():
         return min(float(given[:9]), LONGEST_WAIT)
     until = _http_date(given)
     if until is None:
         return None
-    wait = (until - (provider_time(response) or clock.now())).total_seconds()
+    wait = (until - (_http_date(headers.get("Date")) or clock.now())).total_seconds()
     return min(max(wait, 0.0), LONGEST_WAIT)
 
 

@@ -33,6 +33,7 @@ from app.scope import Everything
 from connectors import registry
 from connectors.actions import lose_permission
 from connectors.base import Connector, Denied, GiveUp, Json, MustReconnect, ProviderError, RetryLater, Tokens
+from connectors.http import wait_named
 
 log = structlog.get_logger()
 
@@ -154,9 +155,7 @@ def _ask(title: str, call: Callable[[], Any]) -> Json:
 
 
 def _later(title: str, problem: requests.RequestException) -> NoReturn:
-    response = problem.response
-    wait = response.headers.get("Retry-After", "") if response is not None else ""
-    after = float(wait) if wait.isascii() and wait.isdigit() else None
+    after = wait_named(problem.response.headers) if problem.response is not None else None
     raise RetryLater(f"{title} could not be reached.", after) from None
 
 

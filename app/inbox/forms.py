@@ -51,8 +51,8 @@ def read_moment(text: str) -> tuple[datetime, UUID] | None:
     return (at, last_id) if last_id and at.tzinfo else None
 
 
-_POINT = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d{1,13})(?:\.\d{1,4})?")
-_COMMA = re.compile(r"(?:\d{1,3}(?:\.\d{3})+|\d{1,13})(?:,\d{1,4})?")
+_POINT = re.compile(r"(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,13})(?:\.\d{1,4})?")
+_COMMA = re.compile(r"(?:\d{1,3}(?:\.\d{3}){1,4}|\d{1,13})(?:,\d{1,4})?")
 _CURRENCY = re.compile(r"^[A-Za-z]{3}\s*(?=\d)|(?<=\d)\s*[A-Za-z]{3}$|[€$£¥]")
 
 

@@ -114,7 +114,7 @@ def _wait(headers: Mapping[str, str]) -> timedelta:
         try:
             moment = parsedate_to_datetime(named)
             wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
     elif reset.isdecimal():
         wait = timedelta(seconds=int(reset[:12]) - int(now.timestamp()))
@@ -126,7 +126,7 @@ def _reason(body: bytes) -> str:
     try:
         errors = json.loads(body).get("errors") or []
         return "; ".join(f"{error.get('field') or ''} {error.get('message') or ''}".strip() for error in errors)
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return ""
 
 

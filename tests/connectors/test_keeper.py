@@ -1,49 +1,23 @@
 """The token keeper: one refresh at a time, stored before use, and a dead grant told once."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 from pytest_httpserver import HTTPServer
 from sqlalchemy import select
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Response
 
 from app import clock
 from app.house import House
 from app.models import AuditEntry, Connection, ConnectionState, Outgoing
 from connectors.base import GiveUp, MustReconnect, RetryLater, Tokens
 from connectors.oauth import seal, tokens_for, unseal
+from tests.support.strict import Strict
 from tests.support.world import EVERYTHING, Selling, vendor
-
-
-class Strict:
-    """A token endpoint that rotates at each refresh and kills the whole family when an old token comes again."""
-
-    def __init__(self) -> None:
-        self.good = "refresh-0"
-        self.calls = 0
-        self.is_dead = False
-        self.refuse: Callable[[], Response | None] = lambda: None
-        self._lock = threading.Lock()
-
-    def __call__(self, request: Request) -> Response:
-        form = parse_qs(request.get_data(as_text=True))
-        with self._lock:
-            self.calls += 1
-            if refused := self.refuse():
-                return refused
-            if self.is_dead or form["refresh_token"] != [self.good]:
-                self.is_dead = True
-                return Response('{"error": "invalid_grant"}', 400, content_type="application/json")
-            assert form["grant_type"] == ["refresh_token"]
-            assert request.authorization is not None
-            self.good = f"refresh-{self.calls}"
-            body = f'{{"access_token": "access-{self.calls}", "refresh_token": "{self.good}", "expires_in": 1800}}'
-            return Response(body, content_type="application/json")
 
 
 @pytest.fixture
