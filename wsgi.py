@@ -14,7 +14,9 @@ import demo.commands
 from app import create_app, rekeying
 from app.accounts import jobs as account_jobs
 from app.db import upgrade
+from app.dns import txt_records
 from app.house import House
+from app.ops import jobs as ops_jobs
 from app.receivables.actions import PayDesk
 from app.scheduler import Job, drain_all, start, work
 from app.settings import Settings
@@ -42,7 +44,12 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     sending = _sending(house)
-    jobs = (*connector_jobs.JOBS, *sending, *account_jobs.JOBS)  # an invoice taken in goes all the way in one pass
+    jobs = (
+        *connector_jobs.JOBS,
+        *sending,
+        *account_jobs.JOBS,
+        *ops_jobs.jobs(txt_records),
+    )  # an invoice taken in goes all the way in one pass
     rekeying.register(app)
     connector_commands.register(app)
     digest_commands.register(app, house, sending)

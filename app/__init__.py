@@ -17,6 +17,7 @@ from app.dns import txt_records
 from app.house import House
 from app.inbox import supplier_views as suppliers
 from app.inbox import views as inbox
+from app.ops import abuse_views as abuse
 from app.ops import views as ops
 
 
@@ -32,7 +33,7 @@ def create_app(house: House) -> Flask:
     app.url_defaults(_name_static_version)
     for part in (headers, errors, filters, gate):
         part.install(app)
-    for room in (accounts, team, inbox, suppliers, desk, trust, ops):
+    for room in (accounts, team, inbox, suppliers, desk, trust, ops, abuse):
         app.register_blueprint(room.blueprint)
     return app
 

@@ -12,10 +12,9 @@ from app import clock
 from app.models import Mailbox
 from app.scope import Everything
 from demo.people import open_for_business, owner_of
-from demo.stage import Stage
+from demo.stage import OPERATOR, Stage
 
 CUSTOMER = "ap@cobalt.example"
-OPERATOR = "operator@sheaf.example"
 PATIENCE = 120.0  # seconds until the first digest must be there
 
 _DEMO = Everything("the demo lets one customer choose now as the hour of the first digest")

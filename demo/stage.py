@@ -22,6 +22,7 @@ from app.settings import ROOT, Settings
 from connectors.sandbox.client import SandboxControl
 from demo.visitor import Visitor
 
+OPERATOR = "operator@sheaf.example"  # as the settings have it
 Build = Callable[[House], tuple[Flask, Sequence[Job]]]
 
 
@@ -35,9 +36,17 @@ class Stage:
     sandbox: SandboxControl
     url: str
     wait: Callable[[], object] = field(default=lambda: time.sleep(0.2))
+    _operator: Visitor | None = None
 
     def visitor(self) -> Visitor:
         return Visitor(self.url, self.wait)
+
+    def operator(self) -> Visitor:
+        """Somebody who keeps the place in order; signs in once."""
+        if self._operator is None:
+            self._operator = self.visitor()
+            self._operator.sign_in(OPERATOR)
+        return self._operator
 
     def run_jobs(self) -> dict[str, int]:
         return drain_all(self.house, self.jobs)
