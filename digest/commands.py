@@ -17,6 +17,7 @@ from app.receivables.rules import in_words
 from app.scheduler import Job, drain_all
 from app.scope import Everything
 from digest.preview import NoMailbox, Preview, mailbox_called, preview
+from digest.restored import hold_after_restore
 
 _OPERATOR = Everything("the operator's command line")
 _SHOWN = 200
@@ -62,6 +63,16 @@ def register(app: Flask, house: House, jobs: Sequence[Job]) -> None:
             done = drain_all(house, jobs)
             for line in run_words(house, began, done):
                 click.echo(line)
+
+    @group.command("restored")
+    @click.argument("backup", type=Instant())
+    def restored(backup: datetime) -> None:
+        """Stop sending and hold what may have gone out since BACKUP, the moment of the backup that was put back."""
+        held = hold_after_restore(house, backup)
+        click.echo(f"All mail is stopped. Held: {held.mails} queued digests, {held.windows} windows that had opened.")
+        click.echo(
+            f"Let it go on at {house.settings.public_url}/ops when delivery events have come in: docs/restore.md"
+        )
 
     app.cli.add_command(group)
 

@@ -19,6 +19,7 @@ _LISTS = {
     OutgoingKind.QUESTION: ("Sheaf questions", "questions"),
     OutgoingKind.ANSWER: ("Sheaf questions", "questions"),
     OutgoingKind.NOTICE: ("Sheaf notices", "notices"),
+    OutgoingKind.CORRECTION: ("Sheaf reminders", "reminders"),
 }
 
 

@@ -46,7 +46,7 @@ class Digest(Keyed, Created, CustomerOwned, Base):
 
     customer_id: Mapped[UUID] = owner("customer")
     mailbox_id: Mapped[UUID] = owner("mailbox")
-    window: Mapped[str] = mapped_column(String(16))  # 2026-11-22, 2026-W47, 2026-11-a, 2026-11, asked-2026-11-22
+    window: Mapped[str] = mapped_column(String(20))  # 2026-11-22, 2026-W47, 2026-11-a, 2026-11, asked-2026-11-22
     due_at: Mapped[datetime]  # the instant the window opened
     outcome: Mapped[Outcome] = mapped_column(String(12))
     reason: Mapped[str] = mapped_column(String(300), default="")

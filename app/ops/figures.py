@@ -1,6 +1,8 @@
 """Reads the figures of FEATURES L8 from the rows themselves: any process answers the same, none keeps a count."""
 
+from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -9,24 +11,31 @@ from sqlalchemy.orm import Session
 
 from app.db import alembic_config
 from app.models import (
+    Alarm,
     Attempt,
     AttemptResult,
+    AuditEntry,
     Connection,
     ConnectionState,
+    DeliveryEvent,
     Digest,
     JobRun,
     Mailbox,
     Outcome,
     Outgoing,
+    OutgoingState,
     ProviderEvent,
+    SendGate,
     StopSwitch,
 )
-from app.ops.rules import SENDING, Figures
+from app.ops.rules import SENDING, Figures, GateFigures
 from app.outbox.queries import counts_since, waiting
 
 _DAY = timedelta(days=1)
 _UNHANDLED = text("handled_at IS NULL")  # in the words of the partial indexes
 _PLANNED = text("next_digest_at IS NOT NULL")
+_STUCK = text("state IN ('held', 'failed')")
+_STRAY = text("is_stray")
 
 
 def read_figures(session: Session, now: datetime) -> Figures:
@@ -54,6 +63,7 @@ def read_figures(session: Session, now: datetime) -> Figures:
         events_age=_age(oldest_event, now),
         attempts_lately=_attempts(session, since),
         jobs_failed=session.scalar(failed) or 0,
+        **_of_sending(session, since, now),
     )
 
 
@@ -61,6 +71,29 @@ def schema_is_current(session: Session, url: str) -> bool:
     """Whether the database has the tables this code was written for."""
     wanted = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
     return MigrationContext.configure(session.connection()).get_current_revision() == wanted
+
+
+def _of_sending(session: Session, since: datetime, now: datetime) -> dict[str, Any]:
+    held = select(func.count(), func.min(Outgoing.created_at)).where(_STUCK, Outgoing.state == OutgoingState.HELD)
+    count, oldest = session.execute(held).one()
+    doubles = select(AuditEntry.detail).where(AuditEntry.action == "mail.doubled", AuditEntry.at >= since)
+    strays = select(func.count()).where(_STRAY, DeliveryEvent.received_at >= since)
+    ringing = select(Alarm.name).where(Alarm.ended_at.is_(None)).order_by(Alarm.name)
+    return {
+        "held": count,
+        "held_age": _age(oldest, now),
+        "doubled": Counter(str(detail.get("kind")) for detail in session.scalars(doubles)),
+        "gates": [_gate(gate, now) for gate in session.scalars(select(SendGate).order_by(SendGate.channel))],
+        "alarms": list(session.scalars(ringing)),
+        "strays": session.scalar(strays) or 0,
+    }
+
+
+def _gate(gate: SendGate, now: datetime) -> GateFigures:
+    is_shut = gate.shut_until is not None and gate.shut_until > now
+    state = 2 if is_shut else 1 if gate.trips else 0
+    until = gate.shut_until if is_shut else None
+    return GateFigures(gate.channel, state, gate.reason, until, gate.handed, gate.bound)
 
 
 def _age(since: datetime | None, now: datetime) -> float:

@@ -1,12 +1,13 @@
 """Reads and checks what the operator submitted."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 
 from werkzeug.datastructures import MultiDict
 
 from app.models import Outcome
-from app.ops.rules import REASON_LIMIT, STOPPABLE, vendor_of
+from app.ops.rules import REASON_LIMIT, vendor_of
 
 
 @dataclass
@@ -18,10 +19,11 @@ class StopForm:
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, form: MultiDict[str, str]) -> "StopForm":
+    def read(cls, form: MultiDict[str, str], stoppable: Collection[str]) -> "StopForm":
+        """``stoppable``: the names that may be stopped beside single vendors."""
         name, reason = form.get("name", ""), " ".join(form.get("reason", "").split())
         errors = {}
-        if not is_switch(name):
+        if not is_switch(name, stoppable):
             errors["name"] = "Choose what to stop."
         if not reason:
             errors["reason"] = "Say why: whoever looks at this next will want to know."
@@ -30,8 +32,8 @@ class StopForm:
         return cls(name, reason[:REASON_LIMIT], errors)
 
 
-def is_switch(name: str) -> bool:
-    return name in STOPPABLE or vendor_of(name) is not None
+def is_switch(name: str, stoppable: Collection[str]) -> bool:
+    return name in stoppable or vendor_of(name) is not None
 
 
 def read_day(text: str | None, otherwise: date) -> date:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, case, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.models import (
+    Alarm,
     AuditEntry,
     Connection,
     ConnectionState,
@@ -187,6 +188,12 @@ def vendors(session: Session, words: str, before: Place | None) -> list[VendorRo
     if words:
         query = query.where(Vendor.name.icontains(words, autoescape=True))
     return [VendorRow(*row) for row in session.execute(_page(query, Vendor.created_at, Vendor.id, before))]
+
+
+def alarms(session: Session, limit: int = 10) -> list[Alarm]:
+    """Those that ring first, then the newest that rang."""
+    query = select(Alarm).order_by(Alarm.ended_at.is_not(None), Alarm.since.desc())
+    return list(session.scalars(query.limit(limit)))
 
 
 def vendor_names(session: Session, ids: list[UUID]) -> dict[UUID, str]:

@@ -19,6 +19,7 @@ STOPPABLE = {
     f"kind:{OutgoingKind.QUESTION}": "Questions to suppliers",
     f"kind:{OutgoingKind.ANSWER}": "Answers to customers",
     f"kind:{OutgoingKind.NOTICE}": "Notices",
+    f"kind:{OutgoingKind.CORRECTION}": "Corrections",
 }
 REASON_LIMIT = 200
 
@@ -53,6 +54,18 @@ def read_place(text: str | None) -> Place | None:
 
 
 @dataclass(frozen=True, slots=True)
+class GateFigures:
+    """The gate of one channel: 0 open, 1 lets one mail through to see, 2 shut."""
+
+    channel: str
+    state: int
+    reason: str
+    shut_until: datetime | None
+    handed: int  # mails this hour
+    bound: int  # as many are usual
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """How we are, in numbers (FEATURES L8). Ages in seconds, zero when nothing waits."""
 
@@ -71,6 +84,12 @@ class Figures:
     events_age: float
     attempts_lately: dict[str, int] = field(default_factory=dict)  # by result, of the last day
     jobs_failed: int = 0
+    held: int = 0  # mails of which nobody knows whether they went out
+    held_age: float = 0.0
+    doubled: dict[str, int] = field(default_factory=dict)  # mails of the last day taken twice, by kind
+    gates: list[GateFigures] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)  # names of those that ring
+    strays: int = 0  # events of the last day that name no mail of ours
 
 
 class _Reading(Collector):
@@ -100,6 +119,19 @@ class _Reading(Collector):
         yield _one("sheaf_provider_events_due", "Stored webhooks nobody has worked on yet", f.events_due)
         yield _one("sheaf_provider_events_oldest_seconds", "How long the oldest of them waits", f.events_age)
         yield _one("sheaf_jobs_failed_last_day", "Runs of jobs that ended in an error", f.jobs_failed)
+        yield from _of_sending(f)
+
+
+def _of_sending(f: Figures) -> Iterable[Metric]:
+    yield _one("sheaf_mails_held", "Mails of which nobody knows whether they went out", f.held)
+    yield _one("sheaf_mails_held_oldest_seconds", "For how long the oldest of them is held", f.held_age)
+    doubled = {(kind,): count for kind, count in f.doubled.items()}
+    yield _by("sheaf_mails_doubled_last_day", "Mails taken twice; of digests it must be 0", ("kind",), doubled)
+    gates = {(gate.channel,): gate.state for gate in f.gates}
+    yield _by("sheaf_gate_state", "The way to the mail service: 0 open, 1 probing, 2 shut", ("channel",), gates)
+    ringing = dict.fromkeys(((name,) for name in f.alarms), 1)
+    yield _by("sheaf_alarm", "1 for every alarm that rings", ("name",), ringing)
+    yield _one("sheaf_stray_events_last_day", "Events of mails we have no record of", f.strays)
 
 
 def exposition(figures: Figures) -> bytes:

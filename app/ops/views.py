@@ -7,7 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,12 +17,21 @@ from app.access import anybody, operator_only, signed_machine
 from app.address import canonical
 from app.db import database, database_now
 from app.house import the_house
-from app.models import Outcome, Outgoing
+from app.models import AttemptResult, Digest, Outcome, Outgoing
 from app.ops import actions, queries
 from app.ops.figures import read_figures, schema_is_current
 from app.ops.forms import StopForm, is_switch, read_day, read_outcome
 from app.ops.rules import SENDING, STOPPABLE, Place, exposition, read_place, vendor_of, vendor_switch, write_place
-from app.outbox.queries import attempts_of, counts_since, held, recent_failures, stop_switches, waiting
+from app.outbox.queries import (
+    attempts_of,
+    counts_since,
+    deliveries,
+    held,
+    recent_failures,
+    stop_switches,
+    strays,
+    waiting,
+)
 from app.scope import Everything
 from app.settings import Settings
 
@@ -78,7 +87,7 @@ def overview() -> ResponseReturnValue:
 @blueprint.post("/ops/stop")
 @operator_only
 def stop() -> ResponseReturnValue:
-    form = StopForm.read(request.form)
+    form = StopForm.read(request.form, _stoppable())
     if form.errors:
         return _overview(form), 422
     with database().transaction() as session:
@@ -94,7 +103,7 @@ def stop() -> ResponseReturnValue:
 @operator_only
 def resume() -> ResponseReturnValue:
     name = request.form.get("name", "")
-    if not is_switch(name):
+    if not is_switch(name, _stoppable()):
         abort(404)
     with database().transaction() as session:
         was_stopped = actions.resume(session, name, operator=g.person, now=clock.now())
@@ -103,8 +112,9 @@ def resume() -> ResponseReturnValue:
 
 
 def _overview(form: StopForm) -> str:
-    now = clock.now()
+    now, stoppable = clock.now(), _stoppable()
     with database().reading() as session:
+        alarms = queries.alarms(session)
         figures = read_figures(session, now)
         switches = stop_switches(session)
         names = queries.vendor_names(session, [found for s in switches if (found := vendor_of(s.name))])
@@ -114,15 +124,22 @@ def _overview(form: StopForm) -> str:
     return render_template(
         "ops/overview.html",
         figures=figures,
-        switches=[(s, STOPPABLE.get(s.name) or names.get(vendor_of(s.name) or UUID(int=0), s.name)) for s in switches],
+        switches=[(s, stoppable.get(s.name) or names.get(vendor_of(s.name) or UUID(int=0), s.name)) for s in switches],
         sending=next((s for s in switches if s.name == SENDING), None),
-        stoppable=STOPPABLE,
+        stoppable=stoppable,
         form=form,
         failed=failed,
         days=days,
         outcomes=list(Outcome),
         troubled=troubled,
+        alarms=alarms,
     )
+
+
+def _stoppable() -> dict[str, str]:
+    """What can be stopped beside single suppliers: the lines of a provider too, for the providers we know."""
+    offered = current_app.extensions.get("offered_providers", list)()
+    return STOPPABLE | {f"provider:{each.spec.id}": f"Lines from {each.spec.title}" for each in offered}
 
 
 @blueprint.get("/ops/windows")
@@ -168,10 +185,17 @@ def mailbox(mailbox_id: UUID) -> ResponseReturnValue:
             abort(404)
         rows = queries.windows_of(session, mailbox_id, _before())
         mails = queries.mails_to(session, mailbox_id)
+        delivered = deliveries(session, [mail.id for mail in mails])
     shown, older = _cut(rows)
     place = write_place(shown[-1].created_at, shown[-1].id) if older else ""
     return render_template(
-        "ops/mailbox.html", mailbox=found[0], customer=found[1], digests=shown, mails=mails, older=place
+        "ops/mailbox.html",
+        mailbox=found[0],
+        customer=found[1],
+        digests=shown,
+        mails=mails,
+        delivered=delivered,
+        older=place,
     )
 
 
@@ -185,7 +209,25 @@ def digest(digest_id: UUID) -> ResponseReturnValue:
             abort(404)
         left = queries.left_out(session, found[0])
         mails = queries.mails_of_digest(session, digest_id)
-    return render_template("ops/digest.html", digest=found[0], mailbox=found[1], left_out=left, mails=mails)
+        delivered = deliveries(session, [mail.id for mail in mails])
+    return render_template(
+        "ops/digest.html", digest=found[0], mailbox=found[1], left_out=left, mails=mails, delivered=delivered
+    )
+
+
+@blueprint.post("/ops/digests/<uuid:digest_id>/plan-again")
+@operator_only
+def plan_again(digest_id: UUID) -> ResponseReturnValue:
+    now = clock.now()
+    try:
+        with database().transaction() as session:
+            actions.plan_again(session, digest_id, operator=g.person, now=now)
+            mailbox_id = session.get_one(Digest, digest_id).mailbox_id
+    except actions.CannotBeDone as problem:
+        flash(str(problem), "warn")
+        return redirect(url_for("ops.digest", digest_id=digest_id), 303)
+    flash("The planner looks at this window again within seconds; all its brakes hold.", "ok")
+    return redirect(url_for("ops.mailbox", mailbox_id=mailbox_id), 303)
 
 
 @blueprint.get("/ops/outbox")
@@ -199,6 +241,7 @@ def outbox() -> ResponseReturnValue:
             counts=counts_since(session, now - timedelta(days=1)),
             held=held(session),
             failures=recent_failures(session),
+            figures=read_figures(session, now),
         )
 
 
@@ -210,7 +253,26 @@ def outgoing(outgoing_id: UUID) -> ResponseReturnValue:
         mail = session.get(Outgoing, outgoing_id)
         if mail is None:
             abort(404)
-        return render_template("ops/outgoing.html", mail=mail, attempts=attempts_of(session, outgoing_id))
+        attempts = attempts_of(session, outgoing_id)
+    in_doubt = any(attempt.result == AttemptResult.UNKNOWN for attempt, _ in attempts)
+    return render_template("ops/outgoing.html", mail=mail, attempts=attempts, in_doubt=in_doubt)
+
+
+@blueprint.post("/ops/outbox/<uuid:outgoing_id>/decide")
+@operator_only
+def decide(outgoing_id: UUID) -> ResponseReturnValue:
+    """The operator's word about a mail of which nobody knows whether it went out."""
+    how = request.form.get("how")
+    if how not in ("went", "again"):
+        abort(400)
+    try:
+        with database().transaction() as session:
+            actions.decide_held(session, outgoing_id, went=how == "went", operator=g.person, now=database_now(session))
+    except actions.CannotBeDone as problem:
+        flash(str(problem), "warn")
+    else:
+        flash("Counted as sent." if how == "went" else "It goes once more, if its window still lasts.", "ok")
+    return redirect(url_for("ops.outgoing", outgoing_id=outgoing_id), 303)
 
 
 @blueprint.get("/ops/jobs")
@@ -238,10 +300,10 @@ def events() -> ResponseReturnValue:
     """Webhooks of providers, stored and not yet worked off."""
     with database().reading() as session:
         rows = queries.parked_events(session, _before())
+        unknown = strays(session)
     shown, older = _cut(rows)
-    return render_template(
-        "ops/events.html", events=shown, older=write_place(shown[-1].received_at, shown[-1].id) if older else ""
-    )
+    place = write_place(shown[-1].received_at, shown[-1].id) if older else ""
+    return render_template("ops/events.html", events=shown, strays=unknown, older=place)
 
 
 @blueprint.get("/ops/vendors")

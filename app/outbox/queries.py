@@ -1,5 +1,6 @@
 """What the operator's board shows of the outbox. Each answer costs what it shows, never what the table holds."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +13,7 @@ from app.scope import widened
 
 _WAITING = text("state IN ('queued', 'claimed')")  # in the words of the partial index
 _STUCK = text("state IN ('held', 'failed')")
+_STRAY = text("is_stray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,31 @@ def is_stopped(session: Session, vendor_id: UUID, provider: str) -> bool:
     switch = select(StopSwitch.name).where(StopSwitch.name.in_((f"vendor:{vendor_id}", f"provider:{provider}")))
     with widened(session, "the switches are the operator's; this answers yes or no"):
         return session.execute(switch).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The newest word of the mail provider about one mail: ``kind`` as it names it."""
+
+    kind: str
+    at: datetime
+
+
+def deliveries(session: Session, mail_ids: Collection[UUID]) -> dict[UUID, Delivered]:
+    """What is known of these mails' arrival (FEATURES D15). Opens say maybe, so they say nothing here."""
+    query = (
+        select(Attempt.outgoing_id, DeliveryEvent.kind, DeliveryEvent.happened_at)
+        .join(DeliveryEvent, DeliveryEvent.attempt_id == Attempt.id)
+        .where(Attempt.outgoing_id.in_(mail_ids), DeliveryEvent.kind.not_in(("open", "click")))
+        .order_by(DeliveryEvent.happened_at, DeliveryEvent.received_at)
+    )
+    return {row[0]: Delivered(row[1], row[2]) for row in session.execute(query)}
+
+
+def strays(session: Session, limit: int = 50) -> list[DeliveryEvent]:
+    """Events that name no mail of ours, the newest first: of mails sent before a restore, or by somebody else."""
+    query = select(DeliveryEvent).where(_STRAY).order_by(DeliveryEvent.received_at.desc())
+    return list(session.scalars(query.limit(limit)))
 
 
 def stop_switches(session: Session) -> list[StopSwitch]:

@@ -504,7 +504,7 @@ def upgrade() -> None:
         "digest",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("mailbox_id", sa.Uuid(), nullable=False),
-        sa.Column("window", sa.String(length=16), nullable=False),
+        sa.Column("window", sa.String(length=20), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=False),
         sa.Column("outcome", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=False),
