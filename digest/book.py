@@ -50,6 +50,7 @@ class VendorCard(NamedTuple):
     live_at: datetime | None
     is_stopped: bool = False
     chase_from: date | None = None
+    is_frozen: bool = False  # reported too often: no first contacts
 
 
 class Source(NamedTuple):
@@ -67,6 +68,7 @@ class RelationCard(NamedTuple):
     muted_at: datetime | None = None
     blocked_at: datetime | None = None
     first_mailed_at: datetime | None = None
+    reached_at: datetime | None = None  # the vendor's first contact here is counted
 
 
 class HoldCard(NamedTuple):
@@ -112,6 +114,7 @@ class Book:
     items: list[Item] = field(default_factory=list)
     credits: list[CreditItem] = field(default_factory=list)
     relations: dict[UUID, RelationCard] = field(default_factory=dict)  # by vendor
+    waiting: dict[UUID, str] = field(default_factory=dict)  # vendors not to be named here yet, and why
     holds: dict[UUID, list[HoldCard]] = field(default_factory=dict)  # by invoice
     talks: dict[UUID, Talk] = field(default_factory=dict)  # by invoice
     said: dict[UUID, Said] = field(default_factory=dict)  # by invoice

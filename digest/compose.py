@@ -63,6 +63,14 @@ def with_fewer_rows(limits: Limits) -> Limits:
     )
 
 
+def would_ask(book: Book, moment: Moment, vendor_id: UUID) -> bool:
+    """Whether the digest would name this vendor at all; what its credits cover is not looked at."""
+    standings: dict[UUID, Standing] = {}
+    owed = [item for item in book.items if item.vendor_id == vendor_id]
+    cases = [(_case(book, item), _standing(book, moment, item, standings)) for item in owed]
+    return any(found.verdict == Verdict.SEND or found.quiet for found in judge(cases, moment.today, {}))
+
+
 def _judged(book: Book, moment: Moment) -> tuple[list[_Part], dict[str, str]]:
     """Every open invoice gets its verdict, vendor by vendor."""
     today, reasons = moment.today, dict[str, str]()
@@ -111,6 +119,7 @@ def _standing(book: Book, moment: Moment, item: Item, known: dict[UUID, Standing
             soon_until=moment.soon_until,
             is_stopped=vendor.is_stopped or source.is_stopped,
             most_mentions=book.most_mentions,
+            waits=book.waiting.get(item.vendor_id, ""),
         )
     return known[item.connection_id]
 

@@ -126,11 +126,12 @@ def _sources(
     query = (
         select(books.id, books.state, books.as_of, books.provider)
         .add_columns(vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at, vendor.chase_from)
+        .add_columns(vendor.frozen_at.is_not(None))
         .join_from(_table(Books), _table(Vendor), vendor.id == books.vendor_id)
         .where(books.id.in_(connection_ids))
     )
     rows = connection.execute(query).all()
-    vendors = {row[4]: VendorCard(*row[4:9])._replace(chase_from=row[9]) for row in rows}
+    vendors = {row[4]: VendorCard(*row[4:9])._replace(chase_from=row[9], is_frozen=row[10]) for row in rows}
     return vendors, {row[0]: Source(*row[:4]) for row in rows}
 
 
@@ -168,6 +169,8 @@ class _Facts:
 
     def _relation(self, row: Any) -> None:
         marks = {f"{row.word}_at": _SOME_TIME} if row.word else {}
+        if row.minor:
+            marks["reached_at"] = _SOME_TIME
         self._found[row.whose].book.relations[row.about] = RelationCard(first_mailed_at=row.at, **marks)
 
     def _hold(self, row: Any) -> None:
@@ -257,7 +260,9 @@ def _relations(mine: CTE) -> Select[Any]:
         (relation.accepted_at.is_not(None), "accepted"),
         else_="",
     )
-    return _arm("relation", mine.c.id, relation.vendor_id, word=word, at=relation.first_mailed_at).join_from(
+    reached = case((relation.reached_at.is_not(None), 1), else_=0)
+    facts = {"word": word, "at": relation.first_mailed_at, "minor": reached}
+    return _arm("relation", mine.c.id, relation.vendor_id, **facts).join_from(
         mine, _table(Relation), relation.customer_id == mine.c.customer_id
     )
 

@@ -31,13 +31,14 @@ from app.mailboxes.queries import cadence_words
 from app.models import Digest, Outcome, Outgoing, OutgoingKind, TaskKind
 from app.outbox.actions import mail_values
 from app.outbox.rendering import Mail
-from app.receivables.rules import mailbox_verdict
+from app.receivables.rules import MailboxVerdict, mailbox_verdict
 from app.scope import Everything
 from app.tasks.actions import Matter, raise_tasks
 from app.windows import Window
 from digest import parts
 from digest.book import Moment
 from digest.compose import compose, with_fewer_rows
+from digest.contacts import admit
 from digest.gather import Gathered, gather
 from digest.render import VERSION, Reader, render
 from digest.schedule import Box, Claimed, Turn, claim, let_go, turn
@@ -77,10 +78,14 @@ def plan_batch(house: House, look_again: LookAgain | None = None, limit: int | N
 
 def plan_window(house: House, box: Box, found: Gathered, next_at: datetime | None, now: datetime) -> Plan:
     """What one mailbox would be sent now. Pure but for templates and settings; preview and planner share it."""
-    verdict = mailbox_verdict(box, now=now, limits=house.limits, is_stopped=found.is_stopped, lately=found.lately)
+    verdict = _may_write(house, box, found, now)
     if verdict.outcome is not None:
         return Plan(verdict.outcome, verdict.words)
     return compose_window(house, box, found, next_at, now)
+
+
+def _may_write(house: House, box: Box, found: Gathered, now: datetime) -> MailboxVerdict:
+    return mailbox_verdict(box, now=now, limits=house.limits, is_stopped=found.is_stopped, lately=found.lately)
 
 
 def compose_window(house: House, box: Box, found: Gathered, next_at: datetime | None, now: datetime) -> Plan:
@@ -186,6 +191,8 @@ def _plan(session: Session, house: House, claimed: Claimed, now: datetime) -> di
     boxes = let_go(connection, claimed.owner, moves)
     keys = {window.key for each in turns.values() for window in _windows(each)}
     found = gather(connection, [box.id for box in boxes], keys, now)
+    opened = [box for box in boxes if turns[box.id].window and not _may_write(house, box, found[box.id], now).outcome]
+    admit(session, opened, found, now, house.limits)
     rows = _Rows()
     for box in boxes:
         _write_turn(rows, house, box, turns[box.id], found[box.id], now)

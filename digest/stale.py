@@ -77,6 +77,7 @@ def stale_digests(
                 _talked_about(),
                 _other_credit(),
                 _to_introduce(),
+                _frozen_before_contact(),
                 moved,
                 Relation.muted_at.is_not(None),
                 Relation.blocked_at.is_not(None),
@@ -119,6 +120,12 @@ def _other_credit() -> ColumnElement[bool]:
         left.remaining_minor > 0,
     )
     return and_(DigestLine.kind.in_(_ASKED), in_mail.scalar_subquery() != now_left.scalar_subquery())
+
+
+def _frozen_before_contact() -> ColumnElement[bool]:
+    """A vendor reported too often, to somebody who never heard of it (INVARIANTS A2)."""
+    unheard = and_(Relation.first_mailed_at.is_(None), Relation.accepted_at.is_(None))
+    return and_(Vendor.frozen_at.is_not(None), unheard)
 
 
 def _to_introduce() -> ColumnElement[bool]:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     SOON = "soon"
     LATER = "later"
     INTRODUCED = "introduced"
+    FIRST_CONTACT = "first_contact"
     NOT_OPEN = "not_open"
     SUSPENDED = "suspended"
     STOPPED = "stopped"
@@ -150,6 +151,7 @@ class Standing:
     soon_until: date | None = None
     is_stopped: bool = False  # the operator's switch for this vendor
     most_mentions: int | None = None
+    waits: str = ""  # the vendor may not be named to this mailbox yet, and why (INVARIANTS A2)
 
     @property
     def today(self) -> date:
@@ -181,6 +183,7 @@ def eligibility(case: Case, standing: Standing, today: date, net_minor: int | No
         return _left_out(Reason.NOT_OPEN, "no longer open")
     return (
         _against_vendor(standing)
+        or _before_contact(standing)
         or _on_hold(case, standing)
         or _too_early(case, standing, today)
         or _often_enough(case, standing, today)
@@ -275,6 +278,10 @@ def _against_vendor(standing: Standing) -> Eligibility | None:
     if standing.now - source.as_of > limit:
         return _left_out(Reason.STALE, f"the supplier's books were last read on {in_words(source.as_of)}")
     return None
+
+
+def _before_contact(standing: Standing) -> Eligibility | None:
+    return Eligibility(Verdict.HOLD, Reason.FIRST_CONTACT, standing.waits) if standing.waits else None
 
 
 _HELD: dict[str, tuple[Reason, str]] = {
