@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -90,6 +91,15 @@ def stale_digests(
         .distinct()
     )
     return set(session.execute(query).scalars())
+
+
+def names_unwanted(digest_id: Any) -> ColumnElement[bool]:
+    """Whether that digest has a line of a vendor who is suspended, or whom the customer has muted or blocked since:
+    asked once more just before the call."""
+    pair = and_(Relation.customer_id == DigestLine.customer_id, Relation.vendor_id == DigestLine.vendor_id)
+    gone = or_(Vendor.trust == Trust.SUSPENDED, Relation.muted_at.is_not(None), Relation.blocked_at.is_not(None))
+    query = select(DigestLine.line).join(Vendor, Vendor.id == DigestLine.vendor_id).outerjoin(Relation, pair)
+    return query.where(DigestLine.digest_id == digest_id, gone).exists()
 
 
 def _talked_about() -> ColumnElement[bool]:
