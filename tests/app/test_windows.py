@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.models import Cadence
-from app.windows import first_due, next_due, opening, period_key, window_of, windows
+from app.windows import first_due, is_quiet_day, next_due, opening, period_key, window_of, windows
 
 ZONES = [
     "Europe/Berlin",
@@ -170,3 +170,102 @@ def test_a_new_rhythm_keeps_its_distance_from_the_last_digest() -> None:
     assert first_due(Wish(Cadence.DAILY, time(6, 0), last_digest_at=last), now) == at("2026-11-24T06:00")
     assert first_due(Wish(Cadence.DAILY, time(17, 0), last_digest_at=last), now) == at("2026-11-23T17:00")
     assert first_due(Wish(Cadence.DAILY), now) == at("2026-11-23T09:00")
+
+
+# --- apart from others, and not on quiet days ------------------------------------------------------------------------
+
+
+@given(
+    spread=st.integers(0, 299),
+    minute=st.integers(0, 24 * 60 - 1),
+    zone=st.sampled_from(ZONES),
+    day=st.dates(date(2010, 1, 1), date(2035, 1, 1)),
+)
+def test_each_mailbox_has_its_own_minute_within_the_hour_that_was_chosen(
+    spread: int, minute: int, zone: str, day: date
+) -> None:
+    """[D2 D17 inv-C3 inv-S4] Never before the time, never in the next hour, the same each day."""
+    send_at = time(minute // 60, minute % 60)
+    plain, apart = Wish(send_at=send_at, zone=zone), Wish(send_at=send_at, zone=zone, spread_seconds=spread)
+    start = datetime.combine(day, time(), UTC)
+    for one, other in zip(windows(plain, start), windows(apart, start), strict=False):
+        if one.key != other.key or other.opens_at > start + timedelta(days=40):
+            break  # the first of them may have opened before ``start``
+        wall = other.opens_at.astimezone(ZoneInfo(zone))
+        if wall.date().isoformat() == one.key and wall.hour == send_at.hour:
+            assert wall.time() >= send_at
+        assert timedelta(0) <= other.opens_at - one.opens_at < timedelta(hours=1)
+
+
+def test_the_minutes_apart_are_the_same_every_day() -> None:
+    """[D2 D17] 09:02:05 today and tomorrow; in the last minutes of an hour the spread is folded into them."""
+    first, second, _ = (
+        w.opens_at for w, _ in zip(windows(Wish(spread_seconds=125), at("2026-11-22")), "abc", strict=False)
+    )
+    assert (first, second - first) == (at("2026-11-22T09:02:05"), timedelta(days=1))
+    late = Wish(send_at=time(9, 59), spread_seconds=125)
+    assert next_due(late, at("2026-11-22")) == at("2026-11-22T09:59:05")
+
+
+@pytest.mark.parametrize(
+    ("wish", "after", "due", "key"),
+    [
+        # Friday 25 December 2026 is a holiday in Germany, the 26th a Saturday: the Thursday before, in the same week
+        (Wish(Cadence.WEEKLY, weekday=4, quiet_country="DE"), "2026-12-22", "2026-12-24T09:00", "2026-W52"),
+        (Wish(Cadence.WEEKLY, weekday=5, quiet_country="DE"), "2026-11-23", "2026-11-27T09:00", "2026-W48"),
+        (Wish(Cadence.DAILY, quiet_country="DE"), "2026-11-27T10:00", "2026-11-30T09:00", "2026-11-30"),
+        (Wish(Cadence.DAILY, quiet_country="AE"), "2026-11-27T10:00", "2026-11-30T09:00", "2026-11-30"),
+        (Wish(Cadence.DAILY, quiet_country="IR"), "2026-11-26T10:00", "2026-11-28T09:00", "2026-11-28"),
+        (Wish(Cadence.MONTHLY, month_day=1, quiet_country="US"), "2027-01-01", "2027-01-04T09:00", "2027-01"),
+        (Wish(Cadence.MONTHLY, month_day=31, quiet_country="US"), "2026-10-25", "2026-10-30T09:00", "2026-10"),
+        (Wish(Cadence.SEMIMONTHLY, quiet_country="GB"), "2026-08-14", "2026-08-17T09:00", "2026-08-b"),
+        (
+            Wish(Cadence.DAILY, closed_from=date(2026, 8, 1), closed_until=date(2026, 8, 14)),
+            "2026-07-31T10:00",
+            "2026-08-15T09:00",
+            "2026-08-15",
+        ),
+        (
+            Wish(Cadence.MONTHLY, month_day=3, closed_from=date(2026, 8, 1), closed_until=date(2026, 8, 14)),
+            "2026-07-31T10:00",
+            "2026-08-15T09:00",
+            "2026-08",
+        ),
+        (Wish(Cadence.PAY_RUN, month_day=15), "2026-11-01", "2026-11-13T09:00", "2026-11"),
+        (Wish(Cadence.PAY_RUN, month_day=1), "2026-11-01", "2026-11-29T09:00", "2026-12"),
+        (Wish(Cadence.PAY_RUN, month_day=1, quiet_country="DE"), "2026-11-01", "2026-11-30T09:00", "2026-12"),
+    ],
+)
+def test_a_window_opens_on_a_working_day_of_its_own_period(wish: Wish, after: str, due: str, key: str) -> None:
+    """[D1 D10 004-2] The next one, else the one before; before a pay run the one before. Weekends are the country's."""
+    found = next(windows(wish, at(after)))
+    assert (found.opens_at, found.key) == (at(due), key)
+    assert window_of(wish.cadence, wish.zone, found.opens_at) == key
+
+
+@given(
+    cadence=st.sampled_from([each for each in Cadence if each != Cadence.ON_DEMAND]),
+    country=st.sampled_from(["DE", "US", "JP", "IR", "IL", "BR", "CN"]),
+    weekday=st.integers(0, 6),
+    month_day=st.integers(1, 31),
+    day=st.dates(date(2015, 1, 1), date(2033, 1, 1)),
+    closed=st.integers(0, 40),
+)
+def test_quiet_days_never_split_a_window_nor_double_one(
+    cadence: Cadence, country: str, weekday: int, month_day: int, day: date, closed: int
+) -> None:
+    """[D3 D10 inv-S1] In order, each within its period, and none on a day when nobody reads."""
+    wish = Wish(
+        cadence, weekday=weekday, month_day=month_day, quiet_country=country, closed_from=day + timedelta(days=20),
+        closed_until=day + timedelta(days=20 + closed),
+    )  # fmt: skip
+    start = datetime.combine(day, time(), UTC)
+    found = [window for window, _ in zip(windows(wish, start), range(12), strict=False)]
+    keys = [window.key for window in found]
+    assert keys == sorted(set(keys))
+    for one, other in pairwise(found):
+        assert start < one.opens_at < other.opens_at
+        assert next_due(wish, one.opens_at) == other.opens_at
+    for window in found:
+        assert not is_quiet_day(wish, window.opens_at.date())
+        assert window_of(cadence, "UTC", window.opens_at) == window.key

@@ -124,6 +124,40 @@ def test_a_long_absence_is_told_in_few_rows() -> None:
     assert found.missed[0][1].endswith("so did 699 windows before it")
 
 
+def test_a_digest_asked_for_uses_no_window_and_moves_none() -> None:
+    """[D20 D3 inv-S1] Its key is its own moment; the next one comes when it would have come."""
+    asked = at("2026-11-25T15:00")
+    weekly = {"cadence": Cadence.WEEKLY, "weekday": 0, "next_digest_at": asked, "asked_at": asked}
+    found = turn(box("2026-11-25T15:00", **weekly), asked + timedelta(minutes=1), LIMITS)
+    assert keys(found) == ("ask-261125T1400", [])
+    assert found.next_at == at("2026-11-30T09:00")
+
+
+def test_a_digest_asked_for_and_found_after_the_next_window_opened_is_that_window() -> None:
+    """[D20 D4] One mail, not two."""
+    asked = at("2026-11-23T08:00")
+    weekly = {"cadence": Cadence.WEEKLY, "weekday": 0, "next_digest_at": asked, "asked_at": asked}
+    found = turn(box("2026-11-23T08:00", **weekly), at("2026-11-23T09:30"), LIMITS)
+    assert keys(found) == ("2026-W48", [])
+    assert found.next_at == at("2026-11-30T09:00")
+
+
+def test_nothing_late_is_caught_up_on_a_quiet_day() -> None:
+    """[D4 D10] Found on a Saturday: the week is over for whoever reads on working days; so is Friday."""
+    quiet = {"quiet_country": "DE", "weekday": 3}
+    weekly = turn(box("2026-11-26T09:00", cadence=Cadence.WEEKLY, **quiet), at("2026-11-27T20:00"), LIMITS)
+    assert keys(weekly) == ("2026-W48", [])
+    found = turn(box("2026-11-27T09:00", **quiet), at("2026-11-28T10:00"), LIMITS)
+    assert keys(found) == (None, ["2026-11-27"])
+    assert found.missed[0][1] == "found late and on a day without mail"
+    assert found.next_at == at("2026-11-30T09:00")
+    monthly = turn(
+        box("2026-11-20T09:00", cadence=Cadence.MONTHLY, month_day=20, **quiet), at("2026-11-21T10:00"), LIMITS
+    )
+    assert keys(monthly) == (None, [])
+    assert monthly.next_at == at("2026-11-23T07:00")
+
+
 def test_on_demand_is_due_once() -> None:
     """[D1] And then not again."""
     found = turn(box("2026-11-23T09:00", cadence=Cadence.ON_DEMAND), at("2026-11-23T09:00"), LIMITS)
