@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.conversations import notices, rules
-from app.conversations.queries import last_message, open_thread
+from app.conversations.queries import open_thread, recent_messages
 from app.conversations.rules import ByMail, File
 from app.house import House
 from app.models import (
@@ -243,11 +243,17 @@ def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: d
 
 
 def _said_just_now(session: Session, thread: Thread, side: Side, words: str, now: datetime) -> Message | None:
-    """The newest message when it says the same again: a second press of the button, or the page sent again."""
-    last = last_message(session, thread.id)
-    if last is None or last.result or last.side != side or last.body != words:
-        return None
-    return last if now - last.created_at <= rules.SAME_AGAIN else None
+    """The same words, said by the same side a moment ago: a second press of the button, or the page sent again. Not
+    only the newest message: a colleague may have written between the two presses. Once the other side has spoken, the
+    same words are said anew."""
+    for message in recent_messages(session, thread.id, now - rules.SAME_AGAIN):
+        if message.is_automatic:
+            continue
+        if message.side != side or message.result:
+            return None
+        if message.body == words:
+            return message
+    return None
 
 
 def _colleagues(session: Session, vendor_id: UUID) -> list[tuple[Person, VendorRole]]:

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session, aliased, undefer
 
 from app.models import Invoice, Message, MessageAttachment, Person, Side, Thread, ThreadInvoice, ThreadState, Vendor
 
+_NEWEST_FIRST = (Message.created_at.desc(), Message.id.desc())
+
 
 @dataclass(frozen=True, slots=True)
 class ShownMessage:
@@ -196,8 +198,10 @@ def open_thread(session: Session, *, vendor_id: UUID, customer_id: UUID, invoice
     ).scalar_one_or_none()
 
 
-def last_message(session: Session, thread_id: UUID) -> Message | None:
-    return session.execute(_newest(thread_id)).scalar_one_or_none()
+def recent_messages(session: Session, thread_id: UUID, since: datetime) -> Sequence[Message]:
+    """What was said in a thread from ``since`` on, the newest first."""
+    query = select(Message).where(Message.thread_id == thread_id, Message.created_at >= since)
+    return session.execute(query.order_by(*_NEWEST_FIRST)).scalars().all()
 
 
 def last_from(session: Session, thread_id: UUID, side: Side) -> Message | None:
@@ -206,5 +210,4 @@ def last_from(session: Session, thread_id: UUID, side: Side) -> Message | None:
 
 
 def _newest(thread_id: UUID) -> Select[Message]:
-    newest_first = (Message.created_at.desc(), Message.id.desc())
-    return select(Message).where(Message.thread_id == thread_id).order_by(*newest_first).limit(1)
+    return select(Message).where(Message.thread_id == thread_id).order_by(*_NEWEST_FIRST).limit(1)

@@ -198,6 +198,17 @@ def test_a_button_pressed_twice_asks_once(house: House, ask: Ask) -> None:
     assert count(house, Message) == 2
 
 
+def test_a_colleague_between_two_presses_makes_no_second_question(house: House, ask: Ask, say: Say) -> None:
+    """[F1 inv-Q1 inv-S13] Whoever read no "sent" sends the same again; once the vendor has answered it is said anew."""
+    thread = ask(body="Mine")
+    ask(body="Somebody else's", now=NOW + timedelta(seconds=1))
+    ask(body="Mine", now=NOW + timedelta(seconds=2))
+    assert count(house, Message) == len(mails(house, OutgoingKind.QUESTION)) == 2
+    say(answer, thread, body="Here it is", now=NOW + timedelta(minutes=1))
+    ask(body="Mine", now=NOW + timedelta(minutes=2))
+    assert count(house, Message) == 4
+
+
 @pytest.mark.parametrize("whose", ["birch_invoice", "nobody", "of_the_outsider"])
 def test_an_invoice_that_is_not_of_this_pair_is_not_there(house: House, world: World, ask: Ask, whose: str) -> None:
     """[F1 B7 inv-I1 inv-I2] Another vendor's, another customer's and none look the same; nothing is stored."""
