@@ -172,7 +172,7 @@ def ground(database: str, *, world: str = "", limits: Mapping[str, str] | None =
             "SENDGRID_API_KEY": "SG.not-a-key", "SENDGRID_EVENT_PUBLIC_KEY": events.public_key,
             "LOG_FILE": os.devnull, "SECRET_KEY": "a test needs no secret", "ENCRYPTION_KEYS": "test:" + "A" * 43,
         }  # fmt: skip
-        stack.enter_context(_environment({**given, **(sandbox.settings() if sandbox else {}), **(limits or {})}))
+        stack.enter_context(environment({**given, **(sandbox.settings() if sandbox else {}), **(limits or {})}))
         sink = Sink(folder / "sink.jsonl")
         stack.enter_context(patch("digest.delivery_jobs.open_channel", return_value=sink))
         stack.callback(clock.set_to, None)
@@ -255,7 +255,8 @@ def hurried(house: House, milliseconds: int) -> House:
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """These variables inside the block, the others as they are."""
     before = dict(os.environ)
     os.environ.update(values)
     try:

@@ -206,7 +206,7 @@ def _windows_whole(records: Records) -> Iterator[str]:
         lines = len(records.lines[digest.id])
         if (
             (digest.outcome == Outcome.QUEUED and state not in _WAITING)
-            or (digest.outcome == Outcome.HELD and state not in (OutgoingState.HELD, OutgoingState.CANCELLED))
+            or (digest.outcome == Outcome.HELD and state in _WAITING)
             or ((digest.outcome == Outcome.ACCEPTED) != (state == OutgoingState.ACCEPTED))
         ):
             yield f"window {digest.window} is {digest.outcome}, its mail {state}"

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ def parser(words: str | None, *, seed: int = 20261123) -> argparse.ArgumentParse
 @contextmanager
 def harness() -> Iterator[None]:
     """A folder for this run, and whatever servers were started in it stopped at its end."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     open_run()
     try:
         yield
