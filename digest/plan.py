@@ -191,8 +191,9 @@ def _plan(session: Session, house: House, claimed: Claimed, now: datetime) -> di
     boxes = let_go(connection, claimed.owner, moves)
     keys = {window.key for each in turns.values() for window in _windows(each)}
     found = gather(connection, [box.id for box in boxes], keys, now)
-    opened = [box for box in boxes if turns[box.id].window and not _may_write(house, box, found[box.id], now).outcome]
-    admit(session, opened, found, now, house.limits)
+    opened = [box for box in boxes if _is_open(turns[box.id].window, found[box.id])]
+    writing = [box for box in opened if _may_write(house, box, found[box.id], now).outcome is None]
+    admit(session, writing, found, now, house.limits)
     rows = _Rows()
     for box in boxes:
         _write_turn(rows, house, box, turns[box.id], found[box.id], now)
@@ -210,11 +211,16 @@ def _windows(each: Turn) -> list[Window]:
     return [*missed, each.window] if each.window else missed
 
 
+def _is_open(window: Window | None, found: Gathered) -> bool:
+    """There is a window, and it has no outcome yet."""
+    return window is not None and window.key not in found.ended
+
+
 def _write_turn(rows: _Rows, house: House, box: Box, each: Turn, found: Gathered, now: datetime) -> None:
     for window, reason in each.missed:
         if window.key not in found.ended:
             rows.digests.append(_digest_values(box, window, Plan(Outcome.MISSED, reason), now))
-    if each.window is None or each.window.key in found.ended:
+    if each.window is None or not _is_open(each.window, found):
         return
     try:
         plan = plan_window(house, box, found, each.next_at, now)
