@@ -141,9 +141,9 @@ def pass_through(
     anomaly = ""
     if gate.handed + wanted > gate.bound:
         gate = replace(gate, bound=_bound(session, limits, now))
-        if gate.handed + wanted > gate.bound:
+        if gate.handed >= gate.bound:
             anomaly = f"{gate.handed} mails went out this hour, and more than {gate.bound} are not usual"
-    granted, gate = (0, gate) if anomaly else admit(gate, wanted, owner, limits, now)
+    granted, gate = admit(gate, min(wanted, gate.bound - gate.handed), owner, limits, now) if not anomaly else (0, gate)
     _keep(session, channel, gate)
     return granted, anomaly
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from app.settings import Limits
 
 _LEAST_BOUNCED, _LEAST_COMPLAINED = 20, 5  # fewer are a bad day, whatever their share
+_REFUSAL_RINGS = timedelta(hours=2)
 _LEAST_USUAL = 20  # so many digests a day ago and a week ago make a habit
 
 
@@ -34,14 +35,15 @@ class Pulse:
     has_books: bool
     digests_now: int  # accepted in the last day
     digests_then: int  # on the same day a week ago
+    mail_refused_at: datetime | None = None  # the last mail that came in and was sent back unread
 
 
 def anomaly(conduct: Conduct, limits: Limits) -> str:
     """Why all mail must stop now; "" when it need not."""
     if conduct.too_close:
-        return f"{conduct.too_close} mailboxes got two digests within {limits.spacing_hours} hours"
+        return f"mailboxes with two digests within {limits.spacing_hours} hours: {conduct.too_close}"
     if conduct.doubled:
-        return f"{conduct.doubled} digests went out twice"
+        return f"digests that went out twice: {conduct.doubled}"
     if conduct.bounced >= max(_LEAST_BOUNCED, limits.bounced_share * conduct.judged):
         return f"{conduct.bounced} of the last {conduct.judged} mails bounced"
     if conduct.complained >= max(_LEAST_COMPLAINED, limits.complained_share * conduct.judged):
@@ -52,6 +54,8 @@ def anomaly(conduct: Conduct, limits: Limits) -> str:
 def alarms(pulse: Pulse, limits: Limits, now: datetime) -> dict[str, str]:
     """What should ring now: words by the name of the incident."""
     found = {}
+    if pulse.mail_refused_at is not None and now - pulse.mail_refused_at < _REFUSAL_RINGS:
+        found["inbound"] = "Mail that comes in bears no signature we know, so people's replies wait at the mail service."
     if pulse.stopped:
         found["stopped"] = pulse.stopped
     if pulse.is_paused or pulse.stopped:
