@@ -25,7 +25,7 @@ from connectors import jobs as connector_jobs
 from connectors import registry
 from connectors import views as connector_views
 from digest import commands as digest_commands
-from digest import corrections, delivery_jobs, dev_mail, hooks, plan
+from digest import corrections, delivery_jobs, dev_mail, hooks, inbound_commands, plan, preview_views
 from digest import views as digest_views
 from digest.recompose import recompose
 
@@ -40,7 +40,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     )
     app.extensions["offered_providers"] = registry.offered
     for blueprint in (
-        connector_views.blueprint, digest_views.blueprint, hooks.delivery, dev_mail.dev_mail,
+        connector_views.blueprint, digest_views.blueprint, preview_views.blueprint, hooks.delivery, dev_mail.dev_mail,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     sending = _sending(house)
@@ -53,6 +53,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     rekeying.register(app)
     connector_commands.register(app)
     digest_commands.register(app, house, sending)
+    inbound_commands.register(app, house)
     _register(app, house, jobs)
     demo.commands.register(app, build)
     return app, jobs

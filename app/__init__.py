@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from werkzeug.routing import IntegerConverter
 
 from app import errors, filters, headers, logs
 from app.accounts import gate
@@ -18,6 +19,7 @@ from app.house import House
 from app.inbox import supplier_views as suppliers
 from app.inbox import views as inbox
 from app.ops import abuse_views as abuse
+from app.ops import inbound_views as inbound
 from app.ops import views as ops
 
 
@@ -30,12 +32,19 @@ def create_app(house: House) -> Flask:
     app.extensions["database"] = house.database
     app.extensions["txt_records"] = txt_records
     app.url_map.strict_slashes = False  # /inbox and /inbox/ are the same place
+    app.url_map.converters["int"] = _SmallNumber
     app.url_defaults(_name_static_version)
     for part in (headers, errors, filters, gate):
         part.install(app)
-    for room in (accounts, team, inbox, suppliers, desk, trust, ops, abuse):
+    for room in (accounts, team, inbox, suppliers, desk, trust, ops, abuse, inbound):
         app.register_blueprint(room.blueprint)
     return app
+
+
+class _SmallNumber(IntegerConverter):
+    """A number in an address counts lines of a mail; one that no database column holds is of no page."""
+
+    regex = "[0-9]{1,9}"
 
 
 def _config(house: House) -> dict[str, Any]:

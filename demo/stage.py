@@ -93,6 +93,7 @@ def _set_environment(sandbox: SandboxControl, instance: Path, url: str, database
     """Point every provider's settings at the sandbox, in this process only."""
     os.environ.update(sandbox.settings())
     os.environ.update(SHEAF_ENV="local", SHEAF_INSTANCE=str(instance), PUBLIC_URL=url, MAIL_CHANNEL="file")
+    os.environ["INBOUND_HOST"] = "reply.sheaf.example"  # /dev/mail plays the mail service that answers come through
     os.environ["SCHEDULER"] = "off"  # the play decides who ticks
     os.environ["LOG_FILE"] = str(instance / "sheaf.log")
     if database_url:

@@ -149,7 +149,9 @@ def read_pulse(session: Session, now: datetime) -> Pulse:
     gate = session.execute(select(SendGate.reason).where(SendGate.shut_until > now)).first()
     books = select(func.max(Connection.as_of)).where(Connection.state == ConnectionState.ACTIVE)
     books_read_at = session.scalar(books)
+    refused = select(func.max(AuditEntry.at)).where(AuditEntry.action == "inbound.refused", AuditEntry.at > now - _DAY)
     return Pulse(
+        mail_refused_at=session.scalar(refused),
         stopped=f"All mail is stopped by {stop.by}: {stop.reason}" if stop and stop.by.startswith("the ") else "",
         gate_reason=gate[0] if gate else "",
         is_paused=stop is not None or f"kind:{OutgoingKind.DIGEST}" in switches,

@@ -1,22 +1,33 @@
-"""Sent mail on a laptop: what the file channel kept, as a reader would see it (DESIGN.md section 4)."""
+"""Sent mail on a laptop: what the file channel kept, as a reader would see it (DESIGN.md section 4).
 
+It can be answered there: that mail takes the way every other takes that comes in.
+"""
+
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from email.message import EmailMessage
+from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from urllib3.filepost import encode_multipart_formdata
 
+from app import clock
 from app.access import laptop_only
 from app.address import canonical
 from app.headers import content_policy
 from app.house import the_house
+from app.scope import Everything
 from digest.channels.file import kept_eml, kept_mail, kept_mails
+from digest.inbound import store
 
 dev_mail = Blueprint("dev_mail", __name__, url_prefix="/dev/mail", template_folder="templates")
 
+_IN = Everything("mail that comes in is nobody's until it is read")
 _SHOWN = 200
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 # The mail in its frame: no scripts, no forms, nothing from elsewhere, no origin of its own; links open in a new tab.
@@ -57,6 +68,35 @@ def html(name: str) -> ResponseReturnValue:
     page.headers["Content-Security-Policy"] = f"{_FRAME}; frame-ancestors 'self'"
     page.headers["Cache-Control"] = "no-store"
     return page
+
+
+@dev_mail.post("/<name>/reply")
+@laptop_only
+def reply(name: str) -> ResponseReturnValue:
+    """Answer as the recipient, or as anybody: only the recipient's own address counts as proven."""
+    mail, now = _mail(name), clock.now()
+    if not mail["reply_to"]:
+        abort(404)
+    sender = canonical(request.form.get("sender", "")) or mail["to"]
+    written = EmailMessage()
+    written["From"], written["To"] = sender, mail["reply_to"]
+    written["Subject"] = " ".join(f"Re: {mail['subject']}".split())
+    written["Message-ID"] = make_msgid(domain="laptop.example")
+    written["In-Reply-To"] = mail["headers"].get("Message-ID", "")
+    quoted = "\n".join(f"> {line}" for line in mail["text"].splitlines())
+    written.set_content(f"{request.form.get('words', '')}\n\nOn {now:%d %b %Y} Sheaf wrote:\n{quoted}\n")
+    if (file := request.files.get("file")) and file.filename:
+        written.add_attachment(file.read(), "application", "octet-stream", filename=file.filename)
+    fields: dict[str, Any] = {
+        "email": written.as_bytes(),
+        "envelope": json.dumps({"to": [mail["reply_to"]], "from": sender}),
+        "SPF": "pass" if sender == mail["to"] else "none",
+    }
+    body, content_type = encode_multipart_formdata(fields)
+    with the_house().database.transaction(_IN) as session:
+        store(session, the_house().keys, body, {"Content-Type": content_type}, now)
+    flash("Posted, as the mail service would. It is filed when the jobs run next.", "ok")
+    return redirect(url_for(".show", name=name), 303)
 
 
 @dev_mail.get("/<name>.eml")

@@ -1,6 +1,7 @@
 """The pages behind a mail's links. GET shows, POST acts: a robot may open every one of them three times first."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
 from sqlalchemy import select
@@ -10,9 +11,10 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import link_holder
 from app.conversations import actions as talk
-from app.conversations.queries import invoices_of, messages_of, thread_of
+from app.conversations.queries import file_of, invoices_of, messages_of, thread_of
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
 from app.db import database
+from app.headers import download
 from app.house import the_house
 from app.mailboxes.actions import accept_vendor, relation_with
 from app.mailboxes.queries import lines_of
@@ -275,6 +277,16 @@ def reply() -> Response | tuple[str, int]:
     return redirect(url_for("links.thread", token=g.token, sent=1), 303)
 
 
+@blueprint.get("/thread/files/<uuid:file>")
+@link_holder
+@opened
+def thread_file(file: UUID) -> Response:
+    """A file of the conversation, to be kept."""
+    with database().reading() as session:
+        found = file_of(session, _own_thread(session).id, file) or abort(404)
+        return download(found.name, found.kind, found.data)
+
+
 def _own_thread(session: Session) -> Thread:
     return (thread_of(session, g.scope.thread_id) if g.scope.thread_id else None) or abort(404)
 
@@ -289,6 +301,7 @@ def _thread_page(error: str = "") -> str:
             messages=messages_of(session, found.id),
             invoices=invoices_of(session, [found.id])[found.id],
             results=RESULTS,
+            file_url=lambda file: url_for("links.thread_file", token=g.token, file=file.id),
             action=url_for("links.thread", token=g.token),
             error=error,
             body=request.form.get("body", ""),

@@ -55,7 +55,7 @@ def alarms(pulse: Pulse, limits: Limits, now: datetime) -> dict[str, str]:
     """What should ring now: words by the name of the incident."""
     found = {}
     if pulse.mail_refused_at is not None and now - pulse.mail_refused_at < _REFUSAL_RINGS:
-        found["inbound"] = "Mail that comes in bears no signature we know, so people's replies wait at the mail service."
+        found["inbound"] = "Mail that comes in bears no signature we know: people's replies wait at the mail service."
     if pulse.stopped:
         found["stopped"] = pulse.stopped
     if pulse.is_paused or pulse.stopped:

@@ -22,6 +22,7 @@ from tests.support.world import (
     Owing,
     Selling,
     World,
+    attachment,
     bill_to,
     digest,
     invoice,
@@ -83,6 +84,7 @@ def _pair(session: Session, by: Selling, to: Owing) -> Ids:
     )
     session.add(mail)
     session.flush()
+    talk = thread(session, by, to, owed)
     return {
         "vendor_id": by.vendor.id,
         "connection_id": by.connection.id,
@@ -91,7 +93,8 @@ def _pair(session: Session, by: Selling, to: Owing) -> Ids:
         "mailbox_id": to.mailbox.id,
         "person_id": to.person.id,
         "invoice_id": owed.id,
-        "thread_id": thread(session, by, to, owed).id,
+        "thread_id": talk.id,
+        "file_id": attachment(session, talk).id,
         "digest_id": sent.id,
         "outgoing_id": mail.id,
     }
@@ -217,4 +220,6 @@ def _path(route: Route, ids: Ids) -> str:
 
 # What any form here may ask for, so that an answer is about the id and not about an empty field.
 _FORM = {"act": "mute", "body": "Which order is this for?", "result": "answered", "reason": "a reason"}
-_PLAIN = {"token": FOREIGN_TOKEN, "number": 1, "line": 1, "provider": "quickbooks", "name": "x", "mail": "x"}
+_PLAIN = {
+    "token": FOREIGN_TOKEN, "number": 1, "line": 1, "provider": "quickbooks", "name": "x", "mail": "x", "file": uuid4(),
+}  # fmt: skip

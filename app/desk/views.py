@@ -10,12 +10,13 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import vendor_member
 from app.conversations import actions as talk
-from app.conversations.queries import invoices_of, messages_of, thread_of, threads_about
+from app.conversations.queries import file_of, invoices_of, messages_of, thread_of, threads_about
 from app.conversations.rules import RESULTS, ConversationError
 from app.db import database
 from app.desk import queries, rules
 from app.desk.actions import change_profile
 from app.desk.forms import TERRITORIES, HoldForm, ProfileForm, queue_page, read_queue, read_shelf, shelf_page
+from app.headers import download
 from app.house import the_house
 from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
 from app.receivables.actions import end_holds, hold_invoice, live_holds
@@ -94,6 +95,15 @@ def close(thread_id: UUID) -> Response | tuple[str, int]:
     return redirect(url_for("desk.thread", thread_id=thread_id), 303)
 
 
+@blueprint.get("/threads/<uuid:thread_id>/files/<uuid:file_id>")
+@vendor_member()
+def file(thread_id: UUID, file_id: UUID) -> Response:
+    """A file of the conversation, to be kept."""
+    with database().reading() as session:
+        found = file_of(session, thread_id, file_id) or abort(404)
+        return download(found.name, found.kind, found.data)
+
+
 def _thread_page(thread_id: UUID, **form: str) -> str:
     with database().reading() as session:
         found = _thread_or_404(session, thread_id)
@@ -105,6 +115,7 @@ def _thread_page(thread_id: UUID, **form: str) -> str:
             invoices=invoices_of(session, [thread_id])[thread_id],
             vendor=_vendor(session),
             results=RESULTS,
+            file_url=lambda file: url_for("desk.file", thread_id=thread_id, file_id=file.id),
             rules=rules,
             form=form,
         )

@@ -1,5 +1,6 @@
 """The customer's inbox: every open invoice of every vendor in one place, to pay or to ask about."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,16 +12,17 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import customer_member
 from app.conversations import actions as talk
-from app.conversations.queries import customer_threads, invoices_of, messages_of, thread_of, threads_about
+from app.conversations.queries import customer_threads, file_of, invoices_of, messages_of, thread_of, threads_about
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
 from app.db import database
-from app.headers import content_policy
+from app.filters import moment
+from app.headers import content_policy, download
 from app.house import the_house
 from app.inbox import queries
 from app.inbox.forms import read_moment, read_search, write_key, write_moment
 from app.inbox.queries import Mark, Tab
 from app.mailboxes import actions as mailboxes
-from app.mailboxes.forms import CADENCES, RhythmForm, zones_by_region
+from app.mailboxes.forms import CADENCES, RhythmForm, countries, zones_by_region
 from app.mailboxes.queries import (
     WEEKDAYS,
     cadence_words,
@@ -33,7 +35,7 @@ from app.mailboxes.queries import (
     next_word_of,
 )
 from app.mailboxes.rules import without_links
-from app.models import Cadence, CustomerRole, Invoice, Mailbox, Vendor
+from app.models import CustomerRole, Invoice, Mailbox, Vendor
 from app.receivables.actions import Paid, PayDesk, disown_invoice, own_invoice, press_pay
 from app.receivables.forms import read_press
 from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, timeline
@@ -230,6 +232,15 @@ def reply(thread_id: UUID) -> Response | tuple[str, int]:
     return redirect(url_for("inbox.thread", thread_id=thread_id), 303)
 
 
+@blueprint.get("/threads/<uuid:thread_id>/files/<uuid:file_id>")
+@customer_member()
+def file(thread_id: UUID, file_id: UUID) -> Response:
+    """A file of the conversation, to be kept."""
+    with database().reading() as session:
+        found = file_of(session, thread_id, file_id) or abort(404)
+        return download(found.name, found.kind, found.data)
+
+
 def _thread_page(thread_id: UUID, error: str = "", body: str = "") -> str:
     with database().reading() as session:
         found = thread_of(session, thread_id) or abort(404)
@@ -241,6 +252,7 @@ def _thread_page(thread_id: UUID, error: str = "", body: str = "") -> str:
             messages=messages_of(session, thread_id),
             invoices=invoices_of(session, [thread_id])[thread_id],
             results=RESULTS,
+            file_url=lambda file: url_for("inbox.file", thread_id=thread_id, file_id=file.id),
             error=error,
             body=body,
         )
@@ -304,7 +316,7 @@ def rhythm() -> str:
 @customer_member(*ACTS)
 def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
     """A new rhythm, a stop, a new start or a digest on demand, for one mailbox of this customer."""
-    act, form = request.form.get("act", "rhythm"), None
+    act, form, due_at = request.form.get("act", "rhythm"), None, None
     with database().transaction() as session:
         box = mailbox_of(session, mailbox_id) or abort(404)
         if act == "rhythm":
@@ -315,14 +327,21 @@ def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
             mailboxes.stop_reminders(session, box, clock.now(), g.person.id)
         elif act == "resume":
             mailboxes.resume(session, box, **_by_person())
-        elif act == "now" and box.cadence == Cadence.ON_DEMAND:
-            mailboxes.ask_for_digest(session, box, **_by_person())
+        elif act == "now" and box.reminders_off_at is None:
+            due_at = mailboxes.ask_for_digest(session, box, **_by_person())
         else:
             abort(400)
     if form and form.errors:
         return _rhythm_page(box, form), 422
-    flash("Your digest is on its way." if act == "now" else "Saved.", "ok")
+    flash("Saved." if due_at is None else _on_its_way(due_at), "ok")
     return redirect(url_for("inbox.rhythm"), 303)
+
+
+def _on_its_way(due_at: datetime) -> str:
+    if due_at <= clock.now():
+        return "Your digest is on its way, if there is something to say."
+    hours = the_house().limits.spacing_hours
+    return f"Two digests are at least {hours} hours apart: the next one leaves at {moment(due_at)}."
 
 
 def _by_person() -> dict[str, Any]:
@@ -341,6 +360,7 @@ def _rhythm_page(wrong: Mailbox | None = None, form: RhythmForm | None = None) -
         cadences=CADENCES,
         weekdays=WEEKDAYS,
         zones=zones_by_region(),
+        countries=countries(),
     )
 
 

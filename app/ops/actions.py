@@ -13,6 +13,8 @@ from app.models import (
     AttemptResult,
     AuditEntry,
     Digest,
+    InboundMail,
+    InboundOutcome,
     Mailbox,
     Outcome,
     Outgoing,
@@ -130,3 +132,36 @@ def _record_window(session: Session, digest: Digest, operator: Person, now: date
             detail={"window": digest.window, "ended": str(digest.outcome), "reason": digest.reason},
         )
     )
+
+
+def retry_inbound(session: Session, inbound_id: UUID, *, operator: Person, now: datetime) -> bool:
+    """Read a mail out of quarantine again; False when it is there no more."""
+    again = {"outcome": InboundOutcome.WAITING, "handled_at": None, "tries": 0, "due_at": now, "reason": ""}
+    return _out_of_quarantine(session, inbound_id, again, "inbound.retried", operator, now)
+
+
+def dismiss_inbound(session: Session, inbound_id: UUID, *, operator: Person, now: datetime) -> bool:
+    """Lay a mail aside; it stays stored. False when it is in quarantine no more."""
+    aside = {"outcome": InboundOutcome.DISMISSED}
+    return _out_of_quarantine(session, inbound_id, aside, "inbound.dismissed", operator, now)
+
+
+def _out_of_quarantine(
+    session: Session, inbound_id: UUID, values: dict[str, Any], action: str, operator: Person, now: datetime
+) -> bool:
+    quarantined = (InboundMail.id == inbound_id, InboundMail.outcome == InboundOutcome.QUARANTINED)
+    reason = session.execute(select(InboundMail.reason).where(*quarantined).with_for_update()).scalar_one_or_none()
+    if reason is None:
+        return False
+    session.execute(update(InboundMail).where(*quarantined).values(values))
+    session.add(
+        AuditEntry(
+            at=now,
+            actor="operator",
+            person_id=operator.id,
+            action=action,
+            subject_id=inbound_id,
+            detail={"reason": reason},
+        )
+    )
+    return True

@@ -204,7 +204,7 @@ def test_a_thread_link_shows_its_thread_and_nothing_more(mailed: Mailed) -> None
     assert answer.status_code == 303
     page = browser.get(answer.location).text
     assert "Thank you." in page
-    assert "Carla</bdi> (name as given)" in page
+    assert "Carla</bdi> (name as given, not signed in)" in page
     assert browser.post(f"/m/{token}/thread", data={"body": ""}).status_code == 422
 
 

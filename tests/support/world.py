@@ -10,6 +10,7 @@ Each factory writes one noun through the session it is given and returns it; wha
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from itertools import count
 from typing import Any, TypeVar
 
@@ -27,13 +28,16 @@ from app.models import (
     CustomerRole,
     Digest,
     DigestLine,
+    DomainProof,
     Invoice,
     InvoiceState,
     LineKind,
     Mailbox,
     Message,
+    MessageAttachment,
     Outcome,
     Person,
+    ProofWay,
     Side,
     Thread,
     ThreadInvoice,
@@ -105,11 +109,15 @@ def person(session: Session, address: str, **facts: Any) -> Person:
 def vendor(
     session: Session, name: str, *, address: str, provider: str = "quickbooks", currency: str = "USD", **facts: Any
 ) -> Selling:
-    """A verified vendor that is live, its owner at ``address``, and one active connection with fresh data."""
-    defaults = {"name": name, "currency": currency, "trust": Trust.VERIFIED, "live_at": NOW}
+    """A verified vendor that is live, its owner at ``address``, the domain of that proven, and one active connection with
+    fresh data."""
+    defaults = {"name": name, "legal_name": name, "currency": currency, "trust": Trust.VERIFIED, "live_at": NOW}
     made = _kept(session, Vendor(**{**defaults, **facts}))
     owner = person(session, address)
     vendor_member(session, made, owner, VendorRole.OWNER)
+    if made.trust == Trust.VERIFIED:
+        proof = {"record": "sheaf-proof=here", "asked_by_id": owner.id, "proven_at": NOW, "way": ProofWay.MAIL}
+        _kept(session, DomainProof(vendor_id=made.id, domain=address.partition("@")[2], **proof))
     return Selling(made, owner, connection(session, made, owner, provider=provider))
 
 
@@ -211,6 +219,14 @@ def thread(session: Session, by: Selling, to: Owing, about: Invoice | None = Non
     asked = {"thread_id": made.id, "side": Side.CUSTOMER, "person_id": to.person.id, "via": "page", "created_at": NOW}
     _kept(session, Message(body="Which order is this for?", **asked, **owners))
     return made
+
+
+def attachment(session: Session, of: Thread, name: str = "order.pdf", data: bytes = b"%PDF-1.7") -> MessageAttachment:
+    """A file that came with the thread's first message."""
+    said = session.scalars(select(Message).where(Message.thread_id == of.id).order_by(Message.created_at)).first()
+    owners = {"vendor_id": of.vendor_id, "customer_id": of.customer_id, "thread_id": of.id}
+    facts = {"name": name, "kind": "application/pdf", "size": len(data), "sha256": sha256(data).digest(), "data": data}
+    return _kept(session, MessageAttachment(message_id=said.id if said else None, **owners, **facts))
 
 
 def digest(session: Session, to: Owing, lines: Sequence[Invoice] = (), *, token: str = "", **facts: Any) -> Digest:
