@@ -67,6 +67,9 @@ CHANGES = {
     "promised": lambda session, world: session.add(_hold(world)),
     "muted": lambda session, world: session.add(_relation(world, muted_at=clock.now())),
     "blocked": lambda session, world: session.add(_relation(world, blocked_at=clock.now())),
+    "provider stopped": lambda session, world: session.add(
+        StopSwitch(name="provider:quickbooks", reason="why", by="me", since=clock.now())
+    ),
     "vendor stopped": lambda session, world: session.add(
         StopSwitch(name=f"vendor:{world.acme.vendor.id}", reason="why", by="me", since=clock.now())
     ),
