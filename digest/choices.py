@@ -17,7 +17,7 @@ from app.access import link_holder, signed_machine
 from app.db import database
 from app.house import the_house
 from app.mailboxes import actions as mailboxes
-from app.mailboxes.forms import CADENCES, RhythmForm, zones_by_region
+from app.mailboxes.forms import CADENCES, RhythmForm, countries, zones_by_region
 from app.mailboxes.queries import WEEKDAYS, cadence_words, mailbox_of
 from app.models import Mailbox, Relation
 from digest.links import View, opened, vendors_of
@@ -71,6 +71,7 @@ def _rhythm_page(form: RhythmForm) -> str:
         cadences=CADENCES,
         weekdays=WEEKDAYS,
         zones=zones_by_region(),
+        countries=countries(),
         is_done=request.args.get("done") == "1" and not form.errors,
     )
 

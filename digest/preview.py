@@ -28,6 +28,7 @@ class NoMailbox(LookupError):
 class LeftOut:
     """One open invoice that is not asked for."""
 
+    invoice_id: UUID
     vendor: str
     number: str
     why: str
@@ -102,5 +103,5 @@ def _left_out(session: Session, reasons: dict[str, str]) -> tuple[LeftOut, ...]:
         return ()
     query = select(Invoice.id, Invoice.number, Vendor.name).join(Vendor, Vendor.id == Invoice.vendor_id)
     rows = session.execute(query.where(Invoice.id.in_([UUID(key) for key in reasons])))
-    found = [LeftOut(row[2], row[1] or "without number", reasons[str(row[0])]) for row in rows]
+    found = [LeftOut(row[0], row[2], row[1] or "without number", reasons[str(row[0])]) for row in rows]
     return tuple(sorted(found, key=lambda each: (each.vendor.casefold(), each.number)))

@@ -4,7 +4,7 @@ It wins over every vendor's wish (FEATURES J1), and takes effect for the next ma
 """
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 import structlog
@@ -24,13 +24,19 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a mailbox wants its digest: ``send_at`` is a wall clock in ``zone``, weekday 0 is Monday."""
+    """When a mailbox wants its digest: ``send_at`` is a wall clock in ``zone``, weekday 0 is Monday; on which days it
+    wants none (app/windows.py), and how many at most: digests in 30 days, mentions of one invoice."""
 
     cadence: Cadence
     weekday: int
     month_day: int
     send_at: time
     zone: str
+    quiet_country: str = ""
+    closed_from: date | None = None
+    closed_until: date | None = None
+    most_digests: int | None = None
+    most_mentions: int | None = None
 
 
 def change_rhythm(
@@ -39,6 +45,9 @@ def change_rhythm(
     """Holds from the next window on, which opens ``spacing_hours`` after the last digest at the earliest."""
     mailbox.cadence, mailbox.weekday, mailbox.month_day = rhythm.cadence, rhythm.weekday, rhythm.month_day
     mailbox.send_at, mailbox.zone = rhythm.send_at, rhythm.zone
+    mailbox.quiet_country, mailbox.closed_from = rhythm.quiet_country, rhythm.closed_from
+    mailbox.closed_until = rhythm.closed_until
+    mailbox.most_digests, mailbox.most_mentions = rhythm.most_digests, rhythm.most_mentions
     mailbox.next_digest_at = first_due(mailbox, now, spacing_hours)
     _record_box(session, mailbox, "rhythm.changed", now, person_id, cadence=rhythm.cadence.value, zone=rhythm.zone)
 
@@ -66,13 +75,25 @@ def resume(
 
 
 def ask_for_digest(
-    session: Session, mailbox: Mailbox, *, now: datetime, spacing_hours: int, person_id: UUID | None = None
+    session: Session,
+    mailbox: Mailbox,
+    *,
+    now: datetime,
+    spacing_hours: int,
+    again_minutes: int = 60,
+    person_id: UUID | None = None,
 ) -> datetime:
-    """One digest now, or as soon as the last one is long enough ago; returns when. For mailboxes that ask on demand:
-    with any other rhythm it would use up the window that comes anyway."""
-    last = mailbox.last_digest_at
+    """One digest now, or as soon as the last one and the last asking are long enough ago; returns when. It uses up no
+    window of the mailbox's rhythm and moves none (FEATURES D20); one that comes before it anyway is the answer."""
+    last, asked = mailbox.last_digest_at, mailbox.asked_at
     due = max(now, spaced_from(last, spacing_hours)) if last else now
-    mailbox.next_digest_at = due
+    if asked and asked > now and asked == mailbox.next_digest_at:
+        return asked
+    if asked:
+        due = max(due, asked + timedelta(minutes=again_minutes))
+    if mailbox.next_digest_at and mailbox.next_digest_at <= due:
+        return mailbox.next_digest_at
+    mailbox.next_digest_at = mailbox.asked_at = due
     _record_box(session, mailbox, "digest.asked_for", now, person_id)
     return due
 

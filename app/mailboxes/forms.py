@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time, timedelta
 from functools import cache
 from zoneinfo import available_timezones
+
+import holidays
+from babel.core import Locale
 
 from app.mailboxes.actions import Rhythm
 from app.models import Cadence, Mailbox
@@ -20,6 +23,13 @@ CADENCES = {
 }
 
 
+LONGEST_CLOSURE = timedelta(days=365)
+_FIELDS = (
+    "cadence", "weekday", "month_day", "send_at", "zone", "quiet_country", "closed_from", "closed_until",
+    "most_digests", "most_mentions",
+)  # fmt: skip
+
+
 @dataclass
 class RhythmForm:
     """The fields as text, as they were stored or typed, and what is wrong with them by the name of the field."""
@@ -29,20 +39,34 @@ class RhythmForm:
     month_day: str
     send_at: str
     zone: str
+    quiet_country: str = ""
+    closed_from: str = ""
+    closed_until: str = ""
+    most_digests: str = ""
+    most_mentions: str = ""
     errors: dict[str, str] = field(default_factory=dict)
     rhythm: Rhythm | None = None  # set when nothing is wrong
 
     @classmethod
     def of(cls, mailbox: Mailbox) -> "RhythmForm":
         return cls(
-            mailbox.cadence, str(mailbox.weekday), str(mailbox.month_day), f"{mailbox.send_at:%H:%M}", mailbox.zone
+            cadence=mailbox.cadence,
+            weekday=str(mailbox.weekday),
+            month_day=str(mailbox.month_day),
+            send_at=f"{mailbox.send_at:%H:%M}",
+            zone=mailbox.zone,
+            quiet_country=mailbox.quiet_country or "",
+            closed_from=_said(mailbox.closed_from),
+            closed_until=_said(mailbox.closed_until),
+            most_digests=_said(mailbox.most_digests),
+            most_mentions=_said(mailbox.most_mentions),
         )
 
     @classmethod
     def read(cls, submitted: Mapping[str, str], before: Mailbox) -> "RhythmForm":
         """What was submitted; a field that was left out stays as it is."""
         form = cls.of(before)
-        for name in ("cadence", "weekday", "month_day", "send_at", "zone"):
+        for name in _FIELDS:
             setattr(form, name, submitted.get(name, getattr(form, name)))
         form._check()
         return form
@@ -59,12 +83,54 @@ class RhythmForm:
             self.errors["send_at"] = "Give the time as 09:00."
         if self.zone not in available_timezones():
             self.errors["zone"] = "Choose a time zone from the list."
+        closed = self._closed()
+        digests, mentions = self._most("most_digests", 31), self._most("most_mentions", 12)
+        if self.quiet_country and self.quiet_country not in countries():
+            self.errors["quiet_country"] = "Choose a country from the list."
         if weekday is not None and month_day is not None and send_at is not None and not self.errors:
-            self.rhythm = Rhythm(Cadence(self.cadence), weekday, month_day, send_at, self.zone)
+            self.rhythm = Rhythm(
+                Cadence(self.cadence), weekday, month_day, send_at, self.zone, self.quiet_country, *closed,
+                most_digests=digests, most_mentions=mentions,
+            )  # fmt: skip
+
+    def _closed(self) -> tuple[date | None, date | None]:
+        """Both days or none; a closure has an end, within a year."""
+        if not self.closed_from and not self.closed_until:
+            return None, None
+        first, last = _date(self.closed_from), _date(self.closed_until)
+        if first is None or last is None or not first <= last <= first + LONGEST_CLOSURE:
+            self.errors["closed_from"] = "Give the first and the last day of the closure, within a year."
+        return first, last
+
+    def _most(self, name: str, limit: int) -> int | None:
+        text = getattr(self, name)
+        found = _number(text, 1, limit) if text else None
+        if text and found is None:
+            self.errors[name] = f"Give a number from 1 to {limit}, or leave it empty."
+        return found
 
 
 def _number(text: str, first: int, last: int) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and first <= int(text) <= last else None
+
+
+def _said(value: date | int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@cache
+def countries() -> dict[str, str]:
+    """The countries whose weekends and holidays we know, code and English name, by name."""
+    names = Locale("en").territories
+    known = [(code, names[code]) for code in holidays.list_supported_countries(include_aliases=False) if code in names]
+    return dict(sorted(known, key=lambda each: each[1]))
 
 
 def _time(text: str) -> time | None:

@@ -62,8 +62,24 @@ def test_a_digest_asked_for_waits_until_the_last_one_is_long_enough_ago(house: H
     with house.database.transaction(EVERYTHING) as session:
         box = session.get_one(Mailbox, world.cobalt.mailbox.id)
         assert ask_for_digest(session, box, now=NOW, spacing_hours=20) == NOW
-        box.last_digest_at = NOW - timedelta(hours=1)
+        box.last_digest_at, box.next_digest_at, box.asked_at = NOW - timedelta(hours=1), None, None
         assert ask_for_digest(session, box, now=NOW, spacing_hours=20) == NOW + timedelta(hours=19)
+
+
+def test_asking_again_and_again_brings_one_an_hour_and_what_comes_anyway_is_the_answer(
+    house: House, world: World
+) -> None:
+    """[D20 inv-S4]"""
+    with house.database.transaction(EVERYTHING) as session:
+        box = session.get_one(Mailbox, world.cobalt.mailbox.id)
+        box.next_digest_at = NOW + timedelta(days=3)
+        assert ask_for_digest(session, box, now=NOW, spacing_hours=20) == NOW
+        box.next_digest_at = NOW + timedelta(days=3)  # it was planned, and there was nothing to say
+        soon = NOW + timedelta(minutes=5)
+        assert ask_for_digest(session, box, now=soon, spacing_hours=20) == NOW + timedelta(hours=1)
+        assert ask_for_digest(session, box, now=soon, spacing_hours=20) == NOW + timedelta(hours=1)
+        box.last_digest_at, box.next_digest_at = NOW, NOW + timedelta(hours=12)
+        assert ask_for_digest(session, box, now=soon, spacing_hours=20) == NOW + timedelta(hours=12)
 
 
 def test_two_decisions_at_one_moment_are_about_one_relation(house: House, world: World) -> None:

@@ -1,4 +1,4 @@
-from datetime import time
+from datetime import date, time
 from typing import Any
 
 import pytest
@@ -49,7 +49,41 @@ def test_it_names_the_field_that_is_wrong_and_keeps_the_rest(name: str, text: st
     assert getattr(form, name) == text
 
 
-@given(st.fixed_dictionaries({name: st.text() for name in GOOD}))
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("quiet_country", "XX"),
+        ("closed_from", "2026-08-20"),
+        ("closed_until", "2028-08-20"),
+        ("most_digests", "0"),
+        ("most_mentions", "many"),
+    ],
+)
+def test_it_names_what_is_wrong_with_quiet_days_and_limits(name: str, text: str) -> None:
+    """[D10 D11] A closure is complained of at its first day."""
+    good = {**GOOD, "closed_from": "2026-08-01", "closed_until": "2026-08-14"}
+    form = RhythmForm.read({**good, name: text}, BOX)
+    assert list(form.errors) == ["closed_from" if name == "closed_until" else name]
+
+
+def test_it_reads_quiet_days_and_limits() -> None:
+    """[D10 D11] And keeps them when only the time is changed."""
+    quiet = {"quiet_country": "DE", "closed_from": "2026-08-01", "closed_until": "2026-08-14", "most_digests": "4"}
+    rhythm = RhythmForm.read({**GOOD, **quiet, "most_mentions": "3"}, BOX).rhythm
+    assert rhythm
+    assert (rhythm.quiet_country, rhythm.closed_from, rhythm.closed_until) == (
+        "DE",
+        date(2026, 8, 1),
+        date(2026, 8, 14),
+    )
+    assert (rhythm.most_digests, rhythm.most_mentions) == (4, 3)
+    box = Mailbox(cadence=Cadence.WEEKLY, weekday=0, month_day=1, send_at=time(9), zone="UTC", most_digests=4)
+    again = RhythmForm.read({"send_at": "10:00"}, box).rhythm
+    assert again
+    assert again.most_digests == 4
+
+
+@given(st.fixed_dictionaries({name: st.text() for name in (*GOOD, "quiet_country", "closed_from", "most_digests")}))
 def test_it_reads_anything_without_complaint(submitted: dict[str, Any]) -> None:
     """[D1]"""
     form = RhythmForm.read(submitted, BOX)
