@@ -60,7 +60,8 @@ def dance(books: SandboxControl, browser: FlaskClient, company: str, vendor: str
 def test_connecting_signs_a_company_up(
     house: House, product: Flask, books: SandboxControl, ann: Person, company: str
 ) -> None:
-    """[A1 A13 inv-K3] One consent: the vendor, its owner and the connection are there, named by the books, verified."""
+    """[A1 A13 inv-K3] One consent: the vendor, its owner and the connection are there, named by the books. Who it
+    is, a domain or the operator has yet to say."""
     browser = signed_in(product, ann)
     page = browser.get(f"/connect/{COMPANIES[company]}").get_data(as_text=True)
     assert "What we read" in page
@@ -70,7 +71,7 @@ def test_connecting_signs_a_company_up(
     about = books.company(company)
     (vendor,) = all_of(house, Vendor)
     assert (vendor.name, vendor.currency, vendor.zone) == (company, about["currency"], about["timezone"])
-    assert (vendor.trust, vendor.live_at) == (Trust.VERIFIED, None)
+    assert (vendor.trust, vendor.live_at) == (Trust.NEW, None)
     assert (connection.account_id, connection.vendor_id, connection.state) == (
         about["external_id"],
         vendor.id,
@@ -81,7 +82,7 @@ def test_connecting_signs_a_company_up(
     tokens = oauth.unseal(house, connection.tokens, connection.id, vendor.id)
     assert tokens.access_token not in (connection.tokens or "")
     actions = {entry.action for entry in _audit(house)}
-    assert actions == {"vendor.signed_up", "vendor.verified", "connection.made"}
+    assert actions == {"vendor.signed_up", "connection.made", "pay_host.known"}
     assert browser.get(answer.headers["Location"]).status_code == 200
 
 

@@ -5,7 +5,7 @@ from re import Pattern
 
 from playwright.sync_api import Locator, Page
 
-from demo.people import owner_of
+from demo.people import approve, owner_of
 from demo.stage import Stage
 
 PATIENCE = 150  # looks, a fifth of a second apart
@@ -62,12 +62,13 @@ def ask_for_books(page: Page, stage: Stage, provider: str, company: str) -> None
 
 
 def connect_books(page: Page, stage: Stage, provider: str, company: str) -> None:
-    """Sign up by connecting: consent at the provider, the first pull counted live, Go live."""
+    """Sign up by connecting: consent at the provider, the first pull counted live, Go live; the operator agrees."""
     ask_for_books(page, stage, provider, company)
     page.locator("label.choice").filter(has_text=company).locator("input").check()
     page.get_by_role("button", name="Allow").click()
     page.get_by_role("button", name="Go live").click(timeout=30_000)  # no reload: the page counts by itself
     page.get_by_text("You are live.").wait_for()
+    approve(stage, company)
 
 
 def row_of(mail: Page, vendor: str, position: int = 0) -> Locator:

@@ -109,7 +109,7 @@ def person(session: Session, address: str, **facts: Any) -> Person:
 def vendor(
     session: Session, name: str, *, address: str, provider: str = "quickbooks", currency: str = "USD", **facts: Any
 ) -> Selling:
-    """A verified vendor that is live, its owner at ``address``, the domain of that proven, and one active connection with
+    """A verified vendor that is live, its owner at ``address``, whose domain is proven, and one active connection with
     fresh data."""
     defaults = {"name": name, "legal_name": name, "currency": currency, "trust": Trust.VERIFIED, "live_at": NOW}
     made = _kept(session, Vendor(**{**defaults, **facts}))
