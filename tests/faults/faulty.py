@@ -59,7 +59,7 @@ def run(options: argparse.Namespace, lost: float) -> tuple[dict[str, Any], list[
         found = count(stage.house, stage.sink, stage.addresses)
         row = {"events lost for good": f"{lost:.0%}", **figures(found, stage, seconds)}
         row |= {"longest in doubt and not listed": f"{oldest:.1f} s", "alarms answered by the operator": lifted}
-    tally = stage.sink.tally()
+    tally = stage.sink.tally
     row |= {name: tally.get(name, 0) for name in ("events acknowledged", "events sent twice", "forged posts refused")}
     violations = found.violations()
     if not is_quiet:

@@ -68,6 +68,7 @@ class Sink:
         self._folder = folder
         self._tail = (folder / "taken").open()
         self._taken: list[Line] = []
+        self.tally: dict[str, int] = {}  # answers given, and what became of events, by words; known when it has ended
 
     def taken(self) -> list[Line]:
         """All mails taken up to now."""
@@ -79,11 +80,6 @@ class Sink:
         """Events our webhook said yes to: (attempt, kind)."""
         return [tuple(json.loads(line)) for line in (self._folder / "acknowledged").read_text().splitlines()]
 
-    def tally(self) -> dict[str, int]:
-        """Answers given, and what became of events, by words; written when the service ends."""
-        found: dict[str, int] = json.loads((self._folder / "tally").read_text())
-        return found
-
 
 @contextmanager
 def open_sink(folder: Path, manners: Manners) -> Iterator[Sink]:
@@ -92,12 +88,14 @@ def open_sink(folder: Path, manners: Manners) -> Iterator[Sink]:
     command = [sys.executable, "-m", "tests.faults.sink", str(folder), json.dumps(asdict(manners))]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout
+    sink = Sink(folder, **json.loads(process.stdout.readline()))
     try:
-        yield Sink(folder, **json.loads(process.stdout.readline()))
+        yield sink
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        sink.tally = json.loads(process.stdout.read() or "{}")
         process.stdout.close()
+        process.wait(timeout=30)
 
 
 # --- inside the process ---------------------------------------------------------------------------------------------
@@ -148,7 +146,7 @@ def _main(folder: Path, words: dict[str, Any]) -> None:
         double.postman.start()
         stopping.wait()
         double.postman.stop()
-    (folder / "tally").write_text(json.dumps(double.answers | double.postman.tally))
+    print(json.dumps(double.answers | double.postman.tally), flush=True)
 
 
 if __name__ == "__main__":

@@ -56,17 +56,18 @@ class Fleet:
     """One process for each of ``roles`` (see ROLES, with their words); what they print goes to ``log``."""
 
     def __init__(self, roles: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> None:
-        with (log or Path(os.devnull)).open("ab") as output:
-            self._nursery = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.workers"],
-                env={**os.environ, **QUICK, **environment},
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                text=True,
-                start_new_session=True,
-            )
+        with (log or Path(os.devnull)).open("ab") as output:  # through a pipe: there is room when the disk has none
+            self._scribe = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=output)
+        self._nursery = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.workers"],
+            env={**os.environ, **QUICK, **environment},
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._scribe.stdin,
+            text=True,
+            start_new_session=True,
+        )
         self._lock = threading.Lock()
         self.killed = 0
         self.frozen = 0
@@ -95,8 +96,9 @@ class Fleet:
                 if not process.is_gone(within=20):
                     process.tell(signal.SIGKILL)
                 os.close(process.handle)
-        with self._nursery:  # closes its standard input: it ends, and whatever it forked with it
-            pass
+        for helper in (self._nursery, self._scribe):
+            with helper:  # closes its standard input: it ends, and whatever it forked with it
+                pass
 
     def _end(self, process: Process, how: signal.Signals) -> None:
         process.tell(how)
