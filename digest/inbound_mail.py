@@ -35,6 +35,7 @@ _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n|\r\r")
 _NEW_HEADER = re.compile(rb"\n(?![ \t])")
 _IDS = re.compile(r"<([^<>\s]{1,200})>")
+_IN_BRACKETS = re.compile(r"<([^<>\s]{3,254})>")
 _NO_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"})
 
 
@@ -190,12 +191,14 @@ def _printable(words: str) -> str:
 
 
 def _sender(words: str) -> tuple[str, str]:
-    """Name and canonical address of a From; of several, the first."""
+    """Name and canonical address of a From; of several, the first, and where that is none, the last in brackets."""
     try:
         name, address = parseaddr(words[:1000])
     except (ValueError, IndexError, RecursionError):
         return "", ""
-    return _printable(name)[:80], canonical(address) or ""
+    in_brackets = _IN_BRACKETS.findall(words[:1000])
+    found = canonical(address) or (canonical(in_brackets[-1]) if in_brackets else None)
+    return _printable(name)[:80], found or ""
 
 
 def _recipients(head: "Message[str, str]") -> tuple[str, ...]:
