@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
+from flask.globals import request_ctx
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
@@ -68,7 +69,8 @@ def _is_database_away(error: Exception) -> bool:
 
 def _page(code: int, error: HTTPException) -> Response:
     access: Access | None = g.get("access")
-    if access is not None and access.who is Who.SIGNED:
+    is_lost = request_ctx.url_adapter is None  # a Host that is no host: no page of ours can name an address then
+    if is_lost or (access is not None and access.who is Who.SIGNED):
         response = make_response(f"{_WORDS[code].title}\n")
         response.mimetype = "text/plain"
     else:

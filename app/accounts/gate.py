@@ -66,6 +66,7 @@ def _come_in() -> ResponseReturnValue | None:
     if access.who is Who.SIGNED:
         return None
     _refuse_other_sites(access)
+    _refuse_nul()
     _recognise()
     return _ADMIT[access.who](access)
 
@@ -83,6 +84,13 @@ def _refuse_other_sites(access: Access) -> None:
         abort(400)
     if current_app.config["WTF_CSRF_ENABLED"]:
         csrf.protect()
+
+
+def _refuse_nul() -> None:
+    """No database takes this character, no person types it, and no view need think of it."""
+    sent = (value for given in (request.args, request.form) for _, values in given.lists() for value in values)
+    if any("\x00" in str(value) for value in (*sent, *(request.view_args or {}).values())):
+        abort(400)
 
 
 def _names_token() -> bool:

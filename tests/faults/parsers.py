@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from uuid import UUID
 
 from requests.structures import CaseInsensitiveDict
 
+from app import clock
 from app.address import canonical, rate_key, split
 from app.inbox.forms import amounts_meant, read_key, read_moment
 from app.keys import CannotOpen, KeyRing, Place
@@ -148,7 +149,7 @@ _EVENTS, _SIGNED = _SENDGRID.signed(
     [_SENDGRID.event(_TAKEN), _SENDGRID.event(_TAKEN, "bounce", type="blocked", reason="a\u00e9b", status="5.1.1")],
     at=NOW.timestamp(),
 )
-_GAP = b"\n\n--8<--\n\n"  # between header and body in one input, so that both are broken
+GAP = b"\n\n--8<--\n\n"  # between header and body in one input, so that both are broken
 
 
 def sendgrid_signature(raw: bytes) -> None:
@@ -167,19 +168,36 @@ def sendgrid_events(raw: bytes) -> None:
 
 
 def _three(raw: bytes) -> tuple[str, str, bytes]:
-    first, _, rest = raw.partition(_GAP)
-    second, _, body = rest.partition(_GAP)
+    first, _, rest = raw.partition(GAP)
+    second, _, body = rest.partition(GAP)
     return first.decode("latin-1"), second.decode("latin-1"), body
 
 
-def webhook(provider: str, body: bytes, signed: Callable[[bytes], Mapping[str, str]]) -> Parser:
+def _mac(body: bytes, secret: str) -> bytes:
+    return hmac.digest(secret.encode(), body, hashlib.sha256)
+
+
+def _by_stripe(body: bytes, secret: str) -> dict[str, str]:
+    stamp = str(int(clock.now().timestamp()))
+    return {"stripe-signature": f"t={stamp},v1={_mac(stamp.encode() + b'.' + body, secret).hex()}"}
+
+
+SIGNING: dict[str, Callable[[bytes, str], dict[str, str]]] = {  # as each provider signs a delivery
+    "quickbooks": lambda body, secret: {"intuit-signature": base64.b64encode(_mac(body, secret)).decode()},
+    "xero": lambda body, secret: {"x-xero-signature": base64.b64encode(_mac(body, secret)).decode()},
+    "stripe": _by_stripe,
+}
+
+
+def webhook(provider: str, body: bytes) -> Parser:
     """A provider's delivery: the check of its signature, then what it points at."""
     connector = registry.get(provider)
-    good = signed(body)
+    with clock.travel(NOW):
+        good = SIGNING[provider](body, "secret")
     (named,) = good
 
     def check(raw: bytes) -> None:
-        given, _, said = raw.partition(_GAP)
+        given, _, said = raw.partition(GAP)
         if connector.verify({named.upper(): given.decode("latin-1")}, said, "secret", NOW):
             assert said == body
         try:
@@ -190,16 +208,7 @@ def webhook(provider: str, body: bytes, signed: Callable[[bytes], Mapping[str, s
             assert event.account_id
             assert len(event.external_id) <= 120
 
-    return Parser(f"{provider}-webhook", [good[named].encode() + _GAP + body], check)
-
-
-def _mac(body: bytes) -> bytes:
-    return hmac.digest(b"secret", body, hashlib.sha256)
-
-
-def _by_stripe(body: bytes) -> dict[str, str]:
-    stamp = str(int(NOW.timestamp()))
-    return {"stripe-signature": f"t={stamp},v1={_mac(stamp.encode() + b'.' + body).hex()}"}
+    return Parser(f"{provider}-webhook", [good[named].encode() + GAP + body], check)
 
 
 _QUICKBOOKS = json.dumps([
@@ -273,12 +282,12 @@ PARSERS: dict[str, Parser] = {
                           f"2026-11-23~{ROW}", f"2026-11-23T09:00:00+00:00~{ROW}",
                           '{"errors": [{"field": "to", "message": "no"}]}'], header),
         Parser("sendgrid-signature",
-               [_SIGNED[SIGNATURE].encode() + _GAP + _SIGNED[TIMESTAMP].encode() + _GAP + _EVENTS], sendgrid_signature),
+               [_SIGNED[SIGNATURE].encode() + GAP + _SIGNED[TIMESTAMP].encode() + GAP + _EVENTS], sendgrid_signature),
         Parser("sendgrid-events", [_EVENTS, b"[]", b'[{"event":"open","timestamp":1.5e9,"attempt":null}, 3]'],
                sendgrid_events),
-        webhook("quickbooks", _QUICKBOOKS, lambda body: {"intuit-signature": base64.b64encode(_mac(body)).decode()}),
-        webhook("xero", _XERO, lambda body: {"x-xero-signature": base64.b64encode(_mac(body)).decode()}),
-        webhook("stripe", _STRIPE, _by_stripe),
+        webhook("quickbooks", _QUICKBOOKS),
+        webhook("xero", _XERO),
+        webhook("stripe", _STRIPE),
         Parser("inbound-mail", [_PLAIN, _MIXED], inbound),
         Parser("json", [_XERO, _STRIPE, b'{"a": 1.50, "b": [1e5, -0.0, "\\ud83d\\ude00"]}'], numbers),
     )
