@@ -71,6 +71,7 @@ class Limits(BaseSettings):
     inbound_tries: int = 5  # F1: a mail that breaks the reader as often goes into quarantine
     inbound_days: int = 4  # N2: as long after signing a request may come; a mail service repeats one for three days
     reply_days: int = 60  # L2: as long after a mail its reply address works
+    questions_per_hour: int = 30  # N5: messages of one customer to one vendor, however they come
     mails_per_thread_hour: int = 10  # N5: more by mail from one side is a machine talking
     automatic_per_thread_day: int = 2  # N5: further automatic replies are set aside, not filed in the thread
     held_per_digest: int = 3  # F7: replies to one digest that name no supplier

@@ -6,11 +6,11 @@ Messages are only ever added. A thread's state and waiting time are what its las
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.conversations import notices, rules
@@ -227,6 +227,7 @@ def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: d
     """Add what the customer says, and tell the vendor's people."""
     if (same := _said_just_now(session, thread, Side.CUSTOMER, saying.words, now)) is not None:
         return same
+    _check_pace(session, thread, house.limits.questions_per_hour, now)
     thread.mailbox_id = saying.mailbox_id or thread.mailbox_id
     with widened(session, "whom to tell at the vendor, and whether the asker is one of them"):
         colleagues = _colleagues(session, thread.vendor_id)
@@ -240,6 +241,18 @@ def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: d
     _audit(session, thread, "question_asked", now, saying.person, message, via=saying.via)
     notices.tell_vendor(session, house=house, thread=thread, message=message, people=_answering(colleagues), now=now)
     return message
+
+
+def _check_pace(session: Session, thread: Thread, most: int, now: datetime) -> None:
+    """A forwarded link, or a program behind it, must not bury the vendor's people in mail. Raises TooMuch."""
+    said = select(func.count()).where(
+        Message.vendor_id == thread.vendor_id,
+        Message.customer_id == thread.customer_id,
+        Message.side == Side.CUSTOMER,
+        Message.created_at > now - timedelta(hours=1),
+    )
+    if session.execute(said).scalar_one() >= most:
+        raise rules.TooMuch("That is more than anybody can answer within an hour. Please wait a little, then go on.")
 
 
 def _said_just_now(session: Session, thread: Thread, side: Side, words: str, now: datetime) -> Message | None:

@@ -35,6 +35,10 @@ class CannotSay(ConversationError):
     """Nothing was said, or too much."""
 
 
+class TooMuch(ConversationError):
+    """Said more than a vendor's people can read (FEATURES L8); later it can be said."""
+
+
 class ThreadIsClosed(ConversationError):
     """Closed too long ago to go on; a new question is the way."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.conversations import notices
 from app.conversations.actions import NotYours, answer, ask_question, close_thread, follow_up
 from app.conversations.queries import customer_threads, invoices_of, messages_of, thread_of
-from app.conversations.rules import CannotSay, ThreadIsClosed
+from app.conversations.rules import CannotSay, ThreadIsClosed, TooMuch
 from app.house import House
 from app.links import digest_of
 from app.models import (
@@ -207,6 +207,17 @@ def test_a_colleague_between_two_presses_makes_no_second_question(house: House, 
     say(answer, thread, body="Here it is", now=NOW + timedelta(minutes=1))
     ask(body="Mine", now=NOW + timedelta(minutes=2))
     assert count(house, Message) == 4
+
+
+def test_a_flood_from_one_customer_ends_in_words(house: House, ask: Ask) -> None:
+    """[F1 inv-N5 inv-Q1] What was taken is kept and told; more waits for its sender, who is told so."""
+    house.limits.questions_per_hour = 3
+    for number in range(3):
+        ask(body=f"And number {number}?")
+    with pytest.raises(TooMuch):
+        ask(body="And another?")
+    assert count(house, Message) == len(mails(house, OutgoingKind.QUESTION)) == 3
+    ask(body="And another?", now=NOW + timedelta(hours=2))
 
 
 @pytest.mark.parametrize("whose", ["birch_invoice", "nobody", "of_the_outsider"])
