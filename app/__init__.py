@@ -12,7 +12,8 @@ from app import errors, filters, headers, logs
 from app.accounts import gate
 from app.accounts import team_views as team
 from app.accounts import views as accounts
-from app.desk import trust_views as trust
+from app.desk import outlook_views as outlook
+from app.desk import trust_views as desk_trust
 from app.desk import views as desk
 from app.dns import txt_records
 from app.house import House
@@ -36,7 +37,7 @@ def create_app(house: House) -> Flask:
     app.url_defaults(_name_static_version)
     for part in (headers, errors, filters, gate):
         part.install(app)
-    for room in (accounts, team, inbox, suppliers, desk, trust, ops, abuse, inbound):
+    for room in (accounts, team, inbox, suppliers, desk, outlook, desk_trust, ops, abuse, inbound):
         app.register_blueprint(room.blueprint)
     return app
 
