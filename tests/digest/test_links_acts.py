@@ -24,6 +24,7 @@ from app.models import (
     Outgoing,
     OutgoingKind,
     Relation,
+    Report,
 )
 from tests.support.links import FakePayDesk, Sent, sent_digest, with_wings
 from tests.support.world import EVERYTHING, NOW, World
@@ -305,5 +306,6 @@ def test_not_me_block_and_report_take_effect_for_the_next_mail(mail: Mail) -> No
         "mailbox.disowned", "reminders.stopped", "vendor.blocked", "vendor.blocked", "vendor.reported",
     ]  # fmt: skip
     [report] = [entry for entry in mail.read(AuditEntry) if entry.action == "vendor.reported"]
-    assert (report.detail["note"], report.vendor_id) == ("We never bought there", None)
+    assert (report.detail, report.vendor_id) == ({"vendor": str(mail.world.acme.vendor.id)}, None)
+    assert [one.words for one in mail.read(Report)] == ["We never bought there"]
     assert mail.post("report", choice="praise").status_code == 400
