@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.conversations.queries import last_message_id
 from app.desk.rules import DUE_SOON
+from app.mailboxes.outlook import Asking, verdicts
 from app.models import (
     BillTo,
     Connection,
@@ -22,6 +23,7 @@ from app.models import (
     Invoice,
     InvoiceChange,
     InvoiceState,
+    Mailbox,
     Message,
     Outcome,
     Side,
@@ -31,9 +33,8 @@ from app.models import (
     Vendor,
 )
 from app.money import Money, Totals
-from app.outbox.queries import is_stopped
-from app.receivables.rules import Case, Eligibility, eligibility
-from app.receivables.rules import Standing as VendorStanding
+from app.receivables.queries import IS_OPEN
+from app.receivables.rules import Eligibility
 from app.scope import widened
 from app.settings import Limits
 
@@ -344,23 +345,17 @@ def reminded_at(session: Session, invoice: Invoice) -> list[datetime]:
 
 
 def reminder_of(
-    session: Session, vendor: Vendor, invoice: Invoice, holds: Sequence[Hold], now: datetime, limits: Limits
-) -> Eligibility:
-    """Whether the next digest would ask for this invoice, and why: the planner's own word, on the vendor's calendar.
-    What the customer decided about this vendor is the customer's and is not asked (INVARIANTS I2)."""
-    source = session.get_one(Connection, invoice.connection_id)
-    touched_at = session.execute(
-        select(func.max(Message.created_at))
-        .join(ThreadInvoice, ThreadInvoice.thread_id == Message.thread_id)
-        .where(ThreadInvoice.invoice_id == invoice.id, Message.is_automatic.is_(False))
-    ).scalar_one()
-    standing = VendorStanding(
-        vendor=vendor,
-        relation=None,
-        source=source,
-        now=now,
-        limits=limits,
-        zone=vendor.zone,
-        is_stopped=is_stopped(session, vendor.id, source.provider),
+    session: Session, vendor: Vendor, invoice: Invoice, now: datetime, limits: Limits
+) -> Eligibility | None:
+    """Whether the next digest would ask for this invoice, and why: the planner's own word; None where it reaches nobody
+    or is over. What the customer decided about this vendor is the customer's and is not asked (INVARIANTS I2)."""
+    query = (
+        select(Invoice, Connection, Mailbox)
+        .join(Connection, Connection.id == Invoice.connection_id)
+        .join(Mailbox, Mailbox.id == Invoice.mailbox_id)
+        .where(Invoice.vendor_id == vendor.id, Invoice.mailbox_id == invoice.mailbox_id, IS_OPEN)
     )
-    return eligibility(Case(invoice, holds, touched_at), standing, standing.today)
+    with widened(session, "the zone of the mailbox this vendor's own rows go to, and how often it reads of one"):
+        rows = session.execute(query).all()
+    words = verdicts(session, [Asking(row[0], vendor, row[1], row[2], None) for row in rows], now, limits)
+    return words.get(invoice.id)

@@ -151,7 +151,10 @@ def hold(invoice_id: UUID) -> Response | tuple[str, int]:
         found, vendor = _invoice_or_404(session, invoice_id), _vendor(session)
         form = HoldForm.read(request.form, zone=vendor.zone, today=clock.today(vendor.zone))
         if form.until is not None and not form.errors:
-            hold_invoice(session, invoice=found, until=form.until, note=form.note, now=now, person_id=g.person.id)
+            hold_invoice(
+                session, invoice=found, until=form.until, note=form.note, now=now, person_id=g.person.id,
+                is_hidden=request.form.get("hidden") == "yes",
+            )  # fmt: skip
     if form.errors:
         return _invoice_page(invoice_id, form), 422
     flash("On hold. It stays out of reminders until then.", "ok")
@@ -180,7 +183,7 @@ def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
             invoice=found,
             bill_to=bill_to,
             vendor=vendor,
-            reminder=queries.reminder_of(session, vendor, found, holds, now, the_house().limits),
+            reminder=queries.reminder_of(session, vendor, found, now, the_house().limits),
             live=live_holds(session, invoice_id, now),
             events=rules.timeline(
                 queries.changes_of(session, invoice_id),

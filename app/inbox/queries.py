@@ -181,7 +181,8 @@ def _marked(mark: Mark, now: datetime) -> ColumnElement[bool]:
     if mark == Mark.ASKED:
         spoken = and_(ThreadInvoice.invoice_id == Invoice.id, ThreadInvoice.thread_id == Thread.id)
         return exists().where(spoken, Thread.state != ThreadState.CLOSED)
-    held = exists().where(Hold.invoice_id == Invoice.id, Hold.ended_at.is_(None), Hold.ends_at > now)
+    told = (Hold.ended_at.is_(None), Hold.ends_at > now, Hold.is_hidden.is_(False))
+    held = exists().where(Hold.invoice_id == Invoice.id, *told)
     return held if mark == Mark.HELD else held.where(Hold.kind == HoldKind(mark.value))
 
 

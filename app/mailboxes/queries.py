@@ -1,32 +1,26 @@
 """Reads about a customer's mailboxes and the digests they got."""
 
-from collections import defaultdict
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from app.mailboxes.outlook import Asking, verdicts
 from app.models import (
     Cadence,
     Connection,
-    Credit,
     Digest,
     DigestLine,
-    Hold,
     Invoice,
     Mailbox,
-    Message,
     Outgoing,
     OutgoingKind,
     Relation,
-    ThreadInvoice,
     Vendor,
 )
-from app.outbox.queries import is_stopped
 from app.receivables.queries import IS_OPEN
-from app.receivables.rules import Case, Eligibility, Standing, judge
+from app.receivables.rules import Eligibility
 from app.scope import widened
 from app.settings import Limits
 from app.windows import Rhythm
@@ -106,43 +100,4 @@ def next_word_of(session: Session, invoice_id: UUID, now: datetime, limits: Limi
         .outerjoin(Relation, and_(Relation.vendor_id == Invoice.vendor_id, Relation.customer_id == Invoice.customer_id))
         .where(IS_OPEN)
     ).all()
-    bills = [row[0].id for row in found]
-    if invoice_id not in bills:
-        return None
-    _, vendor, books, box, relation = found[0]
-    stopped = is_stopped(session, vendor.id, books.provider)
-    holds, touched = _live_holds(session, bills, now), _touched(session, bills)
-    cases = [
-        (
-            Case(bill, holds[bill.id], touched.get(bill.id)),
-            Standing(vendor, relation, source, now, limits, zone=box.zone, is_stopped=stopped),
-        )
-        for bill, _, source, _, _ in found
-    ]
-    words = judge(cases, cases[0][1].today, _unused(session, vendor.id, box.id))
-    return words[bills.index(invoice_id)]
-
-
-def _live_holds(session: Session, invoice_ids: list[UUID], now: datetime) -> dict[UUID, list[Hold]]:
-    live = select(Hold).where(Hold.invoice_id.in_(invoice_ids), Hold.ended_at.is_(None), Hold.ends_at > now)
-    found: dict[UUID, list[Hold]] = defaultdict(list)
-    for hold in session.execute(live).scalars():
-        found[hold.invoice_id].append(hold)
-    return found
-
-
-def _touched(session: Session, invoice_ids: list[UUID]) -> dict[UUID, Any]:
-    """When a human last wrote about each."""
-    query = (
-        select(ThreadInvoice.invoice_id, func.max(Message.created_at))
-        .join(Message, Message.thread_id == ThreadInvoice.thread_id)
-        .where(ThreadInvoice.invoice_id.in_(invoice_ids), Message.is_automatic.is_(False))
-        .group_by(ThreadInvoice.invoice_id)
-    )
-    return {row[0]: row[1] for row in session.execute(query)}
-
-
-def _unused(session: Session, vendor_id: UUID, mailbox_id: UUID) -> dict[str, int]:
-    query = select(Credit.currency, func.sum(Credit.remaining_minor)).group_by(Credit.currency)
-    of_both = query.where(Credit.vendor_id == vendor_id, Credit.mailbox_id == mailbox_id, Credit.remaining_minor > 0)
-    return {currency: int(minor) for currency, minor in session.execute(of_both)}
+    return verdicts(session, [Asking(*row) for row in found], now, limits).get(invoice_id)

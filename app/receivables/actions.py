@@ -141,9 +141,17 @@ def start_payment(
 
 
 def hold_invoice(
-    session: Session, *, invoice: Invoice, until: datetime, note: str, now: datetime, person_id: UUID
+    session: Session,
+    *,
+    invoice: Invoice,
+    until: datetime,
+    note: str,
+    now: datetime,
+    person_id: UUID,
+    is_hidden: bool = False,
 ) -> Hold:
-    """The vendor asks us to be quiet about one invoice until a day; both sides see it (FEATURES A11)."""
+    """The vendor asks us to be quiet about one invoice until a day; both sides see it, or only the vendor's when it is
+    hidden (FEATURES A11)."""
     end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.VENDOR, now=now, reason="Changed by the supplier")
     hold = Hold(
         vendor_id=invoice.vendor_id,
@@ -152,6 +160,7 @@ def hold_invoice(
         kind=HoldKind.VENDOR,
         ends_at=until,
         note=note,
+        is_hidden=is_hidden,
         person_id=person_id,
         created_at=now,
     )

@@ -173,7 +173,7 @@ def _talk() -> Any:
     """Of the invoices ``ids``: (invoice, "hold", kind, end, id) and (invoice, "thread", state, beginning, id)."""
     ids: Any = bindparam("ids", expanding=True)
     now = bindparam("now", type_=UtcDateTime())
-    live = and_(Hold.invoice_id.in_(ids), Hold.ended_at.is_(None), Hold.ends_at > now)
+    live = and_(Hold.invoice_id.in_(ids), Hold.ended_at.is_(None), Hold.ends_at > now, Hold.is_hidden.is_(False))
     held = select(Hold.invoice_id, literal("hold"), Hold.kind, Hold.ends_at, Hold.id).where(live)
     asked = (
         select(ThreadInvoice.invoice_id, literal("thread"), Thread.state, Thread.created_at, Thread.id)
@@ -327,7 +327,7 @@ def _mailed(session: Session, invoice_id: UUID) -> list[Moment]:
 
 def _holds(session: Session, invoice_id: UUID) -> list[Moment]:
     moments = []
-    for hold in session.execute(select(Hold).where(Hold.invoice_id == invoice_id)).scalars():
+    for hold in session.execute(select(Hold).where(Hold.invoice_id == invoice_id, Hold.is_hidden.is_(False))).scalars():
         moments.append(Moment(hold.created_at, Event.HELD, after=HoldKind(hold.kind)))
         if hold.ended_at:
             moments.append(Moment(hold.ended_at, Event.FREED, after=hold.end_reason))

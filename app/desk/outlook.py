@@ -1,0 +1,130 @@
+"""What comes up for a vendor: its own rows in the next digests, and the tasks only its people can do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.mailboxes.outlook import Asking, verdicts
+from app.models import AuditEntry, BillTo, Connection, HoldKind, Invoice, Mailbox, Person, Vendor, VendorTask
+from app.receivables.actions import end_holds, hold_invoice
+from app.receivables.queries import IS_OPEN
+from app.receivables.rules import Eligibility, Verdict
+from app.scope import widened
+from app.settings import Limits
+
+AHEAD = timedelta(hours=48)
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """One invoice that the next digests would ask for. Whose digest and when exactly is the customer's own affair."""
+
+    invoice: Invoice
+    customer_name: str
+    bill_to_id: UUID | None
+    word: Eligibility
+
+
+def coming(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> tuple[list[Coming], bool]:
+    """The vendor's rows in digests of the next two days, the longest due first, and whether there are more.
+
+    What the customer has decided about this vendor is not asked, so that its absence here tells nothing (INVARIANTS
+    I2); a mailbox that takes no mail is not waited for.
+    """
+    wanted = (
+        Mailbox.next_digest_at.between(now - AHEAD, now + AHEAD),
+        Mailbox.reminders_off_at.is_(None),
+        Mailbox.suppressed_at.is_(None),
+        or_(Mailbox.paused_until.is_(None), Mailbox.paused_until < now + AHEAD),
+    )
+    query = (
+        select(Invoice, Vendor, Connection, Mailbox, BillTo)
+        .join(Vendor, Vendor.id == Invoice.vendor_id)
+        .join(Connection, Connection.id == Invoice.connection_id)
+        .join(Mailbox, Mailbox.id == Invoice.mailbox_id)
+        .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
+        .where(Invoice.vendor_id == vendor.id, IS_OPEN, *wanted)
+        .order_by(Invoice.due_on, Invoice.id)
+        .limit(MOST * 5)
+    )
+    with widened(session, "which mailboxes of this vendor's own rows are written to soon, and nothing else of them"):
+        rows = session.execute(query).all()
+    words = verdicts(session, [Asking(row[0], row[1], row[2], row[3], None) for row in rows], now, limits)
+    found = [
+        Coming(row[0], getattr(row[4], "name", "") or "A customer", row[0].bill_to_id, words[row[0].id])
+        for row in rows
+        if words[row[0].id].verdict == Verdict.SEND
+    ]
+    return found[:MOST], len(found) > MOST
+
+
+def silent_since_before(session: Session, vendor: Vendor) -> int:
+    """How many open invoices are left alone because they were due before the vendor's first day."""
+    if vendor.chase_from is None:
+        return 0
+    query = select(func.count(Invoice.id)).where(
+        Invoice.vendor_id == vendor.id, IS_OPEN, Invoice.due_on < vendor.chase_from, Invoice.included_at.is_(None)
+    )
+    return session.execute(query).scalar_one()
+
+
+def open_tasks(session: Session) -> Sequence[tuple[VendorTask, str]]:
+    """The scope's tasks with the customer's name in the vendor's books, the oldest first."""
+    query = (
+        select(VendorTask, func.coalesce(BillTo.name, ""))
+        .outerjoin(Invoice, Invoice.id == VendorTask.invoice_id)
+        .outerjoin(BillTo, BillTo.id == func.coalesce(VendorTask.bill_to_id, Invoice.bill_to_id))
+        .where(VendorTask.done_at.is_(None))
+        .order_by(VendorTask.created_at, VendorTask.id)
+        .limit(MOST)
+    )
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def hold_customer(
+    session: Session, *, bill_to: BillTo, until: datetime, note: str, is_hidden: bool, person: Person, now: datetime
+) -> None:
+    """Everything this customer owes is out of reminders until then, what comes meanwhile too (FEATURES A11)."""
+    bill_to.held_until, bill_to.hold_note, bill_to.hold_is_hidden = until, note, is_hidden
+    for invoice in session.execute(select(Invoice).where(Invoice.bill_to_id == bill_to.id, IS_OPEN)).scalars():
+        hold_invoice(
+            session, invoice=invoice, until=until, note=note, now=now, person_id=person.id, is_hidden=is_hidden
+        )
+    _record(session, bill_to.vendor_id, "customer.held", bill_to.id, person, now)
+
+
+def release_customer(session: Session, *, bill_to: BillTo, person: Person, now: datetime) -> None:
+    bill_to.held_until = None
+    owed = select(Invoice.id).where(Invoice.bill_to_id == bill_to.id, IS_OPEN)
+    ids = list(session.execute(owed).scalars())
+    end_holds(session, invoice_ids=ids, kind=HoldKind.VENDOR, now=now, reason="Ended by the supplier")
+    _record(session, bill_to.vendor_id, "customer.released", bill_to.id, person, now)
+
+
+def include(session: Session, invoice: Invoice, person: Person, now: datetime) -> None:
+    """Remind of it though it was due before the vendor's first day (FEATURES A12)."""
+    invoice.included_at = invoice.included_at or now
+    _record(session, invoice.vendor_id, "invoice.included", invoice.id, person, now)
+
+
+def chase_from(session: Session, vendor: Vendor, day: date | None, person: Person, now: datetime) -> None:
+    """What was due before ``day`` is left alone; None: nothing is."""
+    vendor.chase_from = day
+    _record(session, vendor.id, "vendor.chases_from", vendor.id, person, now)
+
+
+def bill_to_of(session: Session, bill_to_id: UUID) -> BillTo | None:
+    return session.execute(select(BillTo).where(BillTo.id == bill_to_id)).scalar_one_or_none()
+
+
+def _record(session: Session, vendor_id: UUID, action: str, subject_id: UUID, person: Person, now: datetime) -> None:
+    session.add(
+        AuditEntry(
+            at=now, actor="person", person_id=person.id, vendor_id=vendor_id, action=action, subject_id=subject_id
+        )
+    )

@@ -1,0 +1,134 @@
+"""What the next digests would ask for, in the planner's own words, for pages: one reading of all that bears on it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session
+
+from app.models import (
+    BillTo,
+    Connection,
+    Credit,
+    Hold,
+    HoldKind,
+    Invoice,
+    Mailbox,
+    Mention,
+    Message,
+    Relation,
+    ThreadInvoice,
+    Vendor,
+)
+from app.outbox.queries import is_stopped
+from app.receivables.rules import Case, Eligibility, Standing, judge
+from app.scope import widened
+from app.settings import Limits
+
+
+class Asking(NamedTuple):
+    """One open invoice with what it hangs on. ``relation``: None also where the reader may not know of it."""
+
+    invoice: Invoice
+    vendor: Vendor
+    source: Connection
+    box: Mailbox
+    relation: Relation | None
+
+
+class _CustomerHold(NamedTuple):
+    """A vendor's hold of all that one of its customers owes (app.receivables.rules.HoldFacts)."""
+
+    ends_at: datetime
+    is_hidden: bool
+    kind: str = HoldKind.VENDOR
+    ended_at: datetime | None = None
+    promised_on: None = None
+
+
+def verdicts(session: Session, asking: Sequence[Asking], now: datetime, limits: Limits) -> dict[UUID, Eligibility]:
+    """By invoice id. ``asking`` must hold all open invoices of each vendor and mailbox it names, because credit may
+    cover all of them. The number of statements grows with the vendors only."""
+    ids = [each.invoice.id for each in asking]
+    holds, touched, said = _holds(session, asking, now), _touched(session, ids), _mentions(session, ids)
+    unused = _unused(session, asking)
+    stopped = {key: is_stopped(session, *key) for key in {(each.vendor.id, each.source.provider) for each in asking}}
+    pairs: dict[tuple[UUID, UUID], list[Asking]] = defaultdict(list)
+    for each in asking:
+        pairs[each.vendor.id, each.box.id].append(each)
+    found: dict[UUID, Eligibility] = {}
+    for pair, mine in pairs.items():
+        cases = [
+            (
+                Case(
+                    each.invoice,
+                    holds[each.invoice.id],
+                    touched.get(each.invoice.id),
+                    *said.get((each.box.id, each.invoice.id), ()),
+                ),
+                Standing(
+                    each.vendor,
+                    each.relation,
+                    each.source,
+                    now,
+                    limits,
+                    zone=each.box.zone,
+                    is_stopped=stopped[each.vendor.id, each.source.provider],
+                    most_mentions=each.box.most_mentions,
+                ),
+            )
+            for each in mine
+        ]
+        words = judge(cases, cases[0][1].today, unused[pair])
+        found.update({each.invoice.id: word for each, word in zip(mine, words, strict=True)})
+    return found
+
+
+def _holds(session: Session, asking: Sequence[Asking], now: datetime) -> dict[UUID, list[Hold | _CustomerHold]]:
+    ids = [each.invoice.id for each in asking]
+    live = select(Hold).where(Hold.invoice_id.in_(ids), Hold.ended_at.is_(None), Hold.ends_at > now)
+    found: dict[UUID, list[Hold | _CustomerHold]] = defaultdict(list)
+    for hold in session.execute(live).scalars():
+        found[hold.invoice_id].append(hold)
+    with widened(session, "whether a vendor holds all of a customer: a date, and nothing else of its books"):
+        query = select(Invoice.id, BillTo.held_until, BillTo.hold_is_hidden)
+        query = query.join(BillTo, BillTo.id == Invoice.bill_to_id).where(Invoice.id.in_(ids), BillTo.held_until > now)
+        for invoice_id, until, is_hidden in session.execute(query):
+            if until is not None:
+                found[invoice_id].append(_CustomerHold(until, is_hidden))
+    return found
+
+
+def _touched(session: Session, invoice_ids: Sequence[UUID]) -> dict[UUID, Any]:
+    """When a human last wrote about each."""
+    query = (
+        select(ThreadInvoice.invoice_id, func.max(Message.created_at))
+        .join(Message, Message.thread_id == ThreadInvoice.thread_id)
+        .where(ThreadInvoice.invoice_id.in_(invoice_ids), Message.is_automatic.is_(False))
+        .group_by(ThreadInvoice.invoice_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def _mentions(session: Session, invoice_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], tuple[int, datetime]]:
+    query = select(Mention.mailbox_id, Mention.invoice_id, Mention.count, Mention.last_at)
+    rows = session.execute(query.where(Mention.invoice_id.in_(invoice_ids)))
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+def _unused(session: Session, asking: Sequence[Asking]) -> dict[tuple[UUID, UUID], dict[str, int]]:
+    """Credit that is left, by vendor and mailbox, then by currency."""
+    pairs = {(each.vendor.id, each.box.id) for each in asking}
+    query = (
+        select(Credit.vendor_id, Credit.mailbox_id, Credit.currency, func.sum(Credit.remaining_minor))
+        .where(tuple_(Credit.vendor_id, Credit.mailbox_id).in_(sorted(pairs)), Credit.remaining_minor > 0)
+        .group_by(Credit.vendor_id, Credit.mailbox_id, Credit.currency)
+    )
+    found: dict[tuple[UUID, UUID], dict[str, int]] = defaultdict(dict)
+    for vendor_id, mailbox_id, currency, minor in session.execute(query):
+        if mailbox_id is not None:
+            found[vendor_id, mailbox_id][currency] = int(minor)
+    return found
