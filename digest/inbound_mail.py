@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 from email.policy import compat32
 from email.utils import getaddresses, parseaddr
 
@@ -116,7 +116,7 @@ def _split(raw: bytes) -> _Part:
         raise Unreadable("has a head that does not end")
     lines = _NEW_HEADER.split(_LINE_BREAK.sub(b"\n", head))[:_HEADERS]
     cut = b"\n".join(line[:_HEADER_BYTES] for line in lines)
-    return _Part(BytesHeaderParser(policy=compat32).parsebytes(cut + b"\n\n"), body)
+    return _Part(HeaderParser(policy=compat32).parsestr(cut.decode("utf-8", "surrogateescape") + "\n\n"), body)
 
 
 def _pieces(body: bytes, boundary: str) -> list[bytes]:

@@ -16,8 +16,8 @@ from mailparser_reply.constants import GENERIC_MAIL_SEPARATOR, MAIL_LANGUAGES
 TEXT_LIMIT = 100_000  # characters looked at; what a person says in a reply is a hundredth of it
 _HTML_LIMIT = 200_000
 _TAG_LIMIT = 5_000  # a nesting as deep as this is what a parser takes longest for
-_LOOKED_AT = 180  # characters of a line, and ...
-_LINES = 300  # ... lines in which the beginning of a quotation is looked for
+_LOOKED_AT = 160  # characters of a line, and ...
+_LINES = 200  # ... lines in which the beginning of a quotation is looked for
 _BLOCKS = frozenset({"p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4", "pre", "ul", "ol", "table", "blockquote"})
 _QUOTED = re.compile(r"\s*[>|]")
 _YEAR = re.compile(r"\b20\d\d\b")
