@@ -36,6 +36,6 @@ def jobs(recompose: Recompose | None) -> Sequence[Job]:
         Job("inbound mail", 2.0, handle_inbound),
         Job("delivery events", 2.0, handle_events),
         Job("unknown attempts", 10.0, resolve_unknown),
-        Job("watch", 15.0, watch),
         Job("deliver", 2.0, lambda house: deliver_batch(house, channel.of(house), recompose)),
+        Job("watch", 15.0, watch),
     )

@@ -149,6 +149,15 @@ def test_a_wrong_signature_stores_nothing(hook: FlaskClient, house: House, sink:
     assert stored(house) == []
 
 
+def test_what_is_too_large_or_not_even_text_is_refused(hook: FlaskClient, house: House, sink: SendGridDouble) -> None:
+    """[inv-N4 inv-N1] Signed or not: a refusal, no error page, nothing stored."""
+    raw, headers = sink.signed(b"[" + b" " * 2_000_000 + b"]")
+    assert hook.post("/webhooks/sendgrid/events", data=raw, headers=headers).status_code == 413
+    raw, headers = sink.signed(b"\xff\xfe[]")
+    assert hook.post("/webhooks/sendgrid/events", data=raw, headers=headers).status_code in (200, 403)
+    assert {each.kind for each in stored(house)} <= {"unreadable"}
+
+
 @given(signature=st.text(max_size=200), timestamp=st.text(max_size=30), raw=st.binary(max_size=200))
 def test_no_malformed_input_is_more_than_a_no(signature: str, timestamp: str, raw: bytes) -> None:
     """[inv-N4] The check is total: whatever it is given, it answers."""
