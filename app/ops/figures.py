@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, func, select, text
 from sqlalchemy.orm import Session
 
 from app.db import alembic_config
@@ -23,6 +23,7 @@ from app.models import (
     Mailbox,
     Outcome,
     Outgoing,
+    OutgoingKind,
     OutgoingState,
     ProviderEvent,
     SendGate,
@@ -30,8 +31,9 @@ from app.models import (
 )
 from app.ops.rules import SENDING, Figures, GateFigures
 from app.outbox.queries import counts_since, waiting
+from app.receivables.settled import settled_lags
 
-_DAY = timedelta(days=1)
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 _UNHANDLED = text("handled_at IS NULL")  # in the words of the partial indexes
 _PLANNED = text("next_digest_at IS NOT NULL")
 _STUCK = text("state IN ('held', 'failed')")
@@ -57,6 +59,7 @@ def read_figures(session: Session, now: datetime) -> Figures:
         windows_lately=_outcomes(session, since),
         windows_doubled=_doubled(session, since),
         accepted_age=_since_accepted(session, now),
+        settled_lags=settled_lags(session, now - _WEEK),
         connections=_states(session),
         sync_age=_age(session.scalar(oldest_sync), now),
         events_due=events,
@@ -111,7 +114,7 @@ def _doubled(session: Session, since: datetime) -> int:
     """Windows with more than one accepted mail. The keys forbid it; this looks all the same (INVARIANTS S1)."""
     twice = (
         select(Digest.id)
-        .join(Outgoing, Outgoing.digest_id == Digest.id)
+        .join(Outgoing, and_(Outgoing.digest_id == Digest.id, Outgoing.kind == OutgoingKind.DIGEST))
         .join(Attempt, Attempt.outgoing_id == Outgoing.id)
         .where(Digest.created_at >= since, Attempt.result == AttemptResult.ACCEPTED)
         .group_by(Digest.id)

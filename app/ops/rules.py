@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.models import OutgoingKind
+from app.receivables.settled import Lag
 
 SENDING = "sending"
 STOPPABLE = {
@@ -82,6 +83,7 @@ class Figures:
     sync_age: float
     events_due: int
     events_age: float
+    settled_lags: list[Lag] = field(default_factory=list)  # of the last week (FEATURES I3)
     attempts_lately: dict[str, int] = field(default_factory=dict)  # by result, of the last day
     jobs_failed: int = 0
     held: int = 0  # mails of which nobody knows whether they went out
@@ -111,6 +113,13 @@ class _Reading(Collector):
         yield _one(
             "sheaf_windows_doubled", "Windows of the last day with two accepted mails: must be 0", f.windows_doubled
         )
+        lags = {
+            (lag.provider, "yes" if lag.is_told else "no", part): seconds
+            for lag in f.settled_lags
+            for part, seconds in (("0.5", lag.median), ("0.95", lag.p95))
+        }
+        words = "From paid at the provider to suppressed here, of the last week"
+        yield _by("sheaf_settled_lag_seconds", words, ("provider", "webhook", "quantile"), lags)
         if f.accepted_age is not None:
             yield _one("sheaf_last_accepted_digest_seconds", "Since the newest accepted digest", f.accepted_age)
         states = {(state,): count for state, count in f.connections.items()}
@@ -145,7 +154,7 @@ def _one(name: str, words: str, value: float) -> Metric:
     return GaugeMetricFamily(name, words, value=value)
 
 
-def _by(name: str, words: str, labels: tuple[str, ...], values: Mapping[Any, int]) -> Metric:
+def _by(name: str, words: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
     family = GaugeMetricFamily(name, words, labels=labels)
     for key, value in sorted(values.items()):
         family.add_metric([str(part) for part in key], value)

@@ -10,6 +10,7 @@ import pytest
 from apscheduler.schedulers.base import BaseScheduler
 
 from app import clock
+from app.receivables import matching
 from app.scheduler import Job, drain_all, start
 from connectors import http
 from demo.stage import Stage, staged
@@ -27,6 +28,7 @@ def make_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make
     runs them, and so do visitors while they wait.
     """
     monkeypatch.setattr(http, "_gates", {})  # a test's 429 is not the next one's
+    monkeypatch.setattr(matching, "SPREAD_SECONDS", 1)  # every mailbox is written to on the minute it chose
     before = dict(os.environ)
     with ExitStack() as open_stages:
 
