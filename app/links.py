@@ -10,9 +10,9 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def new_code() -> str:
-    """Six digits to type where a link cannot be opened."""
-    return f"{secrets.randbelow(1_000_000):06d}"
+def code_of(token: str) -> str:
+    """Six digits to type where a link cannot be opened: made of its token, so that nothing keeps them in the clear."""
+    return f"{int.from_bytes(hashlib.sha256(b'code|' + token.encode()).digest()) % 1_000_000:06d}"
 
 
 def digest_of(token: str) -> bytes:

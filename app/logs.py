@@ -18,7 +18,7 @@ _SECRET_KEYS = re.compile(
     r"authorization|cookie|token|secret|password|api_?key|(^|_)code$|verifier|signature|address|email", re.IGNORECASE
 )
 _PATTERNS = (
-    (re.compile(r"(/(?:m|t|sign-in)/)[A-Za-z0-9_-]{16,}"), r"\1[token]"),
+    (re.compile(r"(/(?:m|t|proof|sign-in)/)[A-Za-z0-9_-]{16,}"), r"\1[token]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+"), r"\1 [secret]"),
     (re.compile(r"(?i)((?:^|[?&\s])(?:code|state|(?:\w+_)?token|client_secret)=)[^&\s\"']+"), r"\1[secret]"),
     (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), r"\1[secret]@"),  # a password in an address

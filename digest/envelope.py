@@ -7,8 +7,9 @@ the mail leaves, and stands nowhere else (digest/replies.py).
 from email.utils import parseaddr
 
 from app.keys import KeyRing
+from app.links import code_of
 from app.models import OutgoingKind
-from app.outbox.rendering import TOKEN_PLACE
+from app.outbox.rendering import CODE_PLACE, TOKEN_PLACE
 from app.settings import Settings
 from digest.channels.base import Envelope
 from digest.claim import Parcel
@@ -67,4 +68,5 @@ def _with_token(body: str, token: str | None) -> str:
         return body
     if not token:
         raise ValueError("the links have no token")
-    return body.replace(TOKEN_PLACE, token)
+    code = code_of(token)
+    return body.replace(TOKEN_PLACE, token).replace(CODE_PLACE, f"{code[:3]} {code[3:]}")

@@ -14,7 +14,7 @@ from app.accounts.rules import ASKS_PER_BROWSER, ASKS_PER_CLIENT, CODE_TRIES, cl
 from app.address import rate_key
 from app.house import House
 from app.ids import new_id
-from app.links import digest_of, new_code, new_token, same
+from app.links import code_of, digest_of, new_token, same
 from app.models import (
     AuditEntry,
     Customer,
@@ -27,7 +27,7 @@ from app.models import (
     WebSession,
 )
 from app.outbox.actions import write_mail
-from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, mail_template
+from app.outbox.rendering import CODE_PLACE, MAIL_FOLDER, TOKEN_PLACE, mail_template
 
 log = structlog.get_logger()
 
@@ -57,13 +57,13 @@ def ask_for_sign_in(
     Raises AskedTooOften.
     """
     secret = house.settings.secret_key.get_secret_value()
-    token, code, token_id = new_token(), new_code(), new_id()
+    token, token_id = new_token(), new_id()
     asked = LoginToken(
         id=token_id,
         address=address,
         rate_key=rate_key(address),
         token_hash=digest_of(token),
-        code_hash=code_hash(secret, token_id, code),
+        code_hash=code_hash(secret, token_id, code_of(token)),
         browser_hash=digest_of(browser.mark),
         client_hash=client_hash(secret, browser.remote_address),
         device=browser.device,
@@ -77,7 +77,7 @@ def ask_for_sign_in(
     session.flush()
     mail = mail_template(MAIL_FOLDER / "login").render(
         link=f"{house.settings.public_url}/sign-in/{TOKEN_PLACE}",
-        code=f"{code[:3]} {code[3:]}",
+        code=CODE_PLACE,
         minutes=house.limits.login_minutes,
         device=browser.device,
         postal_address=house.settings.postal_address,

@@ -26,6 +26,7 @@ from app.settings import ROOT
 # Stands in a stored body where the mail's capability token belongs; the sender puts the token there at hand-over. As
 # long as a token, so that what we measure is what is sent; letters and hyphens only, so that no quoting changes it.
 TOKEN_PLACE = "here-belongs-the-token-of-this-one-mail-now"  # noqa: S105 - the place of one, not one
+CODE_PLACE = "here-its-code"  # likewise for the six digits made of it
 MAIL_FOLDER = ROOT / "app" / "templates" / "mail"
 
 _SPACES = re.compile(r"\s+")
