@@ -184,6 +184,7 @@ def _page(errors: dict[str, str] | None = None, **said: str) -> str:
                 *(each for each in hosts if is_pending(each, now)),
                 *(each for each in accounts if is_pending(each, now)),
             ],
+            me=g.person.id,
             errors=errors or {},
             said=said,
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, exists, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -40,27 +40,27 @@ class Suspect:
     is_at_limit: bool
 
 
-def _is_live_report() -> Any:
-    return (Report.vendor_id == Vendor.id, Report.withdrawn_at.is_(None), Report.dismissed_at.is_(None))
+def urgent(session: Session, now: datetime, limits: Limits) -> list[Suspect]:
+    """Vendors that are frozen, reported or named like others; the newest of them."""
+    query = select(Vendor).where(_is_urgent()).order_by(Vendor.created_at.desc(), Vendor.id.desc()).limit(_LISTED)
+    return _looked_at(session, session.execute(query).scalars().all(), now, limits)
 
 
-def suspects(session: Session, now: datetime, limits: Limits, before: Place | None) -> list[Suspect]:
-    """Vendors that are reported, frozen, suspended or named like others, and new ones whose books are connected: one
-    page and one row more, the newest first."""
+def unverified(session: Session, now: datetime, limits: Limits, before: Place | None) -> list[Suspect]:
+    """The others that are suspended, or new with their books connected: one page and one row more, the newest first."""
     connected = exists().where(Connection.vendor_id == Vendor.id, Connection.state == ConnectionState.ACTIVE)
-    query = select(Vendor).where(
-        or_(
-            Vendor.trust == Trust.SUSPENDED,
-            Vendor.frozen_at.is_not(None),
-            Vendor.doubted_at.is_not(None),
-            (Vendor.trust == Trust.NEW) & connected,
-            exists().where(*_is_live_report()),
-        )
-    )
+    query = select(Vendor).where(or_(Vendor.trust == Trust.SUSPENDED, (Vendor.trust == Trust.NEW) & connected))
     if before is not None:
         query = query.where(tuple_(Vendor.created_at, Vendor.id) < before)
-    query = query.order_by(Vendor.created_at.desc(), Vendor.id.desc()).limit(PAGE + 1)
+    query = query.where(~_is_urgent()).order_by(Vendor.created_at.desc(), Vendor.id.desc()).limit(PAGE + 1)
     return _looked_at(session, session.execute(query).scalars().all(), now, limits)
+
+
+def _is_urgent() -> ColumnElement[bool]:
+    reported = exists().where(
+        Report.vendor_id == Vendor.id, Report.withdrawn_at.is_(None), Report.dismissed_at.is_(None)
+    )
+    return or_(Vendor.frozen_at.is_not(None), Vendor.doubted_at.is_not(None), reported)
 
 
 def suspect(session: Session, vendor_id: UUID, now: datetime, limits: Limits) -> Suspect | None:

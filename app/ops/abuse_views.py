@@ -55,12 +55,13 @@ _ACTS: dict[str, tuple[Callable[..., None], Callable[[Vendor], bool], str]] = {
 def index() -> str:
     now, limits = clock.now(), the_house().limits
     with database().reading() as session:
-        rows = queries.suspects(session, now, limits, read_place(request.args.get("before")))
+        rows = queries.unverified(session, now, limits, read_place(request.args.get("before")))
         shown = rows[:PAGE]
         last = shown[-1].vendor if len(rows) > PAGE else None
         return render_template(
             "ops/abuse.html",
-            suspects=shown,
+            urgent=queries.urgent(session, now, limits),
+            unverified=shown,
             older=write_place(last.created_at, last.id) if last else "",
             reports=queries.reports(session),
             changes=queries.changes(session, now),

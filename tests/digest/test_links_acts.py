@@ -23,9 +23,13 @@ from app.models import (
     Message,
     Outgoing,
     OutgoingKind,
+    PayHost,
     Relation,
     Report,
+    TaskKind,
+    VendorTask,
 )
+from digest.plan import plan_batch
 from tests.support.links import FakePayDesk, Sent, sent_digest, with_wings
 from tests.support.world import EVERYTHING, NOW, World
 
@@ -309,3 +313,52 @@ def test_not_me_block_and_report_take_effect_for_the_next_mail(mail: Mail) -> No
     assert (report.detail, report.vendor_id) == ({"vendor": str(mail.world.acme.vendor.id)}, None)
     assert [one.words for one in mail.read(Report)] == ["We never bought there"]
     assert mail.post("report", choice="praise").status_code == 400
+
+
+def test_every_decision_about_a_vendor_can_be_taken_back(mail: Mail) -> None:
+    """[B9 inv-I2] The vendor is told of a block in the name its own books use, and of nothing else."""
+    acme = str(mail.world.acme.vendor.id)
+    done = mail.browser.get(mail.post("report", choice="report", vendor=acme, note="Who is that?").location).text
+    assert "Undo" in done
+    (task,) = mail.read(VendorTask)
+    assert (task.words, task.vendor_id) == ("Cobalt does not take reminders here.", mail.world.acme.vendor.id)
+    assert "Who is that" not in task.words + task.remedy
+    mail.post("report", choice="unblock", vendor=acme)
+    (relation,), (report,), (task,) = mail.read(Relation), mail.read(Report), mail.read(VendorTask)
+    assert (relation.blocked_at, report.withdrawn_at, task.done_at) == (None, NOW, NOW)
+    done = mail.browser.get(mail.post("unsubscribe", choice="mute", vendor=acme).location).text
+    assert "Undo" in done
+    assert len(mail.read(VendorTask)) == 1  # a mute is nobody's business
+    mail.post("unsubscribe", choice="unmute", vendor=acme)
+    assert mail.read(Relation)[0].muted_at is None
+    mail.post("report", choice="not_me")
+    mail.post("report", choice="me")
+    assert mail.box().reminders_off_at is None
+
+
+def test_an_invoice_that_is_not_mine_rests_at_once_and_its_vendor_is_asked(mail: Mail) -> None:
+    """[B8 inv-S10 inv-F2] The other lines stay; "mine after all" asks for it again."""
+    assert "This invoice is not mine" in mail.get(1)
+    mail.post(1, "not-mine", words="We never ordered a\nboat")
+    (hold,), (task,) = mail.read(Hold), mail.read(VendorTask)
+    assert (hold.kind, hold.invoice_id, hold.ended_at) == (HoldKind.NOT_MINE, mail.world.acme_invoice.id, None)
+    assert (task.kind, task.invoice_id) == (TaskKind.NOT_MINE, mail.world.acme_invoice.id)
+    assert "We never ordered a boat" in task.words
+    assert "Not yours, you said" in mail.get(1)
+    mail.write(lambda session: setattr(session.get_one(Mailbox, mail.world.cobalt.mailbox.id), "next_digest_at", NOW))
+    assert plan_batch(mail.house)
+    (sent,) = [one for one in mail.read(Outgoing) if one.kind == OutgoingKind.DIGEST]
+    assert "said not to be yours, the supplier is looking" in sent.text
+    mail.post(1, "mine")
+    assert mail.read(Hold)[0].ended_at == NOW
+    assert mail.read(VendorTask)[0].done_at == NOW
+
+
+def test_a_page_that_moved_is_frozen_and_nothing_is_begun(mail: Mail) -> None:
+    """[inv-L7] Even when the host is named and agreed to: not before its time."""
+    known = PayHost(vendor_id=mail.world.acme.vendor.id, host="pay.before.example", counts_from=NOW, approved_at=NOW)
+    mail.write(lambda session: session.add(known))
+    answer = mail.post(1, "pay", **PRESSED)
+    assert "payment page has moved to pay.quickbooks.example" in answer.text
+    assert mail.read(Hold) == []
+    assert "26 Nov 2026" in mail.get(1, "pay")
