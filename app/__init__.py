@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from app import errors, filters, headers, logs
@@ -35,6 +36,8 @@ def create_app(house: House) -> Flask:
     app.url_map.strict_slashes = False  # /inbox and /inbox/ are the same place
     app.url_map.converters["int"] = _SmallNumber
     app.url_defaults(_name_static_version)
+    if hops := house.settings.trusted_proxies:  # else whoever calls could say whence
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     for part in (headers, errors, filters, gate):
         part.install(app)
     for room in (accounts, team, inbox, suppliers, desk, outlook, desk_trust, ops, abuse, inbound):

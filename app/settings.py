@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     sendgrid_inbound_public_key: str = ""
     inbound_host: str = ""  # replies go to signed addresses at this host, whose mail comes to us; none: to the pages
     scheduler: Literal["embedded", "off"] | None = None
+    trusted_proxies: int = Field(default=0, ge=0, le=9)  # how many of ours a request passes; each adds its own words
     metrics_token: SecretStr = SecretStr("")  # Prometheus shows it as its bearer token; in production none means closed
     log_file: Path | None = None  # standard error when unset
     operators: str = "operator@sheaf.example"  # addresses, comma-separated, that may enter /ops
