@@ -94,6 +94,8 @@ def decide(
         return _login(mail, to, past, limits, now)
     if to.suppressed_at is not None:
         return Decision("drop", "this address bounced or complained")
+    if mail.kind == OutgoingKind.CORRECTION and to.reminders_off_at is not None:
+        return Decision("drop", "reminders are switched off for this mailbox")
     if mail.kind == OutgoingKind.DIGEST:
         decision = _digest(to, digest, past, limits, now)
         if decision is not SEND:

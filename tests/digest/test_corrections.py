@@ -1,6 +1,7 @@
 """What was settled when its mail left, and learned later: one apology, with its cause on record."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.house import House
+from app.ids import new_id
 from app.models import (
     Attempt,
     AttemptResult,
@@ -26,6 +28,7 @@ from app.models import (
     SyncRun,
     Trust,
 )
+from digest.brakes import Addressee, DueMail, decide
 from digest.corrections import correct
 from tests.digest.mails import cobalts_digest
 from tests.digest.rows import change
@@ -251,3 +254,14 @@ def test_no_mail_of_anybody_else_is_touched(house: House, world: World, mailed: 
     settle(house, world)
     correct(house)
     assert {mail.address for mail in corrections(house)} == {"ap@cobalt.example"}
+
+
+def test_an_unsubscribe_on_the_way_stops_the_apology(house: House, world: World) -> None:
+    """[I5 inv-S10] It is of the reminders' class."""
+    owners = {"mailbox_id": world.cobalt.mailbox.id, "person_id": None, "login_token_id": None}
+    mail = DueMail(
+        new_id(), OutgoingKind.CORRECTION, "ap@cobalt.example", NOW, **owners, digest_id=None, thread_id=None
+    )
+    to = Addressee("ap@cobalt.example", "ap@cobalt.example")
+    assert decide(mail, to, None, (), house.limits, NOW).action == "send"
+    assert decide(mail, replace(to, reminders_off_at=NOW), None, (), house.limits, NOW).action == "drop"

@@ -5,15 +5,32 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import clock
 from app.house import House
-from app.models import Digest, Hold, HoldKind, Invoice, InvoiceState, Mailbox, Outcome
+from app.models import (
+    BillTo,
+    Connection,
+    ConnectionState,
+    Credit,
+    Digest,
+    Hold,
+    HoldKind,
+    Invoice,
+    InvoiceState,
+    Mailbox,
+    Message,
+    Outcome,
+    Relation,
+    Trust,
+    Vendor,
+)
 from digest.channels.base import Envelope
 from digest.deliver import deliver_batch
 from digest.plan import plan_batch
 from digest.recompose import recompose
+from tests.support import world as make
 from tests.support.sinks import MemoryChannel
 from tests.support.world import EVERYTHING, World
 
@@ -90,3 +107,64 @@ def test_a_promise_made_on_the_way_is_kept_out_of_the_demand(house: House, plann
     (mail,) = deliver(house)
     assert "1 overdue" not in mail.subject
     assert "26 Nov 2026" in mail.text
+
+
+def credit(house: House, world: World, minor: int, **facts: Any) -> Credit:
+    owned = {"vendor_id": world.acme.vendor.id, "connection_id": world.acme.connection.id}
+    held = {"customer_id": world.cobalt.customer.id, "mailbox_id": world.cobalt.mailbox.id, "kind": "credit_note"}
+    record = {"external_id": f"credit-{minor}", "version": 1, "content_hash": 0, "currency": "USD", "exponent": 2}
+    with house.database.transaction(EVERYTHING) as session:
+        made = Credit(**owned, **held, **record, total_minor=minor, remaining_minor=minor, **facts)
+        session.add(made)
+    return made
+
+
+def test_credit_used_up_on_the_way_lowers_nothing(house: House, world: World, fixed_clock: datetime) -> None:
+    """[A9 inv-S3 inv-M2] Shown when it was composed, gone when it left: so are the words and the sum."""
+    used = credit(house, world, 50_000)
+    with house.database.transaction(EVERYTHING) as session:
+        session.get_one(Mailbox, world.cobalt.mailbox.id).next_digest_at = fixed_clock
+    assert plan_batch(house) == 1
+    with house.database.transaction(EVERYTHING) as session:
+        session.get_one(Credit, used.id).remaining_minor = 0
+    (mail,) = deliver(house)
+    assert "USD 1,250.00: USD 1,250.00 overdue" in mail.text
+    assert "credit" not in mail.text.lower()
+
+
+def test_credit_that_came_on_the_way_and_covers_all_asks_for_nothing(house: House, planned: World) -> None:
+    """[A9 inv-S3] The vendor owes as much as it is owed."""
+    credit(house, planned, 125_000)
+    (mail,) = deliver(house)
+    assert "1 overdue" not in mail.subject
+    assert "covered by your credit" in mail.text
+
+
+def test_a_conversation_begun_on_the_way_is_not_talked_over(house: House, planned: World, travel: Any) -> None:
+    """[D12 C11 inv-S3] Somebody has just asked about it."""
+    travel(clock.now() + timedelta(minutes=1))
+    with house.database.transaction(EVERYTHING) as session:
+        asked = make.thread(session, planned.acme, planned.cobalt, planned.acme_invoice)
+        session.execute(update(Message).where(Message.thread_id == asked.id).values(created_at=clock.now()))
+    (mail,) = deliver(house)
+    assert "1 overdue" not in mail.subject
+    assert "you are talking about it" in mail.text
+
+
+@pytest.mark.parametrize("what", ["muted", "blocked", "held with all", "doubted", "disconnected"])
+def test_what_customer_vendor_and_operator_say_on_the_way_holds(house: House, planned: World, what: str) -> None:
+    """[A11 B9 K5 inv-S3 inv-S10 inv-A1] The line, and its amount, are out of the mail that leaves."""
+    pair = {"customer_id": planned.cobalt.customer.id, "vendor_id": planned.acme.vendor.id}
+    with house.database.transaction(EVERYTHING) as session:
+        if what in ("muted", "blocked"):
+            session.add(Relation(**pair, **{f"{what}_at": clock.now()}))
+        elif what == "held with all":
+            session.get_one(BillTo, planned.acme_invoice.bill_to_id).held_until = clock.now() + timedelta(days=3)
+        elif what == "doubted":
+            session.get_one(Vendor, planned.acme.vendor.id).trust = Trust.NEW
+        else:
+            session.get_one(Connection, planned.acme.connection.id).state = ConnectionState.DISCONNECTED
+    (mail,) = deliver(house)
+    assert "1 overdue" not in mail.subject
+    assert "B-1" in mail.text
+    assert ("1,250" in mail.text) is (what == "held with all")
