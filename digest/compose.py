@@ -11,10 +11,11 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from app.models import InvoiceState, LineKind
+from app.models import InvoiceState, LineKind, Trust
 from app.outbox.rendering import inert
 from app.receivables.rules import Case, Eligibility, Reason, Standing, Verdict, is_aging, judge
 from app.settings import Limits
+from app.trust.rules import looks_like
 from digest.book import Before, Book, CreditItem, Item, Moment, RelationCard, VendorCard
 from digest.parts import CreditRow, Digest, Hidden, Introduction, Later, Line, Row, Section, Total
 
@@ -264,7 +265,17 @@ class _Writer:
             Line(number, LineKind.INTRODUCED, True, card.id, card.name, None, "", "", None, None, currency, 0, 0,
                  status, None)
         )  # fmt: skip
-        return Introduction(number, part.name, part.introduced)
+        return Introduction(number, part.name, part.introduced, self._unlike(card))
+
+    def _unlike(self, card: VendorCard) -> tuple[str, ...]:
+        """Nobody but this mailbox reads these names, and it knows them."""
+        here = {item.vendor_id for item in self.book.items} | set(self.book.relations)
+        others = [self.book.vendors[each] for each in here - {card.id} if each in self.book.vendors]
+        known = [other.name for other in others if other.trust == Trust.VERIFIED or self._has_accepted(other.id)]
+        return tuple(sorted(inert(name, 50) for name in known if looks_like(name, card.name)))
+
+    def _has_accepted(self, vendor_id: UUID) -> bool:
+        return self.book.relations.get(vendor_id, RelationCard()).accepted_at is not None
 
     def _quiet(self, parts: Sequence[_Part]) -> tuple[Row, ...]:
         held = [(part, judged) for part in _by_name(parts) for judged in part.quiet]

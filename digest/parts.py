@@ -110,6 +110,7 @@ class Introduction:
     line: int
     name: str
     count: int
+    unlike: tuple[str, ...] = ()  # vendors this mailbox knows, whose names it could be taken for (INVARIANTS A3)
 
 
 class Line(NamedTuple):

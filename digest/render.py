@@ -55,7 +55,9 @@ def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
         show_amounts=reader.amounts_in_subject,
         amounts_in_all=words.in_all(digest.totals),
         totals=[words.total(total, len(digest.totals)) for total in digest.totals],
-        introductions=[(new.line, new.name, _count(new.count, "invoice")) for new in digest.introductions],
+        introductions=[
+            (new.line, new.name, _count(new.count, "invoice"), ", ".join(new.unlike)) for new in digest.introductions
+        ],
         sections=[words.section(section, reader.zone) for section in digest.sections],
         hidden=_hidden(digest.hidden),
         hidden_amounts=words.sums(digest.hidden.sums) if digest.hidden else "",

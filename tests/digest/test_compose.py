@@ -319,3 +319,14 @@ def test_sums_equal_their_lines_whatever_is_owed(
     assert all(len(line.status) <= 120 for line in digest.lines)
     for section in digest.sections:
         assert all(one.due_on <= other.due_on for one, other in pairwise(section.rows) if one.due_on and other.due_on)
+
+
+def test_an_introduction_that_is_named_like_a_vendor_one_knows_says_so() -> None:
+    """[inv-A3 B8] Of vendors this mailbox knows only: others may be in the batch."""
+    shelf = Shelf()
+    shelf.owes("Northwind Paper", "N-1", 100, due=TODAY)
+    shelf.vendor("Northvvind Paper", is_known=False, trust=Trust.NEW)
+    shelf.owes("Northvvind Paper", "X-1", 100, due=TODAY)
+    shelf.vendor("Northwind Papers", is_known=False)  # somebody else's
+    (new,) = compose(shelf.book, MOMENT).introductions
+    assert (new.name, new.unlike) == ("Northvvind Paper", ("Northwind Paper",))
