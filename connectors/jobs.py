@@ -16,9 +16,21 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app import clock
 from app.db import database_now
 from app.house import House
-from app.models import Connection, ConnectionState, Invoice, ProviderEvent, SyncRun
+from app.models import (
+    Connection,
+    ConnectionState,
+    Hold,
+    HoldKind,
+    Invoice,
+    InvoiceState,
+    ProviderEvent,
+    SyncRun,
+    TaskKind,
+    VendorTask,
+)
 from app.receivables.actions import host_of
 from app.scheduler import Job
+from app.tasks.actions import Matter, raise_tasks
 from app.trust.queries import bare, proofs_of
 from app.trust.rules import belongs_to
 from connectors import registry
@@ -77,9 +89,76 @@ def forget_old(house: House) -> int:
         return gone + int(getattr(left, "rowcount", 0))
 
 
+def look_at_payments(house: House) -> int:
+    """Read again what somebody went to pay (FEATURES I1 E7): a provider's page leads nobody back to us, and its webhook
+    may be lost. Once a minute while the payment may be on its way; the row's own hold says how long."""
+    with house.database.reading(WORKER) as session:
+        now = database_now(session)
+        query = (
+            select(Connection, Invoice.external_id)
+            .join(Invoice, Invoice.connection_id == Connection.id)
+            .join(Hold, Hold.invoice_id == Invoice.id)
+            .where(Hold.kind == HoldKind.PAYING, Hold.ended_at.is_(None), Hold.ends_at > now)
+            .where(Invoice.state == InvoiceState.OPEN, Connection.state == ConnectionState.ACTIVE)
+            .limit(LOOKS * 10)
+        )
+        wanted: dict[UUID, tuple[Connection, set[str]]] = {}
+        for connection, external_id in session.execute(query):
+            wanted.setdefault(connection.id, (connection, set()))[1].add(external_id)
+
+    def look(connection: Connection, names: set[str]) -> None:
+        try:
+            fetch(house, connection, {"invoice": names}, seconds=house.limits.http_seconds)
+        except ProviderError as problem:
+            log.info("no fresh look", connection=str(connection.id), problem=type(problem).__name__)
+
+    if wanted:
+        calls = [partial(look, *each) for each in wanted.values()]
+        _side_by_side(LOOKS, house.limits.settled_check_seconds, calls)
+    return 0  # looked at again at the next tick, not at once
+
+
+def tell_of_old_books(house: House) -> int:
+    """A task for the vendor, once, when its data is too old; gone when it is fresh again (FEATURES D9)."""
+    with house.database.transaction(WORKER) as session:
+        now = database_now(session)
+        oldest = now - timedelta(hours=house.limits.stale_warn_hours)
+        state = Connection.state.in_((ConnectionState.ACTIVE, ConnectionState.NEEDS_RECONNECT))
+        query = select(Connection).where(state, Connection.vendor_id.is_not(None), Connection.as_of < oldest)
+        late = [each for each in session.execute(query).scalars() if each.vendor_id]
+        hours = house.limits.stale_drop_hours
+        raise_tasks(
+            session,
+            [
+                Matter(
+                    each.vendor_id,
+                    TaskKind.BOOKS,
+                    _incident(each),
+                    f"The books of {each.account_name or 'a company'} were last read more than a day ago.",
+                    f"Look at Connections. After {hours} hours their invoices are left out of reminders.",
+                )
+                for each in late
+                if each.vendor_id
+            ],
+            now,
+            is_final=True,
+        )
+        waiting = select(VendorTask).where(VendorTask.kind == TaskKind.BOOKS, VendorTask.done_at.is_(None))
+        names = {_incident(each) for each in late}
+        for task in session.execute(waiting).scalars():
+            task.done_at = None if task.subject_key in names else now
+    return 0
+
+
+def _incident(connection: Connection) -> str:
+    return f"books:{connection.id}:{connection.as_of:%Y%m%dT%H%M%S}"
+
+
 JOBS: list[Job] = [
     Job("provider events", 2.0, drain_events),
     Job("pull", 5.0, pull_due),
+    Job("started payments", 60.0, look_at_payments),
+    Job("old books", 600.0, tell_of_old_books),
     Job("forget", 3600.0, forget_old),
 ]
 
