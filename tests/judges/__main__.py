@@ -1,4 +1,5 @@
-"""python -m tests.judges: the sandbox before the providers' descriptions, their own libraries and Prism.
+"""python -m tests.judges: the sandbox before the providers' descriptions, their own libraries and Prism; our mails
+before SpamAssassin, the RFCs and what mail programs understand.
 
 Exits 1 on a violation; what cannot be installed is skipped, with the reason in the table.
 """
@@ -8,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.judges import contract, prism, sdk, webhook
+from tests.judges import contract, mail, prism, sdk, webhook
 from tests.judges.rooms import NotHere, node_room, python_room
 from tests.judges.stage import Stage, running_sandbox
 from tests.judges.table import Verdict, show
@@ -24,7 +25,7 @@ def main() -> int:
         return 0
     with running_sandbox("demo") as stage:
         stir(stage)
-        verdicts = [*with_python(stage), *with_node(stage)]
+        verdicts = [*with_python(stage), *with_node(stage), *of_mails()]
     print(show(verdicts))
     return 1 if any(one.result == "violations" for one in verdicts) else 0
 
@@ -42,6 +43,13 @@ def with_node(stage: Stage) -> list[Verdict]:
         return prism.judge(SHARED, node_room(), stage)
     except NotHere as reason:
         return [Verdict("prism", "all", "skipped", str(reason))]
+
+
+def of_mails() -> list[Verdict]:
+    try:
+        return mail.judge(SHARED)
+    except NotHere as reason:
+        return [Verdict("mail", "all", "skipped", str(reason))]
 
 
 if __name__ == "__main__":

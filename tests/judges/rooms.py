@@ -15,6 +15,8 @@ PACKAGES = (
     "setuptools<81",
 )  # fmt: skip
 PRISM = "@stoplight/prism-cli@5.14.2"
+MAIL_NODE = Path("/tmp/sheaf-judges-mail")
+MAIL_PACKAGES = ("caniemail@1.0.5", "htmlhint@1.9.2", "axe-core@4.14.1", "playwright-core@1.65.1")
 WANTED = "xero_python, quickbooks, intuitlib, stripe, yaml, jsonschema"
 
 
@@ -46,17 +48,27 @@ def python_room() -> Room:
 
 
 def node_room() -> Node:
-    prism = NODE / "node_modules/.bin/prism"
-    if not prism.exists():
+    return Node(_installed(NODE, PRISM) / ".bin/prism")
+
+
+def mail_room() -> Path:
+    """A folder in which what mail_judge.py asks of Node is installed."""
+    return _installed(MAIL_NODE, *MAIL_PACKAGES).parent
+
+
+def _installed(folder: Path, *packages: str) -> Path:
+    """The folder of modules that has these packages."""
+    modules = folder / "node_modules"
+    if not all((modules / package.rpartition("@")[0]).exists() for package in packages):
         npm = shutil.which("npm")
         if npm is None:
             raise NotHere("no npm on this machine")
-        NODE.mkdir(exist_ok=True)
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(NODE), PRISM]
+        folder.mkdir(exist_ok=True)
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), *packages]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode or not prism.exists():
+        if done.returncode:
             raise NotHere("npm: " + (done.stderr.strip().splitlines() or ["failed"])[0])
-    return Node(prism)
+    return modules
 
 
 def works(command: list[str]) -> bool:
