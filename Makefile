@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges fortnight kills coverage lock clean
+.PHONY: help run test check format judges fortnight kills faulty failover tickers fulldisk coverage lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -37,6 +37,19 @@ fortnight: .venv/.installed-dev ## a fortnight of forty vendors, hour by hour, e
 kills: .venv/.installed-dev ## 20,000 digests, 1,000 kills of senders on PostgreSQL, then SQLite: one mail each? (tests/faults)
 	$(PYTHON) -m tests.faults.kills $(ARGS)
 	$(PYTHON) -m tests.faults.kills --database sqlite --mailboxes 6000 --kills 300 $(ARGS)
+
+faulty: .venv/.installed-dev ## 10,000 digests into a mail service that answers badly three times in ten, three times over
+	$(PYTHON) -m tests.faults.faulty $(ARGS)
+
+failover: .venv/.installed-dev ## PostgreSQL restarted 20 times, then lost for good and replaced, under 10,000 digests each
+	$(PYTHON) -m tests.faults.failover $(ARGS)
+
+tickers: .venv/.installed-dev ## twelve schedulers race through a played day, on both databases: each window once
+	$(PYTHON) -m tests.faults.tickers $(ARGS)
+	$(PYTHON) -m tests.faults.tickers --database sqlite $(ARGS)
+
+fulldisk: .venv/.installed-dev ## the disk runs full ten times under 3,000 digests on SQLite
+	$(PYTHON) -m tests.faults.full_disk $(ARGS)
 
 coverage: .venv/.installed-dev ## rewrite docs/coverage.md: which test names which feature, rule and claim
 	$(PYTHON) -m tests.coverage_table --write

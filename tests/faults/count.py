@@ -1,8 +1,10 @@
 """Was anything lost, was anything doubled: what the sink took against what the database says of every window."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,6 +13,7 @@ from app.house import House
 from app.models import Attempt, AttemptResult, DeliveryEvent, Digest, Mailbox, Outcome, Outgoing
 from app.scope import Everything
 from tests.faults.sink import Line, Sink
+from tests.faults.stage import Stage
 
 _LOOK = Everything("a long run counts")
 
@@ -22,8 +25,10 @@ _WITHOUT_MAIL = frozenset({Outcome.HELD, Outcome.FAILED, Outcome.MISSED, Outcome
 class Count:
     """What one run came to."""
 
+    due: int = 0
     windows: int = 0
     mails: int = 0
+    lasted: float = 0.0  # seconds from the first mail to the last
     outcomes: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
     held_and_taken: int = 0
@@ -32,8 +37,37 @@ class Count:
     strangers: list[str] = field(default_factory=list)
     unstored: list[str] = field(default_factory=list)
 
-    def violations(self) -> list[str]:
-        return [*self.doubled, *self.lost, *self.strangers, *self.unstored]
+    def violations(self, *, events_came: bool = True) -> list[str]:
+        """What was broken, in words. Where all events have come, no window may stay held whose mail is out."""
+        found = [*self.doubled, *self.lost, *self.strangers, *self.unstored]
+        if events_came and self.held_and_taken:
+            found.append(f"{self.held_and_taken} windows are held though an event named their mail")
+        return found
+
+    def figures(self) -> dict[str, Any]:
+        """What every run of senders tells."""
+        return {
+            "mailboxes due": self.due,
+            "mails in the sink": self.mails,
+            "windows with two": len(self.doubled),
+            "windows lost": len(self.lost),
+            "windows ended": tally_words(self.outcomes),
+            "attempts": tally_words(self.attempts),
+            "first to last mail": f"{self.lasted:.0f} s, {self.mails / max(self.lasted, 1):.0f} mails/s",
+        }
+
+
+def tally_words(tally: Counter[str]) -> str:
+    return ", ".join(f"{number} {word}" for word, number in sorted(tally.items()))
+
+
+def settled(stage: Stage, *, hasty: bool) -> tuple[Count, dict[str, Any]]:
+    """Wait until all has come to rest, then count: the count, and its figures with the time that took. Raises
+    TimeoutError when there is no rest. A worker sweeps twice a minute: only after that nothing more can come."""
+    began = time.monotonic()
+    stage.wait_for_quiet(4 if hasty else 45, at_most=90 if hasty else 900)
+    found = count(stage.house, stage.sink, stage.addresses)
+    return found, {**found.figures(), "rest after the last fault": f"{time.monotonic() - began:.0f} s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +82,8 @@ class _Window:
 def count(house: House, sink: Sink, addresses: Sequence[str]) -> Count:
     """Every stocked mailbox had something due in every window it has had."""
     windows, attempts = _windows(house), _attempts(house)
-    found = Count(windows=len(windows), mails=len(sink.taken()))
+    times = [line.at for line in sink.taken()] or [0.0]
+    found = Count(len(addresses), len(windows), len(sink.taken()), max(times) - min(times))
     found.outcomes = Counter(str(window.outcome) for window in windows.values())
     found.attempts = Counter(str(result) for result, _ in attempts.values())
     mails: defaultdict[UUID, list[Line]] = defaultdict(list)  # by digest

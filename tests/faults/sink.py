@@ -72,9 +72,15 @@ class Sink:
 
     def taken(self) -> list[Line]:
         """All mails taken up to now."""
-        for line in self._tail:
-            self._taken.append(Line(**json.loads(line)))
+        if not self._tail.closed:
+            self._taken.extend(Line(**json.loads(line)) for line in self._tail)
         return self._taken
+
+    def close(self, tally: dict[str, int]) -> None:
+        """It has ended, and that is what it says of itself."""
+        self.taken()
+        self._tail.close()
+        self.tally = tally
 
     def acknowledged(self) -> list[tuple[str, str]]:
         """Events our webhook said yes to: (attempt, kind)."""
@@ -93,7 +99,7 @@ def open_sink(folder: Path, manners: Manners) -> Iterator[Sink]:
         yield sink
     finally:
         process.terminate()
-        sink.tally = json.loads(process.stdout.read() or "{}")
+        sink.close(json.loads(process.stdout.read() or "{}"))
         process.stdout.close()
         process.wait(timeout=30)
 

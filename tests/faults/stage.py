@@ -1,5 +1,6 @@
 """What a long run of senders stands on: a stocked database, a sink in a process of its own, and a fleet to torment."""
 
+import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from app.house import House
 from app.models import Attempt, AttemptResult, DeliveryEvent, Mailbox, Outgoing, OutgoingState, StopSwitch
 from app.scope import Everything
 from app.settings import Settings
+from tests.faults.showing import parser
 from tests.faults.sink import Manners, Sink, open_sink
 from tests.faults.stock import Habit, stock
 from tests.support.postgres import shared_server
@@ -32,6 +34,7 @@ WAITS = {
     "LIMIT_LEASE_SECONDS": "8",
     "LIMIT_HTTP_SECONDS": "3",
     "LIMIT_RELEASE_MINUTES": "0.2",
+    "LIMIT_RELEASE_PROOF": "1",
     "LIMIT_CIRCUIT_SECONDS": "1",
     "LIMIT_USUAL_AT_LEAST": "1000000",
     "LIMIT_MAILS_PER_SECOND": "100000",
@@ -78,21 +81,41 @@ class Stage:
         with self.house.database.transaction(_OPERATOR) as session:
             return len(session.execute(delete(StopSwitch).returning(StopSwitch.name)).all())
 
-    def wait_for_quiet(self, seconds: float, at_most: float) -> bool:
-        """Until nothing is open and nothing has changed for ``seconds``; False when that does not come in time."""
+    def wait_for_quiet(self, seconds: float, at_most: float) -> None:
+        """Until nothing is open and nothing has changed for ``seconds``. Raises TimeoutError."""
         ends, quiet_since, last = time.monotonic() + at_most, time.monotonic(), (-1, -1)
         while time.monotonic() < ends:
             seen = (len(self.sink.taken()), self.held())
             if seen != last or any(self.still_open().values()):
                 last, quiet_since = seen, time.monotonic()
             if time.monotonic() - quiet_since >= seconds:
-                return True
+                return
             time.sleep(0.5)
-        return False
+        raise TimeoutError(f"no rest after {at_most:.0f} s: {self.still_open()}")
 
 
 def _mails(*states: OutgoingState) -> Select[int]:
     return select(func.count()).select_from(Outgoing).where(Outgoing.state.in_(states))
+
+
+def options_of(words: str | None, *, mailboxes: int, workers: int = 4, database: str = "") -> argparse.ArgumentParser:
+    """The options of every run of senders; ``words`` is the module's docstring. A run that is about one database names
+    it."""
+    made = parser(words)
+    made.set_defaults(database=database)
+    if not database:
+        made.add_argument("--database", choices=["postgresql", "sqlite"], default="postgresql")
+    made.add_argument("--mailboxes", type=int, default=mailboxes)
+    made.add_argument("--workers", type=int, default=workers)
+    made.add_argument("--hasty", action="store_true", help="every job every second: for short runs")
+    return made
+
+
+def roles_of(options: argparse.Namespace) -> list[str]:
+    """Workers, and one process for the pages and the events' webhook, which on SQLite works too."""
+    worker = "hasty-worker" if options.hasty else "worker"
+    web = "web-and-worker" if options.database == "sqlite" else "web"
+    return [web, *[worker] * options.workers]
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from app.house import House
 from app.models import Cadence, Digest, Mailbox
 from app.scope import Everything
 from app.windows import Window, next_due, windows
-from tests.faults.count import count
+from tests.faults.count import count, tally_words
 from tests.faults.showing import Progress, harness, parser, show
 from tests.faults.sink import Manners
 from tests.faults.stage import WAITS, Stage, database, staged
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "windows run": found.windows,
         "mails in the sink": found.mails,
         "runs per window": f"{found.mails / max(expected, 1):.3f}",
-        "windows ended": ", ".join(f"{number} {word}" for word, number in sorted(found.outcomes.items())),
+        "windows ended": tally_words(found.outcomes),
         "clock stepped back": f"{back} times",
         "most windows of one mailbox": max(runs.values(), default=0),
         "took": f"{wall.monotonic() - began:.0f} s",
