@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.access import Who
 from app.house import House
-from app.models import Outgoing, OutgoingKind
+from app.models import Outgoing, OutgoingKind, TaskKind, VendorTask
 from tests.access_matrix import PAGE, Route, render, routes
 from tests.support.house import signed_in
 from tests.support.world import (
@@ -85,6 +85,9 @@ def _pair(session: Session, by: Selling, to: Owing) -> Ids:
     session.add(mail)
     session.flush()
     talk = thread(session, by, to, owed)
+    call = VendorTask(vendor_id=by.vendor.id, kind=TaskKind.CALL, subject_key=str(owed.id), words="Call them.")
+    session.add(call)
+    session.flush()
     return {
         "vendor_id": by.vendor.id,
         "connection_id": by.connection.id,
@@ -94,6 +97,7 @@ def _pair(session: Session, by: Selling, to: Owing) -> Ids:
         "person_id": to.person.id,
         "invoice_id": owed.id,
         "thread_id": talk.id,
+        "task_id": call.id,
         "file_id": attachment(session, talk).id,
         "digest_id": sent.id,
         "outgoing_id": mail.id,
