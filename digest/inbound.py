@@ -34,6 +34,7 @@ log = structlog.get_logger()
 _WORKER = Everything("mail that came in is nobody's until it is read")
 _KEPT_HEADERS = ("Content-Type", "User-Agent", "X-Forwarded-For")
 _ALARM_EVERY = timedelta(hours=1)
+_LATER = timedelta(minutes=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,10 @@ def handle_inbound(house: House) -> int:
             if received is not None:
                 mail.sender_domain = received.mail.from_address.rpartition("@")[2]
                 verdict = file_mail(session, house, mail, received, now)
-            _conclude(mail, verdict, now)
+            if verdict.outcome == InboundOutcome.WAITING:
+                _put_off(mail, verdict, now)
+            else:
+                _conclude(mail, verdict, now)
     return 1
 
 
@@ -122,6 +126,11 @@ def _take(session: Session, house: House, mail: InboundMail) -> _Taken | None:
     mail.tries += 1
     mail.due_at = now + timedelta(seconds=house.limits.lease_seconds)
     return _Taken(mail.id, mail.content_type, raw_of(house.keys, mail))
+
+
+def _put_off(mail: InboundMail, verdict: Verdict, now: datetime) -> None:
+    """To be filed later, by itself: nothing is wrong with the mail."""
+    mail.due_at, mail.tries, mail.reason = now + _LATER, 0, verdict.reason[:300]
 
 
 def _conclude(mail: InboundMail, verdict: Verdict, now: datetime) -> None:

@@ -83,11 +83,16 @@ def file_mail(session: Session, house: House, row: InboundMail, received: Receiv
     try:
         answered = _answered(session, house, received, now)
         _only_once(session, row, answered, received.mail)
-        if sign:
-            return _file_machine(session, house, answered, received, sign, now)
-        if answered.thread_id is not None:
-            return _file_in_thread(session, house, answered, received, now)
-        return _file_for_digest(session, house, row, answered, received, now)
+        with session.begin_nested():  # what is not filed after all leaves nothing behind
+            if sign:
+                return _file_machine(session, house, answered, received, sign, now)
+            if answered.thread_id is not None:
+                return _file_in_thread(session, house, answered, received, now)
+            return _file_for_digest(session, house, row, answered, received, now)
+    except rules.TooMuch:
+        if now - row.received_at < _DAY:
+            return Verdict(InboundOutcome.WAITING, "its supplier has been asked very much within an hour")
+        return Verdict(InboundOutcome.QUARANTINED, "its supplier was asked very much for a whole day")
     except (talk.NotYours, rules.ConversationError) as problem:
         return Verdict(InboundOutcome.QUARANTINED, str(problem))
     except _Aside as aside:

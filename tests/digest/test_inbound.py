@@ -200,6 +200,22 @@ def test_a_reply_opens_a_closed_conversation_and_later_asks_anew(
     assert [outcome for outcome, _ in outcomes(house)] == [InboundOutcome.FILED] * 3
 
 
+def test_more_than_a_supplier_can_answer_waits_its_turn(
+    answered: Outgoing, house: House, world: World, post: Post, travel: Any
+) -> None:
+    """[inv-N2 inv-F1 F7] What a page would refuse for now a mail waits for, by itself; nothing is half written."""
+    house.limits.questions_per_hour = 1
+    reply = reply_to(house, answered)
+    post.send(message("And the date?", to=reply), to=reply)
+    handle_all(house)
+    assert outcomes(house)[-1][0] == InboundOutcome.WAITING
+    assert len(said(house)) == 2
+    travel(clock.now() + timedelta(hours=1, minutes=1))
+    handle_all(house)
+    assert outcomes(house)[-1] == (InboundOutcome.FILED, "")
+    assert said(house)[-1].body == "And the date?"
+
+
 # --- reply addresses ------------------------------------------------------------------------------------------------
 
 
