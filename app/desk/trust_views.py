@@ -93,10 +93,10 @@ def look(proof_id: UUID) -> Response:
 def write(proof_id: UUID) -> Response:
     """Write to a mailbox of the domain that only who runs it can read."""
     box = request.form.get("box", "")
-    if box not in PROOF_BOXES:
-        abort(400)
     with database().transaction() as session:
         proof = _proof_or_404(session, proof_id)
+        if box not in PROOF_BOXES:
+            abort(400)
         is_new = mail_proof(session, the_house(), _vendor(session), proof, box, g.person, clock.now())
     if is_new:
         flash(f"A mail with a link is on its way to {box}@{proof.domain}.", "ok")

@@ -20,6 +20,8 @@ from app.trust.queries import evidence_of
 
 blueprint = Blueprint("abuse", __name__, url_prefix="/ops/abuse")
 
+_NO_REASON = "Say why: whoever looks at this next will want to know."
+
 # what the operator can do to a vendor, and when it makes sense
 _ACTS: dict[str, tuple[Callable[..., None], Callable[[Vendor], bool], str]] = {
     "approve": (
@@ -79,11 +81,11 @@ def vendor(vendor_id: UUID) -> str:
 def decide(vendor_id: UUID) -> ResponseReturnValue:
     """One step up or down the ladder, with the operator's reason."""
     chosen, reason = request.form.get("act", ""), _reason()
-    act, fits, said = _ACTS.get(chosen) or abort(400)
-    if not reason:
-        return _vendor_page(vendor_id, error="Say why: whoever looks at this next will want to know."), 422
     with database().transaction() as session:
         found = session.get(Vendor, vendor_id, with_for_update={"key_share": True}) or abort(404)
+        act, fits, said = _ACTS.get(chosen) or abort(400)
+        if not reason:
+            return _vendor_page(vendor_id, error=_NO_REASON), 422
         if not fits(found):
             flash("Somebody has decided that already.", "warn")
         else:
@@ -97,17 +99,17 @@ def decide(vendor_id: UUID) -> ResponseReturnValue:
 def decide_payee(payee_id: UUID) -> ResponseReturnValue:
     """A change of where money goes: agreed to, or refused for good."""
     chosen, reason, now = request.form.get("act", ""), _reason(), clock.now()
-    if chosen not in ("approve", "refuse"):
-        abort(400)
     with database().transaction() as session:
         payee = queries.payee(session, payee_id) or abort(404)
+        if chosen not in ("approve", "refuse"):
+            abort(400)
         vendor_id = payee.vendor_id
         if reason and chosen == "approve":
             release_payee(session, payee, g.person, reason, now)
         elif reason:
             refuse_payee(session, payee, g.person, now, actor="operator", reason=reason)
     if not reason:
-        return _vendor_page(vendor_id, error="Say why: whoever looks at this next will want to know."), 422
+        return _vendor_page(vendor_id, error=_NO_REASON), 422
     flash("Approved. It counts once its three days are over." if chosen == "approve" else "Refused.", "ok")
     return redirect(url_for("abuse.vendor", vendor_id=vendor_id), 303)
 
