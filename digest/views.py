@@ -24,11 +24,12 @@ from app.receivables.forms import read_press
 from app.receivables.queries import Row, find_rows_by_id, timeline
 from app.trust.queries import is_suspended, names_known, pay_terms
 from app.trust.rules import looks_like
-from digest import choices, which
+from digest import choices, listing, which
 from digest.links import here, is_shut, line_of, live_row, opened, parts_of, paused_vendors, vendor_name
 
 blueprint = Blueprint("links", __name__, url_prefix="/m/<token>", template_folder="templates")
 blueprint.register_blueprint(choices.blueprint)
+blueprint.register_blueprint(listing.blueprint)
 blueprint.register_blueprint(which.blueprint)
 
 
