@@ -221,8 +221,8 @@ def plan_again(digest_id: UUID) -> ResponseReturnValue:
     now = clock.now()
     try:
         with database().transaction() as session:
+            mailbox_id = (session.get(Digest, digest_id) or abort(404)).mailbox_id
             actions.plan_again(session, digest_id, operator=g.person, now=now)
-            mailbox_id = session.get_one(Digest, digest_id).mailbox_id
     except actions.CannotBeDone as problem:
         flash(str(problem), "warn")
         return redirect(url_for("ops.digest", digest_id=digest_id), 303)
