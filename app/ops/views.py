@@ -263,10 +263,12 @@ def outgoing(outgoing_id: UUID) -> ResponseReturnValue:
 def decide(outgoing_id: UUID) -> ResponseReturnValue:
     """The operator's word about a mail of which nobody knows whether it went out."""
     how = request.form.get("how")
-    if how not in ("went", "again"):
-        abort(400)
     try:
         with database().transaction() as session:
+            if session.get(Outgoing, outgoing_id) is None:
+                abort(404)
+            if how not in ("went", "again"):
+                abort(400)
             actions.decide_held(session, outgoing_id, went=how == "went", operator=g.person, now=database_now(session))
     except actions.CannotBeDone as problem:
         flash(str(problem), "warn")
