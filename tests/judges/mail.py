@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,8 @@ from uuid import UUID
 import html5lib
 from sqlalchemy import select
 
-from app.models import Mailbox, Outgoing
+from app import clock
+from app.models import DigestLine, Invoice, InvoiceState, LineKind, Mailbox, Outgoing, OutgoingKind, Settlement
 from app.scope import Everything
 from demo.people import answer_next, ask_by_mail, connect, open_for_business, owner_of, wait_for_first_sync
 from demo.show import CUSTOMER, send_now
@@ -45,7 +46,10 @@ def judge(shared: Path) -> list[Verdict]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
         if done.returncode:
             raise NotHere("mail_judge: " + (done.stderr.strip().splitlines() or ["failed"])[-1])
-        return [_verdict(found, Path(folder)) for found in _objects(done.stdout)]
+        verdicts = [_verdict(found, Path(folder)) for found in _objects(done.stdout)]
+    seen = {verdict.subject.rpartition("-")[0] for verdict in verdicts}
+    missing = [Verdict("mail", kind, "violations", "the play sent none") for kind in OutgoingKind if kind not in seen]
+    return [*verdicts, *missing]
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
@@ -109,8 +113,9 @@ def _mails(folder: Path) -> list[Path]:
 
 
 def _play(stage: Stage) -> None:
-    for provider, company in (("quickbooks", "Acme Supply"), ("xero", "Birch & Sons")):
-        open_for_business(stage, provider, company)
+    stage.house.limits.correction_wait_minutes = 0
+    acme = open_for_business(stage, "quickbooks", "Acme Supply")
+    open_for_business(stage, "xero", "Birch & Sons")
     newcomer = stage.visitor()
     newcomer.sign_in(owner_of("Cedar Studio"))
     connect(stage, newcomer, "stripe", "Cedar Studio")
@@ -119,8 +124,33 @@ def _play(stage: Stage) -> None:
     for address in _addresses(stage):
         send_now(stage, address)
     stage.run_jobs()
-    answer_next(stage, ask_by_mail(stage, CUSTOMER, random.Random(7)))
+    asked = ask_by_mail(stage, CUSTOMER, random.Random(7))
     stage.run_jobs()
+    answer_next(stage, asked)
+    _was_paid_before(stage)
+    stage.sandbox.revoke("Acme Supply")
+    acme.open("/desk/connections")
+    acme.submit("sync")
+    stage.run_jobs()
+
+
+def _was_paid_before(stage: Stage) -> None:
+    """We learn that what the digest asked for had been paid the day before."""
+    with stage.house.database.transaction(_ALL) as session:
+        line = session.execute(select(DigestLine).where(DigestLine.kind == LineKind.DUE).limit(1)).scalar_one()
+        paid = session.get_one(Invoice, line.invoice_id)
+        paid.state, paid.balance_minor, paid.due_minor = InvoiceState.PAID, 0, 0
+        session.add(
+            Settlement(
+                vendor_id=paid.vendor_id,
+                customer_id=line.customer_id,
+                invoice_id=paid.id,
+                connection_id=paid.connection_id,
+                state=InvoiceState.PAID,
+                settled_at=clock.now() - timedelta(days=1),
+                seen_at=clock.now(),
+            )
+        )
 
 
 def _addresses(stage: Stage) -> Sequence[str]:
