@@ -29,6 +29,7 @@ from app.money import MoneyError, exponent
 from app.outbox.actions import write_mail
 from app.outbox.rendering import inert, mail_template
 from app.receivables.matching import reach_customers, touch
+from app.scope import widened
 from app.settings import ROOT, Limits
 from app.trust.actions import judge, name_given
 from app.trust.payees import know_hosts
@@ -249,16 +250,24 @@ def disconnect(session: Session, connection: Connection, *, person: Person, now:
     connection.refresh_lease_until = connection.first_synced_at = connection.reconciled_at = connection.as_of = None
     connection.cursor, connection.failures, connection.last_error, connection.last_error_at = {}, 0, "", None
     session.flush()
-    bulk = Bulk(session)
+    with widened(session, "the books are only written by workers; this connection was found in scope"):
+        _forget_books(Bulk(session), connection.id, now)
+    _record(session, connection, "connection.ended", now, person.id)
+    judge(session, session.get_one(Vendor, connection.vendor_id), now, person.id)
+    log.info("disconnected", connection=str(connection.id), provider=connection.provider)
+
+
+def _forget_books(bulk: Bulk, connection_id: UUID, now: datetime) -> None:
+    """Nothing that came through this connection is owed any more, as far as we know."""
     bulk.run(
         """INSERT INTO invoice_change
             (id, vendor_id, customer_id, invoice_id, at, state, balance_minor, total_minor, due_on)
         SELECT {new_id}, i.vendor_id, i.customer_id, i.id, :now, 'gone', 0, i.total_minor, i.due_on
         FROM invoice i WHERE i.connection_id = :c AND i.state = 'open'""",
-        c=connection.id,
+        c=connection_id,
         now=now,
     )
-    forgotten: dict[str, Any] = {"c": connection.id, "version": UNSEEN_VERSION, "hash": GONE_HASH}
+    forgotten: dict[str, Any] = {"c": connection_id, "version": UNSEEN_VERSION, "hash": GONE_HASH}
     bulk.run(
         """UPDATE invoice SET state = 'gone', balance_minor = 0, due_minor = 0, version = :version,
             content_hash = :hash, updated_at = :now WHERE connection_id = :c AND state = 'open'""",
@@ -270,9 +279,6 @@ def disconnect(session: Session, connection: Connection, *, person: Person, now:
         WHERE connection_id = :c AND remaining_minor <> 0""",
         **forgotten,
     )
-    _record(session, connection, "connection.ended", now, person.id)
-    judge(session, session.get_one(Vendor, connection.vendor_id), now, person.id)
-    log.info("disconnected", connection=str(connection.id), provider=connection.provider)
 
 
 # --- what the vendor decides ----------------------------------------------------------------------------------------
@@ -302,10 +308,10 @@ def choose_address(session: Session, bill_to: BillTo, written: str, *, person: P
         AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=bill_to.vendor_id,
                    action="bill_to.address_chosen", subject_id=bill_to.id)
     )  # fmt: skip
-    session.flush()
-    bulk = Bulk(session)
-    touch(bulk, [bill_to.id])
-    reach_customers(bulk, now)
+    with widened(session, "whose mailbox an address is, is found over all vendors, and its customer made when new"):
+        bulk = Bulk(session)
+        touch(bulk, [bill_to.id])
+        reach_customers(bulk, now)
     session.expire(bill_to)
     return None
 
