@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges fortnight kills faulty failover tickers fulldisk coverage lock clean
+.PHONY: help run test check format judges fortnight kills faulty failover tickers fulldisk crashwalk machine robot webhooks questions floods fuzz logins tokens coverage lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -50,6 +50,38 @@ tickers: .venv/.installed-dev ## twelve schedulers race through a played day, on
 
 fulldisk: .venv/.installed-dev ## the disk runs full ten times under 3,000 digests on SQLite
 	$(PYTHON) -m tests.faults.full_disk $(ARGS)
+
+crashwalk: .venv/.installed-dev ## the process ended at every step of every flow, then others acting at every step of a run
+	$(PYTHON) -m tests.faults.crash_walk $(ARGS)
+	$(PYTHON) -m tests.faults.bystander $(ARGS)
+
+machine: .venv/.installed-dev ## the state machine over everything that can happen at once, on both databases
+	$(PYTHON) -m tests.faults.machine $(ARGS)
+
+robot: .venv/.installed-dev ## a robot opens every link of 1,000 mails, three ways, three times
+	$(PYTHON) -m tests.faults.robot $(ARGS)
+
+webhooks: .venv/.installed-dev ## 100,000 webhooks, tripled, shuffled, some broken or forged; processes killed
+	$(PYTHON) -m tests.faults.webhooks $(ARGS)
+
+questions: .venv/.installed-dev ## 10,000 questions; processes killed, the database away for a while
+	$(PYTHON) -m tests.faults.questions $(ARGS)
+
+floods: .venv/.installed-dev ## loops of machines, a vendor's 50,000 strangers, too much of everything
+	$(PYTHON) -m tests.faults.floods $(ARGS)
+
+fuzz: .venv/.installed-dev ## a million broken inputs for every parser, 50,000 broken calls to the routes on each database
+	$(PYTHON) -m tests.faults.fuzz all $(ARGS)
+	$(PYTHON) -m tests.faults.fuzz_routes --database sqlite $(ARGS)
+	$(PYTHON) -m tests.faults.fuzz_routes --database postgresql $(ARGS)
+
+logins: .venv/.installed-dev ## one login token in fifty browsers at once, a thousand times, on both databases
+	$(PYTHON) -m tests.faults.login --database sqlite $(ARGS)
+	$(PYTHON) -m tests.faults.login --database postgresql $(ARGS)
+
+tokens: .venv/.installed-dev ## a thousand token expiries under 32 workers, against npm's oidc-provider (needs Node)
+	$(PYTHON) -m tests.faults.token_expiries --database sqlite $(ARGS)
+	$(PYTHON) -m tests.faults.token_expiries --database postgresql $(ARGS)
 
 coverage: .venv/.installed-dev ## rewrite docs/coverage.md: which test names which feature, rule and claim
 	$(PYTHON) -m tests.coverage_table --write
