@@ -45,13 +45,13 @@ class Walked:
 def walk(place: Ground, flow: Flow, token: str, steps: Steps, *, share: int = 0, seed: int = 0) -> Walked:
     """Crash at every step of ``flow``, or at ``share`` of them drawn by ``seed``."""
     began = time.monotonic()
-    names = _steps_of(place, flow, token, steps)
+    names = steps_of(place, flow, token, steps)
     done = Walked(flow.name, place.house.database.engine.dialect.name, len(names))
     numbers: Iterable[int] = range(1, len(names) + 1)
     if share and share < len(names):
         numbers = sorted(random.Random(f"{seed} {flow.name}").sample(range(1, len(names) + 1), share))
     for number in numbers:
-        done.broken += [f"{flow.name}, crash {names[number - 1]} ({number}): {words}" for words in _crash(
+        done.broken += [f"{flow.name}, crash {names[number - 1]} ({number}): {words}" for words in crash(
             place, flow, token, steps, number
         )]  # fmt: skip
         done.tried += 1
@@ -59,7 +59,7 @@ def walk(place: Ground, flow: Flow, token: str, steps: Steps, *, share: int = 0,
     return done
 
 
-def _steps_of(place: Ground, flow: Flow, token: str, steps: Steps) -> list[str]:
+def steps_of(place: Ground, flow: Flow, token: str, steps: Steps) -> list[str]:
     """The words of every step when nothing goes wrong, and nothing may be broken then."""
     case = arranged(place, flow, token)
     steps.arm(None)
@@ -70,7 +70,8 @@ def _steps_of(place: Ground, flow: Flow, token: str, steps: Steps) -> list[str]:
     return names
 
 
-def _crash(place: Ground, flow: Flow, token: str, steps: Steps, number: int) -> list[str]:
+def crash(place: Ground, flow: Flow, token: str, steps: Steps, number: int) -> list[str]:
+    """What is broken once the world has come to rest after a crash at that step."""
     case = arranged(place, flow, token)
     place.wake()
     status = _in_a_fork(place, flow, case, steps, number)

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import clock
-from app.models import Connection, Invoice, Mailbox, Person
+from app.models import Connection, Invoice, Mailbox, Outgoing, Person
 from app.scope import Everything
 from connectors import registry
 from connectors.jobs import pull_due
@@ -25,6 +25,7 @@ from tests.faults import outcomes
 from tests.faults.connected import box_of, connect
 from tests.faults.ground import Ground
 from tests.support.house import signed_in
+from tests.support.inbound import message, reply_to
 from tests.support.world import EVERYTHING, NOW
 
 START = NOW + timedelta(minutes=10)
@@ -183,6 +184,22 @@ def _answer(place: Ground, case: Case) -> None:
     _said(case.notes["browser"].post(f"/desk/threads/{case.notes['thread']}/answer", data={"body": WORDS}), 303)
 
 
+def _notice_lies_there(place: Ground, case: Case) -> None:
+    """The notice of Cobalt's question, in Acme's mailbox, about to be answered by reply."""
+    case.notes["thread"], _ = outcomes.first_thread(place)
+    with place.house.database.reading(EVERYTHING) as session:
+        notice = session.scalars(select(Outgoing).where(Outgoing.kind == "question")).one()
+    case.notes["to"] = reply_to(place.house, notice)
+
+
+def _reply(place: Ground, case: Case) -> None:
+    """The very same mail however often the mail service brings it."""
+    to, sender = case.notes["to"], "owner@acme.example"
+    mime = message(WORDS, to=to, sender=sender, message_id="the-reply")
+    _said(place.post.send(mime, to=to, sender=sender), 200)
+    place.run_jobs()
+
+
 def _hold(place: Ground, case: Case) -> None:
     data = {"day": (START + timedelta(days=5)).date().isoformat(), "note": "We look into it"}
     _said(case.notes["browser"].post(f"/desk/invoices/{case.notes['invoice']}/hold", data=data), 303)
@@ -277,6 +294,7 @@ FLOWS = (
     Flow("question on page", _ask_on_page, outcomes.asked_once, _cobalt_sits_there),
     Flow("question's mail", _work, outcomes.asked_once, _asked, _nothing),
     Flow("answer", _answer, outcomes.answered_once, _acme_sits_there),
+    Flow("inbound mail", _reply, outcomes.answered_once, _notice_lies_there),
     Flow("vendor hold", _hold, outcomes.one_hold, _acme_sits_there),
     Flow("provider webhook", _webhook, outcomes.books_agree, _books_change),
     Flow("first sync", _pull, outcomes.cedar_is_here, _cedar_connects, _nothing),

@@ -31,6 +31,7 @@ from app.settings import ROOT, Settings
 from connectors import http
 from connectors.sandbox.client import SandboxControl
 from digest.channels.base import Channel, Envelope, Result, accepted
+from tests.support.inbound import HOST, Post
 from tests.support.postgres import Server, shared_server
 from tests.support.run import run_folder
 from tests.support.server import free_port
@@ -96,6 +97,7 @@ class Ground:
     jobs: Sequence[Job]
     sink: Sink
     events: SendGridDouble  # signs delivery events; takes no mail
+    post: Post  # brings mail in, signed
     store: "_Store"
     sandbox: SandboxControl | None = None
     told: set[str] = field(default_factory=set)  # attempts whose events were delivered
@@ -165,11 +167,12 @@ def ground(database: str, *, world: str = "", limits: Mapping[str, str] | None =
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         sandbox = stack.enter_context(_sandbox(world)) if world else None
-        events = SendGridDouble()
+        events, post = SendGridDouble(), Post(FlaskClient(Flask("nobody")))
         store = stack.enter_context(_Store(database, folder).made())
         given = {
             "SHEAF_INSTANCE": str(folder), "DATABASE_URL": store.url, "MAIL_CHANNEL": "sendgrid", "SCHEDULER": "off",
             "SENDGRID_API_KEY": "SG.not-a-key", "SENDGRID_EVENT_PUBLIC_KEY": events.public_key,
+            "SENDGRID_INBOUND_PUBLIC_KEY": post.public_key, "INBOUND_HOST": HOST, "LIMIT_RELEASE_PROOF": "1",
             "LOG_FILE": os.devnull, "SECRET_KEY": "a test needs no secret", "ENCRYPTION_KEYS": "test:" + "A" * 43,
         }  # fmt: skip
         stack.enter_context(environment({**given, **(sandbox.settings() if sandbox else {}), **(limits or {})}))
@@ -181,7 +184,8 @@ def ground(database: str, *, world: str = "", limits: Mapping[str, str] | None =
         stack.callback(house.database.dispose)
         app, jobs = build(house)
         app.config["WTF_CSRF_ENABLED"] = False
-        yield Ground(house, app, jobs, sink, events, store, sandbox)
+        post.client = app.test_client()
+        yield Ground(house, app, jobs, sink, events, post, store, sandbox)
 
 
 class _Store:

@@ -45,7 +45,7 @@ from wsgi import build
 
 _LOOK = Everything("the questions are counted")
 VENDORS, CUSTOMERS = 5, 40
-WAITS = {"LIMIT_LEASE_SECONDS": "6", "SCHEDULER": "off", "MAIL_CHANNEL": "file", "LIMIT_FRESH_MINUTES": "1000000"}
+WAITS = {"LIMIT_LEASE_SECONDS": "6", "SCHEDULER": "off", "MAIL_CHANNEL": "file", "LIMIT_QUESTIONS_PER_HOUR": "1000000"}
 
 
 @dataclass(frozen=True)
