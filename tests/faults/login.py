@@ -109,6 +109,7 @@ class Visitor:
 
     def __init__(self, base: str) -> None:
         self._base, self._session = base, requests.Session()
+        self._session.headers["Connection"] = "close"  # kept open, the server may close it just as we ask again
         self._token = self._read_token()
 
     def post(self, path: str) -> int:
