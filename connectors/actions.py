@@ -308,6 +308,7 @@ def choose_address(session: Session, bill_to: BillTo, written: str, *, person: P
         AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=bill_to.vendor_id,
                    action="bill_to.address_chosen", subject_id=bill_to.id)
     )  # fmt: skip
+    session.flush()
     with widened(session, "whose mailbox an address is, is found over all vendors, and its customer made when new"):
         bulk = Bulk(session)
         touch(bulk, [bill_to.id])
