@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.house import House
+from app.receivables import matching
 from app.settings import Settings
 from demo.show import CUSTOMER
 from demo.simulate import Simulation, monday_before_clock_change
@@ -32,8 +33,9 @@ def kept_environment(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_the_command_tells_each_day_and_the_end(kept_environment: None) -> None:
+def test_the_command_tells_each_day_and_the_end(kept_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """[L7] What happened, what was sent to whom, why not; then the promises, counted."""
+    monkeypatch.setattr(matching, "SPREAD_SECONDS", 1)  # mail goes on the minute it was chosen for
     house = House.open(Settings())
     app, _ = build(house)
     done = app.test_cli_runner().invoke(args=["simulate", "--days", "2", "--world", "small"])
