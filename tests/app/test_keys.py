@@ -61,8 +61,8 @@ def test_a_ring_that_is_none_is_refused_without_repeating_it(text: str) -> None:
 
 
 def test_every_sealed_column_is_a_place() -> None:
-    """[inv-K1] KeyRing seals for places only; each is a column, and every text that sounds sealed is one of them. Sealed
-    bytes lie under a key of their own, which is such a text."""
+    """[inv-K1] KeyRing seals for places only; each is a column, and every text that sounds sealed is one of them.
+    Sealed bytes lie under a key of their own, which is such a text."""
     columns = Base.metadata.tables
     for place in Place:
         named = {place.column, *place.tenant} | ({place.held_until} if place.held_until else set())

@@ -24,7 +24,7 @@ from threading import Barrier
 import requests
 from sqlalchemy import func, select
 
-from app import clock
+from app import clock, logs
 from app.accounts.actions import Browser, ask_for_sign_in
 from app.house import House
 from app.links import new_token
@@ -73,6 +73,7 @@ def main() -> int:
     made.add_argument("--browsers", type=int, default=50)
     made.add_argument("--database", choices=["sqlite", "postgresql"], default="postgresql")
     options = made.parse_args()
+    logs.configure(Path(os.devnull))
     with harness(), database(options.database) as url, tempfile.TemporaryDirectory() as folder:
         seen = run(url, Path(folder), options)
     row = {
@@ -160,7 +161,7 @@ def served(house: House, processes: int = 2, threads: int = 25) -> Iterator[str]
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "error"]
     command += ["--workers", str(processes), "--threads", str(threads), "--backlog", "1024", "wsgi:app"]
-    environment = {**os.environ, **environment_of(house), "SCHEDULER": "off"}
+    environment = {**os.environ, **environment_of(house), "SCHEDULER": "off", "LOG_FILE": os.devnull}
     with subprocess.Popen(command, cwd=ROOT, env=environment) as server:
         try:
             _wait_until_up(f"http://127.0.0.1:{port}/sign-in", server)
