@@ -30,7 +30,7 @@ def test_webhooks_in_any_order_end_in_the_books_state() -> None:
 def test_no_acknowledged_question_is_lost_doubled_or_misrouted(kind: str) -> None:
     """[F1 inv-Q1 inv-Q2 inv-F1] While processes are killed and the database is away for a second."""
     with database(kind) as url:
-        row, broken = questions.run(url, count=40, kills=1, away=1.0, seed=1)
+        row, broken = questions.run(url, count=40, kills=1, away=1.0, seed=1, customers=4)
     assert broken == []
     assert row["mails told"] == 40
 

@@ -22,7 +22,7 @@ from digest.replies import reply_address
 
 HOST = "reply.sheaf.example"
 PATH = "/webhooks/sendgrid/inbound"
-_BOUNDARY = "xYzZY"  # SendGrid's own
+BOUNDARY = "xYzZY"  # SendGrid's own
 
 
 def message(
@@ -90,7 +90,7 @@ class Post:
         """One mail, as the raw MIME form; SPF and DKIM hold for the sender's domain when ``is_proven``."""
         return self.post(form(mime, to=to, sender=sender, is_proven=is_proven, **fields))
 
-    def post(self, raw: bytes, content_type: str = f"multipart/form-data; boundary={_BOUNDARY}") -> TestResponse:
+    def post(self, raw: bytes, content_type: str = f"multipart/form-data; boundary={BOUNDARY}") -> TestResponse:
         return self.client.post(PATH, data=raw, headers={**self.signed(raw), "Content-Type": content_type})
 
 
@@ -110,7 +110,7 @@ def form(mime: bytes, *, to: str, sender: str, is_proven: bool = True, **fields:
 
 def form_of(fields: Mapping[str, str | bytes]) -> bytes:
     """A multipart form as SendGrid writes it."""
-    mark = f"--{_BOUNDARY}".encode()
+    mark = f"--{BOUNDARY}".encode()
     parts = [
         mark + f'\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + _bytes(value) + b"\r\n"
         for name, value in fields.items()
