@@ -15,6 +15,7 @@ from typing import Any
 
 from app import clock
 from app.models import Cadence
+from tests.faults.carry import carry_on
 from tests.faults.count import settled
 from tests.faults.postman import Post
 from tests.faults.showing import Progress, harness, show
@@ -49,12 +50,17 @@ def run(options: argparse.Namespace, lost: float) -> tuple[dict[str, Any], list[
     with database(options.database) as url, staged(url, habits, roles_of(options), manners, _LIMITS) as stage:
         lifted, oldest = _watch(stage, options.mailboxes)
         found, figures = settled(stage, hasty=options.hasty)
+        stage.sink.behave_well()
+        held, carried = carry_on(stage)
     tally = stage.sink.tally
     row = {"mails without any event": f"{lost:.0%}", **figures}
+    row["held, mailed in the next window"] = f"{carried} of {held}"
     row |= {"held, and out": found.held_and_taken, "longest in doubt and not listed": f"{oldest:.1f} s"}
     row |= {"alarms answered by the operator": lifted}
     row |= {name: tally.get(name, 0) for name in ("events acknowledged", "events sent twice", "forged posts refused")}
     violations = found.violations(events_came=not lost)
+    if carried < held:
+        violations.append(f"{held - carried} held windows were not carried by the next")
     if oldest > _WITHIN:
         violations.append(f"an attempt was in doubt for {oldest:.0f} s before it was listed")
     if tally.get("forged posts believed"):

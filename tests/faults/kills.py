@@ -15,6 +15,7 @@ from typing import Any
 
 from app import clock
 from app.models import Cadence
+from tests.faults.carry import carry_on
 from tests.faults.count import settled
 from tests.faults.showing import Progress, harness, show
 from tests.faults.sink import Manners
@@ -44,10 +45,14 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         _torment(stage, options)
         found, figures = settled(stage, hasty=options.hasty)
         killed, frozen = stage.fleet.killed, stage.fleet.frozen
+        held, carried = carry_on(stage)
     row = {"processes": ", ".join(roles), "killed": killed, "frozen": frozen, **figures}
+    row["held, mailed in the next window"] = f"{carried} of {held}"
     violations = found.violations()
     if killed < options.kills:
         violations.append(f"only {killed} kills: the mails stood still")
+    if carried < held:
+        violations.append(f"{held - carried} held windows were not carried by the next")
     return row, violations
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,9 @@ class Line:
 class Sink:
     """The running service, seen from outside."""
 
-    def __init__(self, folder: Path, url: str, public_key: str) -> None:
+    def __init__(self, folder: Path, process: "subprocess.Popen[str]", url: str, public_key: str) -> None:
         self.url, self.public_key = url, public_key
-        self._folder = folder
+        self._folder, self._process = folder, process
         self._tail = (folder / "taken").open()
         self._taken: list[Line] = []
         self.tally: dict[str, int] = {}  # answers given, and what became of events, by words; known when it has ended
@@ -75,6 +75,10 @@ class Sink:
         if not self._tail.closed:
             self._taken.extend(Line(**json.loads(line)) for line in self._tail)
         return self._taken
+
+    def behave_well(self) -> None:
+        """From here on every answer is good."""
+        self._process.send_signal(signal.SIGUSR1)
 
     def close(self, tally: dict[str, int]) -> None:
         """It has ended, and that is what it says of itself."""
@@ -94,7 +98,7 @@ def open_sink(folder: Path, manners: Manners) -> Iterator[Sink]:
     command = [sys.executable, "-m", "tests.faults.sink", str(folder), json.dumps(asdict(manners))]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout
-    sink = Sink(folder, **json.loads(process.stdout.readline()))
+    sink = Sink(folder, process, **json.loads(process.stdout.readline()))
     try:
         yield sink
     finally:
@@ -132,6 +136,9 @@ class _Double(SendGridDouble):
             self.postman.not_taken(mail)
         return answer
 
+    def behave_well(self) -> None:
+        self._manners = replace(self._manners, faults=0.0)
+
     def note(self, path: str, headers: dict[str, str]) -> None:
         """Nothing: nobody asks for them."""
 
@@ -147,6 +154,7 @@ def _main(folder: Path, words: dict[str, Any]) -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     double = _Double(folder, Manners(**words, post=post))
+    signal.signal(signal.SIGUSR1, lambda *_: double.behave_well())
     with sendgrid_double(double):
         print(json.dumps({"url": double.url, "public_key": double.public_key}), flush=True)
         double.postman.start()

@@ -46,11 +46,12 @@ WAITS = {
 
 @dataclass(frozen=True)
 class Stage:
-    """One run's house, sink and processes. ``addresses`` are those of the stocked mailboxes."""
+    """One run's house, sink and processes, with their environment. ``addresses`` are those of the stocked mailboxes."""
 
     house: House
     sink: Sink
     fleet: Fleet
+    environment: Mapping[str, str]
     addresses: Sequence[str]
 
     def still_open(self) -> dict[str, int]:
@@ -155,7 +156,7 @@ def staged(
         placed = [f"{role} {port}" if "web" in role else role for role in roles]
         fleet = Fleet(placed, environment, folder / "processes.log")
         stack.callback(fleet.stop)
-        yield Stage(house, sink, fleet, addresses)
+        yield Stage(house, sink, fleet, environment, addresses)
 
 
 def environment_of(house: House) -> dict[str, str]:

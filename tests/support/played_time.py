@@ -30,13 +30,13 @@ class Board:
         self._places = (len(self._shared) - _HEAD.size) // _STEP.size
         self._step = 0
 
-    def play(self, instant: datetime) -> None:
-        """Make it ``instant`` for everybody, and wait until all are idle then. Raises TimeoutError after a minute."""
+    def play(self, instant: datetime, within: float = 60) -> None:
+        """Make it ``instant`` for everybody, and wait until all are idle then. Raises TimeoutError."""
         self._step += 1
         # The number goes last: who sees it sees the instant that belongs to it.
         struct.pack_into("d", self._shared, _STEP.size, instant.timestamp())
         _STEP.pack_into(self._shared, 0, self._step)
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + within
         while any(self._done(place) != self._step for place in range(self._places)):
             if time.monotonic() > ends:
                 raise TimeoutError(f"somebody does not come to an end at {instant}")
