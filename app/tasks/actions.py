@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.ids import new_id
 from app.models import TaskKind, VendorTask
+from app.scope import widened
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,7 @@ def raise_task(
     bill_to_id: UUID | None = None,
     invoice_id: UUID | None = None,
 ) -> None:
-    """One task a matter: raised again, a finished one is open again, an open one only gets the newer words.
-
-    Wants a session that may write the vendor's rows: the worker's, or a widened one.
-    """
+    """One task a matter: raised again, a finished one is open again, an open one only gets the newer words."""
     raise_tasks(session, [Matter(vendor_id, kind, subject_key, words, remedy, bill_to_id, invoice_id)], now)
 
 
@@ -70,7 +68,8 @@ def raise_tasks(session: Session, matters: Collection[Matter], now: datetime, *,
     said = {name: statement.excluded[name] for name in ("words", "remedy", "done_at", "done_by_id")}
     keys = [VendorTask.vendor_id, VendorTask.kind, VendorTask.subject_key]
     once = statement.on_conflict_do_nothing(index_elements=keys)
-    session.execute(once if is_final else statement.on_conflict_do_update(index_elements=keys, set_=said), rows)
+    with widened(session, "a task is the vendor's, whoever gives cause for it"):
+        session.execute(once if is_final else statement.on_conflict_do_update(index_elements=keys, set_=said), rows)
 
 
 def finish_task(session: Session, task_id: UUID, person_id: UUID, now: datetime) -> bool:
