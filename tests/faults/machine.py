@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
@@ -44,11 +44,7 @@ from tests.support.sinks import Taken
 from tests.support.world import EVERYTHING, Selling, vendor
 
 _WORLD = Everything("the machine moves its world")
-STARTS = (
-    datetime(2026, 10, 24, 6, tzinfo=UTC),
-    datetime(2027, 3, 13, 12, tzinfo=UTC),
-    datetime(2026, 11, 23, 9, tzinfo=UTC),
-)
+STARTS = tuple(map(datetime.fromisoformat, ("2026-10-24T06:00Z", "2027-03-13T12:00Z", "2026-11-23T09:00Z")))
 BOXES = {  # address: zone, rhythm
     "ap@cobalt.example": ("Europe/Berlin", "daily"),
     "rechnung@dune.example": ("America/New_York", "weekly"),
@@ -167,11 +163,8 @@ class Machine(RuleBasedStateMachine):
                 if whose == seller and self.truth.get((seller, record.external_id)) != record:
                     self._tell(seller, record)
             self.facts = [(whose, record) for whose, record in self.facts if whose != seller]
-            self._read_all(seller)
-
-    def _read_all(self, seller: int) -> None:
-        with self.place.house.database.transaction(_WORLD) as session:
-            session.get_one(Connection, self.sellers[seller].connection.id).as_of = clock.now()
+            with self.place.house.database.transaction(_WORLD) as session:
+                session.get_one(Connection, self.sellers[seller].connection.id).as_of = clock.now()
 
     @rule(seller=st.integers(0, 1))
     def outage(self, seller: int) -> None:
@@ -331,8 +324,7 @@ class Machine(RuleBasedStateMachine):
         broken = [*violations(self.place.house, self.place.sink.taken), *self._facts_kept(), *self._questions_kept()]
         assert not broken, "\n".join(broken)
 
-    def _facts_kept(self) -> Iterator[str]:
-        """N3: what we hold is the newest fact we were told, in whatever order."""
+    def _facts_kept(self) -> Iterator[str]:  # N3: the newest fact we were told, in whatever order
         with self.place.house.database.reading(EVERYTHING) as session:
             rows = session.execute(select(Invoice.external_id, Invoice.version, Invoice.balance_minor)).all()
         ours = {row[0]: (row[1], row[2]) for row in rows}
@@ -340,8 +332,7 @@ class Machine(RuleBasedStateMachine):
             if ours.get(name) != (record.version, record.balance.minor):
                 yield f"N3 invoice {name} is {ours.get(name)}, told {record.version}, {record.balance}"
 
-    def _questions_kept(self) -> Iterator[str]:
-        """Q1: whoever read "sent" is stored, once."""
+    def _questions_kept(self) -> Iterator[str]:  # Q1: whoever read "sent" is stored, once
         with self.place.house.database.reading(EVERYTHING) as session:
             said = list(session.scalars(select(Message.body).where(Message.body.startswith("Question "))))
         if sorted(said) != sorted(self.asked):
