@@ -9,7 +9,7 @@ crash or cross each other, a mail service that lies, people who ask, answer, pau
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -209,12 +209,9 @@ class Machine(RuleBasedStateMachine):
 
         self._tick()
         self.steps.arm(at, die)
-        try:
+        with suppress(Crash):
             self._job(name)
-        except Crash:
-            pass
-        finally:
-            self.steps.arm(None)
+        self.steps.arm(None)
         self.place.wake()
 
     @rule(name=st.sampled_from(JOBS), other=st.sampled_from(JOBS), at=st.integers(1, 120))
