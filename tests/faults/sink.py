@@ -68,12 +68,14 @@ class Sink:
         self._folder, self._process = folder, process
         self._tail = (folder / "taken").open()
         self._taken: list[Line] = []
+        self._begun = ""
         self.tally: dict[str, int] = {}  # answers given, and what became of events, by words; known when it has ended
 
     def taken(self) -> list[Line]:
         """All mails taken up to now."""
         if not self._tail.closed:
-            self._taken.extend(Line(**json.loads(line)) for line in self._tail)
+            *lines, self._begun = (self._begun + self._tail.read()).split("\n")  # the last one may be half written
+            self._taken.extend(Line(**json.loads(line)) for line in lines)
         return self._taken
 
     def behave_well(self) -> None:
