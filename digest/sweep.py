@@ -25,6 +25,7 @@ from app.models import (
 )
 from app.outbox.ledger import Verdict, settle
 from app.scope import Everything
+from app.settings import Limits
 
 log = structlog.get_logger()
 
@@ -92,8 +93,7 @@ def _doubtful_notices(session: Session, house: House, now: datetime) -> Sequence
 def _unnamed_digests(session: Session, house: House, now: datetime) -> Sequence[UUID]:
     """Unknown attempts of weekly or rarer digests that no event names, though events come and none is missing. Once a
     window, while the window lasts."""
-    waited = now - timedelta(minutes=house.limits.release_minutes)
-    proven = _proven_by(session, waited, house.limits.release_proof)
+    proven = _proven_by(session, house.limits, now)
     if proven is None:
         return []
     query = (
@@ -104,7 +104,7 @@ def _unnamed_digests(session: Session, house: House, now: datetime) -> Sequence[
             Outgoing.created_at > now - _LONG_AGO,
             Outgoing.kind == OutgoingKind.DIGEST,
             Attempt.result == AttemptResult.UNKNOWN,
-            Attempt.started_at < min(waited, proven),
+            Attempt.started_at < proven,
             ~_NAMED,
             _given_up_before() == 0,
             Mailbox.cadence.in_(_RARE),
@@ -114,20 +114,24 @@ def _unnamed_digests(session: Session, house: House, now: datetime) -> Sequence[
     return session.execute(query).scalars().all()
 
 
-def _proven_by(session: Session, waited: datetime, enough: int) -> datetime | None:
-    """Mails handed over before this instant would have been named by now: ``enough`` accepted later have been, and none
-    of the newest thousand is without its event though there was time for one. Where one event got lost, so may the one
-    that would have spoken of a doubtful mail (S7)."""
+def _proven_by(session: Session, limits: Limits, now: datetime) -> datetime | None:
+    """Mails handed over before this instant would have been named by now: enough accepted later have been, and none of
+    the newest thousand is without its event though there was time for one. Where one event got lost, so may the one
+    that would have spoken of a doubtful mail; where one was slow, that one may be, and is given twice as long (S7)."""
+    waited = now - timedelta(minutes=limits.release_minutes)
     newest = select(Attempt.id, Attempt.started_at, Attempt.channel).where(Attempt.result == AttemptResult.ACCEPTED)
     lately = newest.order_by(Attempt.id.desc()).limit(_LOOKED_AT).subquery()
-    named = select(DeliveryEvent.id).where(DeliveryEvent.attempt_id == lately.c.id).exists()
+    named = select(func.min(DeliveryEvent.received_at)).where(DeliveryEvent.attempt_id == lately.c.id).scalar_subquery()
     query = select(lately.c.started_at, lately.c.channel, named).order_by(lately.c.started_at.desc())
     rows = session.execute(query).all()
-    telling = {channel for _, channel, is_named in rows if is_named}  # a channel without events proves nothing
-    if any(not is_named and channel in telling and at < waited for at, channel, is_named in rows):
+    telling = {channel for _, channel, named_at in rows if named_at}  # a channel without events proves nothing
+    if any(not named_at and channel in telling and at < waited for at, channel, named_at in rows):
         return None
-    later = [at for at, _, is_named in rows if is_named]
-    return later[enough - 1] if len(later) >= enough else None
+    later: list[tuple[datetime, timedelta]] = [(at, named_at - at) for at, _, named_at in rows if named_at]
+    if len(later) < limits.release_proof:
+        return None
+    slowest = max(lag for _, lag in later)
+    return min(waited, now - 2 * slowest, later[limits.release_proof - 1][0])
 
 
 def _attempts() -> Any:

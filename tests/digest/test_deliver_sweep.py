@@ -204,10 +204,12 @@ def a_later_mail_again(house: House, world: World) -> Attempt:
     return attempts(house, mail)[0]
 
 
-@pytest.mark.parametrize("because", ["daily", "named", "window over", "too soon", "earlier mail", "one lost", "few"])
+@pytest.mark.parametrize(
+    "because", ["daily", "named", "window over", "too soon", "earlier mail", "one lost", "few", "slow"]
+)
 def test_a_doubtful_digest_stays_where_it_is(house: House, world: World, travel: Any, because: str) -> None:
     """[D5 inv-S7 inv-S13] Daily, or named by an event, or its window over, or the event channel not proven since, or by
-    too few mails, or one of them was never named: where one event got lost, so may ours."""
+    too few mails, or one of them was never named: where one event got lost, so may ours; or late, then so may ours."""
     start = clock.now()
     travel(start)
     earlier = a_later_mail(house, world)
@@ -217,6 +219,8 @@ def test_a_doubtful_digest_stays_where_it_is(house: House, world: World, travel:
     an_event_for(house, earlier if because == "earlier mail" else a_later_mail_again(house, world))
     if because == "named":
         an_event_for(house, attempts(house, mail)[0])
+    if because == "slow":
+        an_event_for(house, earlier)
     if because == "few":
         house.limits.release_proof = 2
     if because == "one lost":
@@ -228,6 +232,8 @@ def test_a_doubtful_digest_stays_where_it_is(house: House, world: World, travel:
             session.get_one(Mailbox, world.cobalt.mailbox.id).next_digest_at = clock.now()
     assert resolve_unknown(house) == 0
     assert row(house, mail).state == OutgoingState.HELD
+    travel(start + timedelta(minutes=82))
+    assert resolve_unknown(house) == (1 if because == "slow" else 0)
 
 
 def test_an_event_after_the_release_still_prevents_the_double(house: House, world: World, travel: Any) -> None:
