@@ -13,7 +13,7 @@ from flask import Flask
 import demo.commands
 from app import create_app, rekeying
 from app.accounts import jobs as account_jobs
-from app.db import upgrade
+from app.db import migrate
 from app.dns import txt_records
 from app.house import House
 from app.ops import jobs as ops_jobs
@@ -94,8 +94,8 @@ def _register(app: Flask, house: House, jobs: Sequence[Job]) -> None:
 
     @db.command("upgrade")
     def db_upgrade() -> None:
-        """Bring the database of DATABASE_URL to the newest migration."""
-        upgrade(house.settings.database_url)
+        """Bring the database to the newest migration, as MIGRATION_DATABASE_URL, and let DATABASE_URL's user in."""
+        migrate(house.settings)
         click.echo(f"{house.database.engine.url.render_as_string(hide_password=True)} is up to date")
 
 

@@ -32,9 +32,9 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-from app import clock
+from app import clock, row_level
 from app.scope import Scope, current
-from app.settings import ROOT
+from app.settings import ROOT, Settings
 
 BigInt = BigInteger().with_variant(Integer, "sqlite")
 
@@ -130,7 +130,9 @@ def make_engine(url: str, **options: Any) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(parsed, **{"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20, **options})
+    engine = create_engine(parsed, **{"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20, **options})
+    event.listen(engine, "connect", row_level.meet)
+    return engine
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -159,3 +161,11 @@ def upgrade(url: str) -> None:
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     command.upgrade(alembic_config(url), "head")
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database to the newest migration as MIGRATION_DATABASE_URL, and let DATABASE_URL's user in."""
+    owner = settings.migration_database_url or settings.database_url
+    upgrade(owner)
+    if not settings.is_sqlite:
+        row_level.admit(owner, settings.database_url)

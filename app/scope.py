@@ -1,19 +1,19 @@
 """Who is asking, and so which rows exist for them. No scope, no rows (INVARIANTS I1).
 
-A scope is given when a session is opened and applies to every ORM statement of it: rows of other vendors or customers
-are not forbidden, they are not there, so a foreign id looks exactly like a missing one.
+A scope is given when a session is opened and applies to all it does: rows of other vendors or customers are not
+forbidden, they are not there, so a foreign id looks exactly like a missing one. The mixins below say whose a table's
+rows are; app/narrow.py makes of them what every session keeps to, and PostgreSQL's own policies (app/row_level.py).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event, false, true
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy import Connection, event, inspect
+from sqlalchemy.orm import Session, SessionTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +84,11 @@ def acting(scope: Scope) -> Iterator[None]:
         _current.reset(token)
 
 
-@contextmanager
-def widened(session: Session, why: str) -> Iterator[None]:
-    """Let ``session`` see everything inside the block: for an action that must reach the other side of a conversation
-    (its mailbox, its people) on behalf of somebody who may not see it. What is found there never goes into a page."""
-    before = session.info["scope"]
-    session.info["scope"] = Everything(why)
-    try:
-        yield
-    finally:
-        session.info["scope"] = before
-
-
 class NoScope(RuntimeError):
     """A statement ran outside every scope: a bug, never a user's fault."""
+
+
+# --- whose rows a table holds ----------------------------------------------------------------------------------------
 
 
 class VendorOwned:
@@ -112,57 +103,178 @@ class CustomerOwned:
     """Mixin of tables whose rows belong to one customer."""
 
 
+class CustomerItself:
+    """Mixin of the one table whose row *is* the customer."""
+
+
 class PersonOwned:
     """Mixin of tables whose rows belong to one person."""
+
+
+class PersonItself:
+    """Mixin of the one table whose row *is* the person."""
 
 
 class DigestOwned:
     """Mixin of tables whose rows belong to one digest."""
 
 
+class ThreadOwned:
+    """Mixin of tables whose rows belong to one thread."""
+
+
+class ThreadItself:
+    """Mixin of the one table whose row *is* the thread."""
+
+
 class Freshness:
     """Mixin of the one vendor-owned table a customer's query joins to say how old the vendor's data is."""
 
 
-@event.listens_for(Session, "do_orm_execute")
-def _apply(state: ORMExecuteState) -> None:
-    """Narrow every ORM statement to the rows of the session's scope."""
-    scope: Scope | None = state.session.info.get("scope")
-    if scope is None:
-        raise NoScope("a session was opened without a scope")
-    if isinstance(scope, Everything) or state.is_column_load or state.is_relationship_load:
+class NamesPerson:
+    """Mixin of tables whose rows let whoever sees them see the person they name, too."""
+
+
+# PostgreSQL's roles for each kind of scope (app/row_level.py), and the settings by which its policies know whose it is.
+ROLES: dict[type[Scope], str] = {
+    Everything: "sheaf_worker",
+    VendorScope: "sheaf_vendor",
+    CustomerScope: "sheaf_customer",
+    LinkScope: "sheaf_link",
+    PersonScope: "sheaf_person",
+}
+SETTINGS: dict[type[Scope], dict[str, str]] = {
+    VendorScope: {"sheaf.vendor": "vendor_id"},
+    CustomerScope: {"sheaf.customer": "customer_id"},
+    LinkScope: {"sheaf.customer": "customer_id", "sheaf.digest": "digest_id", "sheaf.thread": "thread_id"},
+    PersonScope: {"sheaf.person": "person_id"},
+}
+
+# A kind of scope -> whose rows are its own: the mixin's column must hold what the setting says; where several mixins
+# of a table are named here, all of them must.
+_OWNERS: dict[type[Scope], dict[type, tuple[str, str]]] = {
+    VendorScope: {VendorOwned: ("vendor_id", "sheaf.vendor"), VendorItself: ("id", "sheaf.vendor")},
+    CustomerScope: {CustomerOwned: ("customer_id", "sheaf.customer"), CustomerItself: ("id", "sheaf.customer")},
+    LinkScope: {
+        CustomerOwned: ("customer_id", "sheaf.customer"),
+        CustomerItself: ("id", "sheaf.customer"),
+        DigestOwned: ("digest_id", "sheaf.digest"),
+    },
+    PersonScope: {PersonOwned: ("person_id", "sheaf.person"), PersonItself: ("id", "sheaf.person")},
+}
+
+# An answer's link opens one thread (INVARIANTS L2); a digest's link, which names none, is not narrowed by these.
+_NARROWED: dict[type, str] = {ThreadItself: "id", ThreadOwned: "thread_id"}
+
+
+def owners(table: type, kind: type[Scope]) -> list[tuple[str, str]]:
+    """(column, setting) of ``table`` that make a row the scope's own; none: no row ever is."""
+    return [named for mixin, named in _OWNERS[kind].items() if issubclass(table, mixin)]
+
+
+def narrowings(table: type, kind: type[Scope]) -> list[str]:
+    """The columns of ``table`` that must name the thread of a scope that has one."""
+    return [column for mixin, column in _NARROWED.items() if kind is LinkScope and issubclass(table, mixin)]
+
+
+def is_own(row: object, scope: Scope) -> bool:
+    """Whether this row is the scope's own, to read and to write."""
+    kind = type(scope)
+    values = {setting: getattr(scope, field) for setting, field in SETTINGS[kind].items()}
+    named = owners(type(row), kind)
+    thread = values.get("sheaf.thread")
+    return (
+        bool(named)
+        and all(getattr(row, column) == values[setting] for column, setting in named)
+        and all(getattr(row, column) == thread for column in narrowings(type(row), kind) if thread)
+    )
+
+
+# --- what may be done with them --------------------------------------------------------------------------------------
+
+
+class ReadOnly:
+    """Mixin of tables that only workers write: in a narrower scope their rows are looked at."""
+
+
+class AppendOnly:
+    """Mixin of tables whose rows nobody changes or deletes, not even a worker: they may only go to another owner."""
+
+
+class WriteOnly:
+    """Mixin of tables to which a narrower scope adds rows and of which it reads none."""
+
+
+class Removable:
+    """Mixin of tables of which a narrower scope may delete its own rows; of others it may not."""
+
+
+# --- telling the database --------------------------------------------------------------------------------------------
+
+MAY_ALL = "may all"  # marks a connection that is a worker's from the start: it need not be told "everything"
+
+
+@contextmanager
+def widened(session: Session, why: str) -> Iterator[None]:
+    """Let ``session`` see everything inside the block: for an action that must reach the other side of a conversation
+    (its mailbox, its people) on behalf of somebody who may not see it. What is found there never goes into a page."""
+    before: Scope | None = session.info["scope"]
+    if before is None or isinstance(before, Everything):
+        yield
         return
-    state.statement = state.statement.options(*_criteria(scope))
+    session.flush()  # what was written so far is written in the narrower scope
+    known = set(session.identity_map.keys())
+    _change(session, Everything(why))
+    try:
+        yield
+        session.flush()
+    finally:
+        _change(session, before)
+        _forget(session, known, before)
 
 
-@lru_cache(maxsize=4096)
-def _criteria(scope: Scope) -> tuple[Any, ...]:
-    """One criterion for every owned table: the scope's own rows where it has a say, no rows where it has none."""
-    own: dict[type, tuple[str, UUID | None]]
-    if isinstance(scope, VendorScope):
-        own = {VendorOwned: ("vendor_id", scope.vendor_id), VendorItself: ("id", scope.vendor_id)}
-    elif isinstance(scope, CustomerScope):
-        own = {CustomerOwned: ("customer_id", scope.customer_id)}
-    elif isinstance(scope, LinkScope):
-        own = {
-            DigestOwned: ("digest_id", scope.digest_id),
-            CustomerOwned: ("customer_id", scope.customer_id),
-        }
-    elif isinstance(scope, PersonScope):
-        own = {PersonOwned: ("person_id", scope.person_id)}
-    else:
-        raise NoScope(f"{scope!r} has no rows")
-    return tuple(_criterion(table, own, scope) for table in _owned_tables())
+def _forget(session: Session, known: set[Any], scope: Scope) -> None:
+    """Let go of what was only found while the session was wide: session.get() would find it again without asking."""
+    for key in set(session.identity_map.keys()) - known:
+        row = session.identity_map[key]
+        if inspect(row).expired or not is_own(row, scope):
+            session.expunge(row)
 
 
-def _owned_tables() -> list[Any]:
-    mixins = (VendorOwned, VendorItself, CustomerOwned, PersonOwned, DigestOwned)
-    return list({table: None for mixin in mixins for table in mixin.__subclasses__()})
+def _change(session: Session, scope: Scope) -> None:
+    session.info["scope"] = scope
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    connection = session.connection()  # begins the transaction, and so tells its scope, where none had begun
+    if session.info["told"] is not scope and not _is_broken(connection):
+        _tell(session, connection)
 
 
-def _criterion(table: Any, own: dict[type, tuple[str, UUID | None]], scope: Scope) -> Any:
-    for mixin, (column, value) in own.items():
-        if issubclass(table, mixin):
-            return with_loader_criteria(table, getattr(table, column) == value, include_aliases=True)
-    readable = issubclass(table, VendorItself | Freshness) and not isinstance(scope, VendorScope)
-    return with_loader_criteria(table, true() if readable else false(), include_aliases=True)
+def _is_broken(connection: Connection) -> bool:
+    """A statement failed and all there can be is a rollback, which undoes what was told since, too."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.info.transaction_status.name == "INERROR")
+
+
+@event.listens_for(Session, "after_begin")
+def _begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    """Every transaction begins with its scope. Told for it alone: whoever comes after it on the same connection, be it
+    through a pooler, starts from nothing."""
+    scope: Scope | None = session.info.get("scope")
+    if scope is None or connection.dialect.name != "postgresql" or transaction.nested:
+        return
+    session.info["told"] = scope
+    if not (isinstance(scope, Everything) and connection.info.get(MAY_ALL)):
+        _tell(session, connection)
+
+
+def _tell(session: Session, connection: Connection) -> None:
+    """Name the scope to PostgreSQL's policies, in one round trip."""
+    scope: Scope = session.info["scope"]
+    told = {"role": ROLES[type(scope)]}
+    for setting, field in SETTINGS.get(type(scope), {}).items():
+        value = getattr(scope, field)
+        told[setting] = "" if value is None else str(value)
+    each = ", ".join(f"set_config('{name}', %s, true)" for name in told)
+    connection.exec_driver_sql(f"SELECT {each}", tuple(told.values()))
+    session.info["told"] = scope

@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     environment: Literal["local", "production"] = Field(default="local", validation_alias="SHEAF_ENV")
     instance: Path = Field(default=ROOT / "instance", validation_alias="SHEAF_INSTANCE")
     database_url: str = ""
+    migration_database_url: str = ""  # PostgreSQL: the user that owns the tables; database_url's owns nothing
     secret_key: SecretStr = SecretStr("")
     encryption_keys: SecretStr = SecretStr("")  # "id:base64url,id:base64url", the first one encrypts
     public_url: str = "http://127.0.0.1:8000"

@@ -15,7 +15,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from app.db import upgrade
+from app.db import migrate
 from app.house import House
 from app.scheduler import Job, drain_all
 from app.settings import ROOT, Settings
@@ -78,7 +78,7 @@ def staged(
         _until_up(sandbox, process)
         _set_environment(sandbox, instance, url, database_url, fast=fast)
         settings = Settings()
-        upgrade(settings.database_url)
+        migrate(settings)
         house = House.open(settings)
         app, jobs = build(house)
         with _served(app, port):

@@ -30,7 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_controller(config):
         open_run()
     # Whatever the shell is set up for, tests start from the defaults and write nothing beside the code.
-    for name in ("DATABASE_URL", "MAIL_CHANNEL", "SENDGRID_API_KEY", "PUBLIC_URL", "SCHEDULER", "SHEAF_ENV"):
+    for name in (
+        "DATABASE_URL",
+        "MIGRATION_DATABASE_URL",
+        "MAIL_CHANNEL",
+        "SENDGRID_API_KEY",
+        "PUBLIC_URL",
+        "SCHEDULER",
+        "SHEAF_ENV",
+    ):
         os.environ.pop(name, None)
     os.environ["SHEAF_INSTANCE"] = str(run_folder() / "instance")
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import requests
 from flask import Flask
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from app import clock
 from tests.support import need, run
 from tests.support.browser import NewPage, axe_violations
+from tests.support.postgres import as_owner
 from tests.support.server import free_port, live_server
 
 PALE = "<!doctype html><html lang=en><title>Pale</title><p style='background:#fff;color:#ccc'>pale</p><img src=x>"
@@ -19,11 +20,9 @@ PALE = "<!doctype html><html lang=en><title>Pale</title><p style='background:#ff
 
 @pytest.mark.parametrize("time", [1, 2])
 def test_a_database_is_migrated_writable_and_nobody_elses(database_url: str, time: int) -> None:
-    engine = create_engine(database_url)
-    with engine.begin() as connection:
+    with as_owner(database_url) as connection:
         assert connection.execute(text("select count(*) from alembic_version")).scalar_one() == 1
         connection.execute(text("create table mine (id integer)"))  # fails the second time if the first one's were seen
-    engine.dispose()
 
 
 def test_axe_sees_what_is_wrong_under_a_strict_policy(new_page: NewPage) -> None:

@@ -8,9 +8,10 @@ from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Keyed
+from app.scope import AppendOnly, CustomerOwned, PersonOwned, VendorOwned, WriteOnly
 
 
-class AuditEntry(Keyed, Base):
+class AuditEntry(Keyed, VendorOwned, CustomerOwned, PersonOwned, AppendOnly, WriteOnly, Base):
     """Append-only: who, when, what, why (INVARIANTS F2). ``detail`` never holds a secret."""
 
     __tablename__ = "audit_entry"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import BigInt
 from app.models.base import Base, Created, Keyed, owner
-from app.scope import Freshness, VendorOwned
+from app.scope import Freshness, ReadOnly, VendorOwned
 
 
 class ConnectionState(StrEnum):
@@ -70,7 +70,7 @@ class Connection(Keyed, Created, VendorOwned, Freshness, Base):
     last_error_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
-class SyncRun(Keyed, VendorOwned, Base):
+class SyncRun(Keyed, VendorOwned, ReadOnly, Base):
     """One pull: its counts are the live counter of a first sync and the health page afterwards."""
 
     __tablename__ = "sync_run"
@@ -113,7 +113,7 @@ class ProviderEvent(Keyed, Base):
     outcome: Mapped[str] = mapped_column(String(300), default="")
 
 
-class Quarantined(Keyed, Created, VendorOwned, Base):
+class Quarantined(Keyed, Created, VendorOwned, ReadOnly, Base):
     """A record that could not be understood: kept, visible to its vendor, retried when the provider sends it again."""
 
     __tablename__ = "quarantined"

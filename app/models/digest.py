@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db import BigInt
 from app.models.base import Base, Created, Keyed, owner
 from app.money import Money
-from app.scope import CustomerOwned, DigestOwned
+from app.scope import CustomerOwned, DigestOwned, ReadOnly
 
 
 class Outcome(StrEnum):
@@ -27,7 +27,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-class Digest(Keyed, Created, CustomerOwned, Base):
+class Digest(Keyed, Created, CustomerOwned, ReadOnly, Base):
     """The unique key (mailbox, window) is what makes "one mail a window" true (INVARIANTS S1)."""
 
     __tablename__ = "digest"
@@ -68,7 +68,7 @@ class LineKind(StrEnum):
     INTRODUCED = "introduced"  # a vendor not yet verified or accepted: name and count only (INVARIANTS A1)
 
 
-class DigestLine(DigestOwned, CustomerOwned, Base):
+class DigestLine(DigestOwned, CustomerOwned, ReadOnly, Base):
     """What the mail said on one line, as it said it. Lines beyond the cap are frozen too, with ``is_shown`` false."""
 
     __tablename__ = "digest_line"

@@ -12,7 +12,7 @@ from app.db import BigInt
 from app.models.base import Base, Created, Keyed, owner
 from app.models.connection import ContentVersioned
 from app.money import Money
-from app.scope import CustomerOwned, VendorOwned
+from app.scope import AppendOnly, CustomerOwned, ReadOnly, VendorOwned
 
 
 class InvoiceState(StrEnum):
@@ -31,7 +31,7 @@ _OPEN = text("state = 'open'")
 _UNCHECKED = text("checked_at IS NULL")
 
 
-class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base):
+class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, ReadOnly, Base):
     """``due_on`` and ``due_minor`` are those of the next open instalment: what is asked for. ``balance_minor`` is all
     that is still owed. No index may hold a column that a payment changes (PERFORMANCE.md section 6)."""
 
@@ -97,7 +97,7 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base
         return self.number or "without number"
 
 
-class InvoiceChange(Keyed, VendorOwned, CustomerOwned, Base):
+class InvoiceChange(Keyed, VendorOwned, CustomerOwned, ReadOnly, AppendOnly, Base):
     """The invoice's history as the books told it: append-only, one row a change (FEATURES A8 B14 C6)."""
 
     __tablename__ = "invoice_change"
@@ -113,7 +113,7 @@ class InvoiceChange(Keyed, VendorOwned, CustomerOwned, Base):
     due_on: Mapped[date | None] = mapped_column(default=None)
 
 
-class Settlement(Keyed, VendorOwned, CustomerOwned, Base):
+class Settlement(Keyed, VendorOwned, CustomerOwned, ReadOnly, Base):
     """An invoice we held open has ended in the books: when, by their word and by ours. Append-only but for
     ``checked_at``; what the settled lag is measured by, and what a correction begins with (FEATURES I3 I5)."""
 
@@ -140,7 +140,7 @@ class CreditKind(StrEnum):
     UNAPPLIED_CASH = "unapplied_cash"  # paid, not yet matched to an invoice
 
 
-class Credit(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base):
+class Credit(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, ReadOnly, Base):
     """Lowers what is owed; shown, netted per vendor and currency, never dunned (FEATURES A9)."""
 
     __tablename__ = "credit"
@@ -168,7 +168,7 @@ class Credit(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base)
         return Money(self.remaining_minor, self.currency)
 
 
-class Payment(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Base):
+class Payment(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, ReadOnly, Base):
     """Money the vendor's books have seen. ``applied`` says for which invoices (external ids)."""
 
     __tablename__ = "payment"

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Keyed, owner
-from app.scope import CustomerOwned, VendorOwned
+from app.scope import CustomerOwned, ReadOnly, VendorOwned
 
 
 class Cadence(StrEnum):
@@ -83,7 +83,7 @@ class Relation(Keyed, Created, CustomerOwned, Base):
     first_mailed_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
-class Mention(VendorOwned, CustomerOwned, Base):
+class Mention(VendorOwned, CustomerOwned, ReadOnly, Base):
     """How often one invoice was asked for in the mails of one mailbox: counted when a digest is handed over, read when
     the next one is composed (FEATURES D11)."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Keyed, owner
-from app.scope import CustomerOwned, PersonOwned, VendorOwned
+from app.scope import CustomerOwned, NamesPerson, PersonItself, PersonOwned, ReadOnly, Removable, VendorOwned
 
 
 class VendorRole(StrEnum):
@@ -25,7 +25,7 @@ class CustomerRole(StrEnum):
     VIEWER = "viewer"
 
 
-class Person(Keyed, Created, Base):
+class Person(Keyed, Created, PersonItself, ReadOnly, Base):
     """Known by one canonical address; Flask-Login's user."""
 
     __tablename__ = "person"
@@ -43,7 +43,7 @@ class Person(Keyed, Created, Base):
         return self.name or self.address
 
 
-class VendorMember(Keyed, Created, VendorOwned, PersonOwned, Base):
+class VendorMember(Keyed, Created, VendorOwned, PersonOwned, NamesPerson, Removable, Base):
     """A person works for a vendor."""
 
     __tablename__ = "vendor_member"
@@ -54,7 +54,7 @@ class VendorMember(Keyed, Created, VendorOwned, PersonOwned, Base):
     role: Mapped[VendorRole] = mapped_column(String(12), default=VendorRole.AGENT)
 
 
-class CustomerMember(Keyed, Created, CustomerOwned, PersonOwned, Base):
+class CustomerMember(Keyed, Created, CustomerOwned, PersonOwned, NamesPerson, Removable, Base):
     """A person acts for a customer: proven by a mailbox of that customer, or invited."""
 
     __tablename__ = "customer_member"

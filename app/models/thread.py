@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Keyed, owner
-from app.scope import CustomerOwned, VendorOwned
+from app.scope import AppendOnly, CustomerOwned, NamesPerson, ThreadItself, ThreadOwned, VendorOwned
 
 
 class ThreadState(StrEnum):
@@ -22,7 +22,7 @@ class Side(StrEnum):
     VENDOR = "vendor"
 
 
-class Thread(Keyed, Created, VendorOwned, CustomerOwned, Base):
+class Thread(Keyed, Created, VendorOwned, CustomerOwned, ThreadItself, Base):
     """About a vendor, or about some of its invoices. Numbers about it are computed from its messages."""
 
     __tablename__ = "thread"
@@ -50,7 +50,7 @@ class Thread(Keyed, Created, VendorOwned, CustomerOwned, Base):
     )  # answered, corrected, credited, paid, withdrawn, declined
 
 
-class ThreadInvoice(VendorOwned, CustomerOwned, Base):
+class ThreadInvoice(VendorOwned, CustomerOwned, ThreadOwned, Base):
     """Which invoices a thread is about."""
 
     __tablename__ = "thread_invoice"
@@ -61,7 +61,7 @@ class ThreadInvoice(VendorOwned, CustomerOwned, Base):
     customer_id: Mapped[UUID] = owner("customer")
 
 
-class ThreadLink(Created, CustomerOwned, Base):
+class ThreadLink(Created, CustomerOwned, ThreadOwned, Base):
     """The capability in one answer mail: shows that thread and replies to it, nothing more (INVARIANTS L2)."""
 
     __tablename__ = "thread_link"
@@ -74,7 +74,7 @@ class ThreadLink(Created, CustomerOwned, Base):
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
-class Message(Keyed, Created, VendorOwned, CustomerOwned, Base):
+class Message(Keyed, Created, VendorOwned, CustomerOwned, ThreadOwned, NamesPerson, AppendOnly, Base):
     """Append-only. Visible to exactly its thread's vendor and customer (INVARIANTS Q1 Q2)."""
 
     __tablename__ = "message"
@@ -100,7 +100,7 @@ class Message(Keyed, Created, VendorOwned, CustomerOwned, Base):
     is_unverified: Mapped[bool] = mapped_column(default=False)  # by mail: nothing proves the From (INVARIANTS Q2)
 
 
-class MessageAttachment(Keyed, Created, VendorOwned, CustomerOwned, Base):
+class MessageAttachment(Keyed, Created, VendorOwned, CustomerOwned, ThreadOwned, AppendOnly, Base):
     """A file that came with a message. ``kind`` is ours by its name's ending, never the sender's word."""
 
     __tablename__ = "message_attachment"

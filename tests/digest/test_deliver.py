@@ -37,6 +37,7 @@ from tests.digest.mails import (
     row,
 )
 from tests.support.sinks import REFUSALS, Answer, MemoryChannel, SendGridDouble, sendgrid_double
+from tests.support.statements import statements
 from tests.support.world import EVERYTHING, World, mailbox
 
 KEY = "SG.not-a-key"
@@ -240,8 +241,8 @@ def test_a_sender_whose_lease_was_taken_does_not_call(house: House, world: World
     channel = MemoryChannel()
 
     def somebody_else(_claimed: Session) -> None:
-        with house.database.engine.begin() as connection:
-            connection.execute(update(Outgoing).values(state=OutgoingState.HELD, lease_owner=None))
+        with house.database.transaction(EVERYTHING) as session:
+            session.execute(update(Outgoing).values(state=OutgoingState.HELD, lease_owner=None))
 
     event.listen(Session, "after_commit", somebody_else, once=True)
     deliver_batch(house, channel)
@@ -301,18 +302,10 @@ def test_a_batch_costs_the_same_number_of_statements_however_large(house: House,
             for number in range(size):
                 box = mailbox(session, world.cobalt.customer, f"size-{size}-{number}@cobalt.example")
                 digest_mail(session, house, box)
-        statements: list[str] = []
-
-        def count(_c: Any, _cursor: Any, statement: str, *_rest: Any, seen: list[str] = statements) -> None:
-            seen.append(statement)
-
-        event.listen(house.database.engine, "before_cursor_execute", count)
-        try:
-            channel = MemoryChannel(lambda envelope: accepted())
+        channel = MemoryChannel(lambda envelope: accepted())
+        with statements(house.database) as said:
             assert deliver_batch(house, channel) == size
-        finally:
-            event.remove(house.database.engine, "before_cursor_execute", count)
         assert len(channel.taken) == size
-        counts.append(len(statements))
+        counts.append(len(said))
     assert counts[1] == counts[2]
     assert counts[1] <= 28

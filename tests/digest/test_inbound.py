@@ -232,9 +232,9 @@ def test_a_reply_address_survives_folding_and_expires(
     post.send(message("Two.", to=reply), to=reply)
     handle_all(house)
     assert [outcome for outcome, _ in outcomes(house)][1:] == [InboundOutcome.FILED, InboundOutcome.QUARANTINED]
-    with house.database.engine.connect() as connection:
+    with house.database.reading(EVERYTHING) as session:
         for table in (InboundMail.__table__, Message.__table__, Outgoing.__table__):
-            stored = repr([tuple(row) for row in connection.execute(select(table))]).lower()
+            stored = repr([tuple(row) for row in session.execute(select(table))]).lower()
             assert local[2:] not in stored
 
 

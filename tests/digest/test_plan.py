@@ -330,13 +330,13 @@ def many(house: House, count: int, rows: int = 2) -> None:
 
 
 def test_the_number_of_statements_does_not_grow_with_the_batch(house: House, fixed_clock: datetime) -> None:
-    """[D3] Ten mailboxes or five hundred: eight (PERFORMANCE.md B7)."""
+    """[D3] Ten mailboxes or five hundred: eight (PERFORMANCE.md B7), and on PostgreSQL the lines' step in between."""
     many(house, 510)
     with statements(house.database) as few:
         assert plan_batch(house, limit=10) == 10
     with statements(house.database) as most:
         assert plan_batch(house, limit=500) == 500
-    assert len(few) == len(most) <= 8
+    assert len(few) == len(most) <= (8 if house.database.is_sqlite else 10)
     with house.database.reading(EVERYTHING) as session:
         assert session.scalar(select(func.count()).select_from(Outgoing)) == 510
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import URL, make_url
 
-from app.db import upgrade
 from tests.support.need import unavailable
 from tests.support.postgres import Server, as_postgres, binaries, make_cluster, make_folder
 from tests.support.server import free_port
@@ -75,7 +74,7 @@ class Pair:
         self.first.create()
         server = Server(self.first.admin(), _NAME)
         server.execute("create database {}", _NAME)
-        upgrade(server.url(_NAME))
+        server.migrate(_NAME)
         hosts = [f"127.0.0.1:{node.port}" for node in (self.first, self.second) if node]
         where = {"host": hosts, "target_session_attrs": "read-write"}
         plain = make_url(server.url(_NAME)).set(host="", port=None)

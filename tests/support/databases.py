@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from app.db import upgrade
 from tests.support.postgres import Server, shared_server
@@ -40,9 +41,10 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: Server) -> Iterator[str]:
+def postgresql_url(postgresql_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """PostgreSQL only, for what is about PostgreSQL."""
     with postgresql_server.fresh_database() as url:
+        monkeypatch.setenv("MIGRATION_DATABASE_URL", postgresql_server.owner_url(make_url(url).database or ""))
         yield url
 
 

@@ -16,13 +16,17 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy.pool import NullPool
 
 from app.db import upgrade
+from app.row_level import admit
 from tests.support.need import unavailable
 from tests.support.run import abandoned_runs, locked, run_folder
 
 _FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 -c listen_addresses="
+
+_PLAIN = "sheaf_test"
 
 
 class Server:
@@ -50,7 +54,17 @@ class Server:
         with psycopg.connect(plain, autocommit=True) as connection:
             connection.execute(composed)
 
+    def migrate(self, name: str) -> None:
+        """Make the tables of an empty database, and let the product's user in."""
+        upgrade(self.owner_url(name))
+        admit(self.owner_url(name), self.url(name))
+
     def url(self, name: str) -> str:
+        """As the product signs in, and as the strictest of its processes: a user that inherits nothing."""
+        return self.admin.set(username=_PLAIN, password=_PLAIN, database=name).render_as_string(hide_password=False)
+
+    def owner_url(self, name: str) -> str:
+        """As whoever made the tables; it may also stop and drop what it likes."""
         return self.admin.set(database=name).render_as_string(hide_password=False)
 
 
@@ -64,10 +78,20 @@ def shared_server() -> Server:
             admin = _given() or _start(folder / "pg")
             server = Server(admin, template)
             server.execute("create database {}", template)
-            upgrade(server.url(template))
+            server.migrate(template)
             ready.write_text(admin.render_as_string(hide_password=False))
             return server
         return Server(make_url(ready.read_text()), template)
+
+
+@contextmanager
+def as_owner(url: str) -> Iterator[Connection]:
+    """One transaction on the database of ``url`` for what the product's own user may not do."""
+    name = make_url(url).database or ""
+    engine = create_engine(url if url.startswith("sqlite") else shared_server().owner_url(name), poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
 
 
 def stop_shared_server() -> None:

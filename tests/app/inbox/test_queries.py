@@ -35,6 +35,7 @@ from app.money import Money, Totals
 from app.receivables.queries import Row
 from app.scope import CustomerScope
 from tests.support.links import credit, hold
+from tests.support.postgres import as_owner
 from tests.support.world import EVERYTHING, NOW, TODAY, Owing, Selling, World, invoice, vendor
 
 Reading = Callable[[], AbstractContextManager[Session]]
@@ -447,7 +448,7 @@ def _filled(database: Database, rows: int = 6_000) -> World:
         model = {column.key: getattr(world.acme_invoice, column.key) for column in Invoice.__table__.columns}
         people = [world.cobalt, *others]  # every second invoice is Cobalt's
         session.execute(insert(Invoice), [_copy(model, n, people[n // 2 % 21 if n % 2 else 0]) for n in range(rows)])
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with as_owner(database.engine.url.render_as_string(hide_password=False)) as connection:
         connection.execute(text("ANALYZE"))
     return world
 

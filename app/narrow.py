@@ -1,0 +1,158 @@
+"""What each scope may see and write: one table of rules. Every session keeps to it, on either database, and
+PostgreSQL's policies (app/row_level.py) are written from it, so that there are never two truths.
+
+A session in a narrow scope meets it three times: each ORM statement is narrowed to its rows; statements that cannot be
+narrowed are refused; and rows of others are not written.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, cast
+
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Executable,
+    TableClause,
+    TextClause,
+    Uuid,
+    and_,
+    event,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    true,
+)
+from sqlalchemy.orm import Mapper, ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.sql import visitors
+
+from app.scope import (
+    SETTINGS,
+    CustomerScope,
+    Everything,
+    Freshness,
+    LinkScope,
+    NamesPerson,
+    NoScope,
+    PersonItself,
+    PersonScope,
+    ReadOnly,
+    Scope,
+    VendorItself,
+    WriteOnly,
+    is_own,
+    narrowings,
+    owners,
+)
+
+Value = Callable[[str], ColumnElement[Any]]  # what a setting of app/scope.py says: a parameter, or PostgreSQL's own
+
+
+class Foreign(RuntimeError):
+    """A session was asked for what its scope cannot hold: a bug, never a user's fault."""
+
+
+_TABLES: list[Any] = []  # every table's class, noted as it is made
+
+
+def own(table: type, kind: type[Scope], value: Value) -> ColumnElement[bool] | None:
+    """Which rows of ``table`` are a ``kind`` of scope's own, to read and to write; None where none ever is."""
+    whole: Any = table
+    terms = [getattr(whole, column) == value(setting) for column, setting in owners(table, kind)]
+    if not terms:
+        return None
+    narrowed = (getattr(whole, column) for column in narrowings(table, kind))
+    return and_(*terms, *(column == func.coalesce(value("sheaf.thread"), column) for column in narrowed))
+
+
+def known(table: type, kind: type[Scope], value: Value) -> ColumnElement[bool] | None:
+    """Which other rows of ``table`` such a scope may look at; None where there are none."""
+    whole: Any = table
+    if issubclass(table, VendorItself | Freshness) and kind in (CustomerScope, LinkScope):
+        return true()  # who their vendors are, and how old what they know of them is
+    if issubclass(table, PersonItself) and kind is not PersonScope:
+        naming = ((each, own(each, kind, value)) for each in all_tables() if issubclass(each, NamesPerson))
+        return or_(*(_names(each, whole, seen) for each, seen in naming if seen is not None))
+    return None
+
+
+def _names(naming: Any, person: Any, seen: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(naming.person_id == person.id, seen).correlate_except(naming)
+
+
+def all_tables() -> list[Any]:
+    return sorted(_TABLES, key=attrgetter("__tablename__"))
+
+
+@event.listens_for(Mapper, "instrument_class")
+def _note(mapper: Mapper[Any], _class: type) -> None:
+    _TABLES.append(mapper.class_)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _read(state: ORMExecuteState) -> None:
+    scope: Scope | None = state.session.info.get("scope")
+    if scope is None:
+        raise NoScope("a session was opened without a scope")
+    if isinstance(scope, Everything):
+        return
+    if not state.is_orm_statement or state.is_insert:
+        _refuse(state.statement, scope)
+    if state.is_column_load:  # the rest of a row that was found in scope
+        return
+    target: Any = state.bind_mapper.class_ if state.bind_mapper and (state.is_update or state.is_delete) else None
+    state.statement = state.statement.options(*_criteria(scope, target))
+
+
+def _refuse(statement: Executable, scope: Scope) -> None:
+    """What cannot be narrowed is not run: SQL as text, tables in place of classes, INSERTs. What names no table may."""
+    for part in visitors.iterate(cast(ClauseElement, statement)):
+        if isinstance(part, TableClause | TextClause):
+            raise Foreign(f"no {type(scope).__name__} can narrow this: use classes, session.add() or widened(): {part}")
+
+
+@lru_cache(maxsize=4096)
+def _criteria(scope: Scope, target: Any) -> tuple[Any, ...]:
+    """One criterion for every table: the rows the scope may see, of the ``target`` of a change those it may write, and
+    none where it has no say."""
+    kind = type(scope)
+    if kind not in SETTINGS:
+        raise NoScope(f"{scope!r} has no rows")
+
+    def value(setting: str) -> ColumnElement[Any]:
+        return literal(getattr(scope, SETTINGS[kind][setting]), Uuid())
+
+    rules = ((table, written if table is target else seen) for table in all_tables())
+    return tuple(with_loader_criteria(table, rule(table, kind, value), include_aliases=True) for table, rule in rules)
+
+
+def seen(table: type, kind: type[Scope], value: Value) -> ColumnElement[bool]:
+    """All a ``kind`` of scope may see of ``table``."""
+    whose = None if issubclass(table, WriteOnly) else own(table, kind, value)
+    return or_(false(), *(rule for rule in (whose, known(table, kind, value)) if rule is not None))
+
+
+def written(table: type, kind: type[Scope], value: Value) -> ColumnElement[bool]:
+    """All a ``kind`` of scope may change of ``table``."""
+    mine = None if issubclass(table, ReadOnly) else own(table, kind, value)
+    return false() if mine is None else mine
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+@event.listens_for(Session, "before_flush")
+def _write(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+    scope: Scope | None = session.info.get("scope")
+    if scope is None or isinstance(scope, Everything):
+        return
+    changed = (row for row in session.dirty if session.is_modified(row))
+    for row in (*session.new, *changed, *session.deleted):
+        if isinstance(row, ReadOnly) or not is_own(row, scope):
+            raise Foreign(f"{type(scope).__name__} does not write this {type(row).__name__}")
