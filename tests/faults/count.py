@@ -28,6 +28,7 @@ class Count:
     due: int = 0
     windows: int = 0
     mails: int = 0
+    stopped: str = ""
     lasted: float = 0.0  # seconds from the first mail to the last
     outcomes: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
@@ -42,6 +43,8 @@ class Count:
         found = [*self.doubled, *self.lost, *self.strangers, *self.unstored]
         if events_came and self.held_and_taken:
             found.append(f"{self.held_and_taken} windows are held though an event named their mail")
+        if self.stopped:
+            found.append(f"sending is stopped: {self.stopped}")
         return found
 
     def figures(self) -> dict[str, Any]:
@@ -61,12 +64,13 @@ def tally_words(tally: Counter[str]) -> str:
     return ", ".join(f"{number} {word}" for word, number in sorted(tally.items()))
 
 
-def settled(stage: Stage, *, hasty: bool) -> tuple[Count, dict[str, Any]]:
+def settled(stage: Stage, *, hasty: bool, lifting: bool = False) -> tuple[Count, dict[str, Any]]:
     """Wait until all has come to rest, then count: the count, and its figures with the time that took. Raises
     TimeoutError when there is no rest. A worker sweeps twice a minute: only after that nothing more can come."""
     began = time.monotonic()
-    stage.wait_for_quiet(4 if hasty else 45, at_most=90 if hasty else 900)
+    stage.wait_for_quiet(4 if hasty else 45, at_most=90 if hasty else 900, lifting=lifting)
     found = count(stage.house, stage.sink, stage.addresses)
+    found.stopped = stage.stopped()
     return found, {**found.figures(), "rest after the last fault": f"{time.monotonic() - began:.0f} s"}
 
 

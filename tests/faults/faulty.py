@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, lost: float) -> tuple[dict[str, Any], list[
     manners = Manners(faults=options.faults, seed=options.seed, post=Post(lost=lost))
     with database(options.database) as url, staged(url, habits, roles_of(options), manners, _LIMITS) as stage:
         lifted, oldest = _watch(stage, options.mailboxes)
-        found, figures = settled(stage, hasty=options.hasty)
+        found, figures = settled(stage, hasty=options.hasty, lifting=True)
         stage.sink.behave_well()
         held, carried = carry_on(stage)
     tally = stage.sink.tally

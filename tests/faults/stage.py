@@ -77,15 +77,25 @@ class Stage:
             since: datetime | None = session.execute(query).scalar_one()
         return (clock.now() - since).total_seconds() if since is not None else 0.0
 
+    def stopped(self) -> str:
+        """Why all sending is stopped, or nothing."""
+        with self.house.database.reading(_LOOK) as session:
+            return session.execute(select(StopSwitch.reason)).scalar() or ""
+
     def lift_stops(self) -> int:
         """What an operator does after the alarm of a refused key: look, and let sending go on."""
         with self.house.database.transaction(_OPERATOR) as session:
             return len(session.execute(delete(StopSwitch).returning(StopSwitch.name)).all())
 
-    def wait_for_quiet(self, seconds: float, at_most: float) -> None:
-        """Until nothing is open and nothing has changed for ``seconds``. Raises TimeoutError."""
+    def wait_for_quiet(self, seconds: float, at_most: float, *, lifting: bool = False) -> None:
+        """Until nothing is open and nothing has changed for ``seconds``, or all is stopped and nobody is there for
+        ``lifting`` it. Raises TimeoutError."""
         ends, quiet_since, last = time.monotonic() + at_most, time.monotonic(), (-1, -1)
         while time.monotonic() < ends:
+            if lifting:
+                self.lift_stops()
+            elif self.stopped():
+                return
             seen = (len(self.sink.taken()), self.held())
             if seen != last or any(self.still_open().values()):
                 last, quiet_since = seen, time.monotonic()
