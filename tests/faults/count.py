@@ -28,7 +28,6 @@ class Count:
     due: int = 0
     windows: int = 0
     mails: int = 0
-    stopped: str = ""
     lasted: float = 0.0  # seconds from the first mail to the last
     outcomes: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
@@ -37,6 +36,7 @@ class Count:
     lost: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     unstored: list[str] = field(default_factory=list)
+    stopped: str = ""
 
     def violations(self, *, events_came: bool = True) -> list[str]:
         """What was broken, in words. Where all events have come, no window may stay held whose mail is out."""
