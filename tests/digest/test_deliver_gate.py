@@ -147,9 +147,10 @@ def test_more_mails_than_usual_stop_everything_and_resuming_counts_anew(house: H
     house.limits.usual_at_least = 30
     with house.database.transaction(EVERYTHING) as session:
         for number in range(50):
-            words = {"subject": "An echo", "text": "Echo.", "html": "", "due_at": clock.now()}
-            key = f"echo:{number}"
-            write_mail(session, kind=OutgoingKind.NOTICE, dedupe_key=key, person=world.acme.person, **words)
+            write_mail(
+                session, kind=OutgoingKind.NOTICE, dedupe_key=f"echo:{number}", person=world.acme.person,
+                subject="An echo", text="Echo.", html="", due_at=clock.now(),
+            )  # fmt: skip
     channel = MemoryChannel()
     drain(house, channel)
     assert len(channel.taken) == 30
@@ -170,11 +171,10 @@ def test_a_correction_leaves_the_digest_it_names_alone(house: House, world: Worl
     for number in range(2):
         with house.database.transaction(EVERYTHING) as session:
             box = session.get_one(Mailbox, world.cobalt.mailbox.id)
-            facts = {"subject": "Settled", "text": "It is paid.", "html": "", "due_at": clock.now()}
-            key = f"correction:{number}"
             write_mail(
-                session, kind=OutgoingKind.CORRECTION, dedupe_key=key, mailbox=box, digest_id=mail.digest_id, **facts
-            )
+                session, kind=OutgoingKind.CORRECTION, dedupe_key=f"correction:{number}", mailbox=box,
+                digest_id=mail.digest_id, subject="Settled", text="It is paid.", html="", due_at=clock.now(),
+            )  # fmt: skip
         deliver_batch(house, MemoryChannel(lambda envelope: next(answers)))
     assert digest_row(house, mail).outcome == Outcome.ACCEPTED
     assert states(house) == ["accepted", "failed", "held"]

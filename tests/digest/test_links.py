@@ -103,7 +103,7 @@ def test_unknown_expired_and_revoked_look_the_same(mailed: Mailed) -> None:
     mailed.write(end)
     unknown = mailed.browser().get("/m/" + "x" * 43)
     assert unknown.status_code == 404
-    for path in (mailed.sent.at(), mailed.other.at(1, "pay"), "/m/", "/m/here-00000000", "/m/%00"):
+    for path in (mailed.sent.at(), mailed.other.at(1, "pay"), "/m/", "/m/here-00000000", "/m/%20"):
         answer = mailed.browser().get(path)
         assert answer.status_code == 404
         assert path == "/m/" or answer.text == unknown.text

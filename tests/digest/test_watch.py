@@ -112,7 +112,7 @@ def test_an_incident_rings_once_writes_to_the_operators_and_ends(house: House, l
 
 def test_the_alarm_reaches_operators_though_all_is_stopped(house: House, late_world: World) -> None:
     """[L1 inv-S5] Stopped by a machine: its own alarm leaves, nothing else does."""
-    mail = cobalts_digest(house, late_world)
+    cobalts_digest(house, late_world)
     with house.database.transaction(EVERYTHING) as session:
         session.add(StopSwitch(name="sending", reason="75 bounced", by="the anomaly stop", since=clock.now()))
         answer_mail(session, house, late_world.acme, late_world.cobalt)
@@ -121,7 +121,6 @@ def test_the_alarm_reaches_operators_though_all_is_stopped(house: House, late_wo
     deliver_batch(house, channel)
     assert [each.recipient for each in channel.taken] == ["operator@sheaf.example"]
     assert "75 bounced" in channel.taken[0].subject
-    assert mail.id
 
 
 def bounced(house: House, kind: str, count: int) -> None:

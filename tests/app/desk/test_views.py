@@ -393,11 +393,12 @@ def test_the_queue_pages_follow_each_other(house: House, world: World, acme: Fla
         assert len(set(pages[0] + pages[1])) == 30
 
 
-@pytest.mark.parametrize("after", ["x", "2026-11-01~x", "~", "2026-11-01T00:00:00~" + str(UUID(int=7)), "\0~\0"])
+@pytest.mark.parametrize("after", ["x", "2026-11-01~x", "~", "2026-11-01T00:00:00~" + str(UUID(int=7))])
 def test_a_broken_address_is_read_as_the_first_page(acme: FlaskClient, after: str) -> None:
     """[G1] And so are boxes and shelves that do not exist."""
     for path, key in (("/desk", "box"), ("/desk/invoices", "shelf")):
-        assert acme.get(path, query_string={"after": after, key: "none", "q": "\0"}).status_code == 200
+        assert acme.get(path, query_string={"after": after, key: "none"}).status_code == 200
+        assert acme.get(path, query_string={"q": "\0"}).status_code == 400
 
 
 def test_the_invoice_page_tells_what_happened(
@@ -687,8 +688,8 @@ def test_pages_cost_the_same_for_one_row_and_for_many(
     with house.database.transaction(EVERYTHING) as session:
         bills = [make.invoice(session, world.acme, world.cobalt, number=f"M-{number}") for number in range(24)]
     for number, bill in enumerate(bills):
-        ask(about=bill, now=NOW - timedelta(minutes=number))
-        ask(about=world.acme_invoice, body=f"More {number}", now=NOW - timedelta(minutes=number))
+        ask(about=bill, now=NOW - timedelta(hours=24 - number))
+        ask(about=world.acme_invoice, body=f"More {number}", now=NOW - timedelta(hours=24 - number))
     many = {path: _cost(house, acme, path) for path in paths}
     assert few == many
     assert all(many[path] <= most for path, most in paths.items()), many
