@@ -6,8 +6,10 @@ tests/test_access_matrix.py holds the page against the routes, and every route a
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Flask
 
@@ -40,6 +42,15 @@ class Route:
     arguments: frozenset[str]
     endpoint: str
     access: Access | None
+
+    def path(self, values: Mapping[str, object]) -> str:
+        """The address with its arguments filled in, each as one part of it."""
+        path = self.rule
+        for name in self.arguments:
+            for converter in ("", "uuid:", "int:", "path:", "string:"):
+                path = path.replace(f"<{converter}{name}>", quote(str(values[name]), safe=""))
+        assert "<" not in path, f"teach this how to fill {self.rule}"
+        return path
 
 
 def routes(app: Flask) -> list[Route]:

@@ -9,7 +9,6 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from werkzeug.test import TestResponse
@@ -103,12 +102,9 @@ def _ask(browser: Any, asker: Asker, route: Route, method: str, key: str) -> Tes
 
 def _path(route: Route, asker: Asker, key: str) -> str:
     """The route's address: the id asked about where one is named, the asker's own token, plain words elsewhere."""
-    path = route.rule
-    for name in route.arguments:
-        value = key if name.endswith("_id") else asker.own.get(name, _PLAIN.get(name, key))
-        for converter in ("", "uuid:", "int:", "path:", "string:"):
-            path = path.replace(f"<{converter}{name}>", quote(str(value), safe=""))
-    return path
+    named = (name for name in route.arguments if not name.endswith("_id"))
+    plain = {name: asker.own.get(name, _PLAIN.get(name, key)) for name in named}
+    return route.path(dict.fromkeys(route.arguments, key) | plain)
 
 
 def _seen(answer: TestResponse, key: str) -> tuple[int, str]:

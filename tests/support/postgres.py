@@ -1,7 +1,8 @@
 """A PostgreSQL server of our own for one test run: started once, migrated once into a template, thrown away at the end.
 
 PostgreSQL refuses to run as root, so under root it runs as the user "postgres". Nothing is made durable: the data dies
-with the run. TEST_DATABASE_URL names a server to use instead; its user must be allowed to create databases.
+with the run. TEST_DATABASE_URL names a server to use instead; its user must be allowed to create databases
+and roles.
 """
 
 import os
