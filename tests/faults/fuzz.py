@@ -33,11 +33,13 @@ class Found:
     inputs: int = 0
     slowest: float = 0.0
     findings: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
 
     def add(self, other: "Found") -> None:
         self.inputs += other.inputs
         self.slowest = max(self.slowest, other.slowest)
         self.findings += other.findings
+        self.slow += other.slow
 
 
 def main() -> int:
@@ -59,7 +61,7 @@ def main() -> int:
                 "parser": name, "inputs": found.inputs, "findings": len(found.findings),
                 "slowest": f"{1000 * found.slowest:.0f} ms", "seconds": f"{took:.0f}",
             })  # fmt: skip
-            violations += [f"{name}: {words}" for words in found.findings[:20]]
+            violations += [f"{name}: {words}" for words in (*found.findings[:20], *found.slow[:20])]
     return show(f"fuzz, seed {options.seed}", rows, violations, options.json)
 
 
@@ -97,7 +99,7 @@ def feed(name: str, inputs: int, dice: random.Random) -> Found:
         found.inputs += 1
         found.slowest = max(found.slowest, took)
         if took > _SLOW:
-            found.findings.append(f"{took:.1f} s for {len(given)} of {given[:300]!r}")
+            found.slow.append(f"{took:.1f} s for {len(given)} of {given[:300]!r}")
     return found
 
 
