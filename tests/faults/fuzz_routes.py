@@ -71,7 +71,6 @@ class Found:
         self.statuses += other.statuses
         self.findings += other.findings
         self.slow += other.slow
-        self.slow += other.slow
         if other.slowest > self.slowest:
             self.slowest, self.slowest_of = other.slowest, other.slowest_of
 
