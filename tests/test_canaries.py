@@ -48,7 +48,7 @@ def test_a_planted_leak_fails_its_test(tmp_path: Path) -> None:
     """[inv-K2] Four ways to let one out, and three to say it in clean words."""
     file = tmp_path / "test_planted.py"
     file.write_text(PLANTED)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.support.canaries", "-p", "no:cacheprovider", "-q"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.support.canaries", "-p", "no:cacheprovider", "-q", "--no-summary"]
     done = subprocess.run(
         [*command, "-c", "/dev/null", f"--rootdir={tmp_path}", str(file)],
         cwd=ROOT, capture_output=True, text=True, check=False,
