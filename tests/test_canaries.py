@@ -48,13 +48,14 @@ def test_a_planted_leak_fails_its_test(tmp_path: Path) -> None:
     """[inv-K2] Four ways to let one out, and three to say it in clean words."""
     file = tmp_path / "test_planted.py"
     file.write_text(PLANTED)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.support.canaries", "-p", "no:cacheprovider", "-q", "--no-summary"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.support.canaries", "-p", "no:cacheprovider", "-q"]
     done = subprocess.run(
         [*command, "-c", "/dev/null", f"--rootdir={tmp_path}", str(file)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "4 failed, 1 passed" in done.stdout, done.stdout
-    assert done.stdout.count("1 secrets in what was logged") == 4
+    said = [line for line in done.stdout.splitlines() if "1 secrets in what was logged" in line]
+    assert len([line for line in said if not line.startswith("FAILED")]) == 4, done.stdout  # the summary says it too
 
 
 def test_what_is_no_secret_is_no_leak() -> None:
