@@ -69,9 +69,13 @@ def plan_batch(house: House, look_again: LookAgain | None = None, limit: int | N
         return 0
     began = time.monotonic()
     _look(look_again, claimed.feeds, house)
-    with house.database.transaction(_WORKER) as session:
-        waited = timedelta(0) if clock.is_moved() else timedelta(seconds=time.monotonic() - began)
-        outcomes = _plan(session, house, claimed, claimed.now + waited)
+    waited = timedelta(0) if clock.is_moved() else timedelta(seconds=time.monotonic() - began)
+    try:
+        with house.database.transaction(_WORKER) as session:
+            outcomes = _plan(session, house, claimed, claimed.now + waited)
+    except _Stopped:
+        log.info("planning stopped on the way", taken=len(claimed.boxes), worker=house.worker)
+        return 0
     log.info("windows planned", taken=len(claimed.boxes), worker=house.worker, **outcomes)
     return len(claimed.boxes)
 
@@ -173,6 +177,10 @@ def _look(look_again: LookAgain | None, feeds: Sequence[UUID], house: House) -> 
 # --- one batch ------------------------------------------------------------------------------------------------------
 
 
+class _Stopped(Exception):
+    """All sending was stopped after the claim: nothing is written, and the windows wait as those not yet claimed do."""
+
+
 @dataclass(slots=True)
 class _Rows:
     """What a batch writes."""
@@ -191,6 +199,8 @@ def _plan(session: Session, house: House, claimed: Claimed, now: datetime) -> di
     boxes = let_go(connection, claimed.owner, moves)
     keys = {window.key for each in turns.values() for window in _windows(each)}
     found = gather(connection, [box.id for box in boxes], keys, now)
+    if any(each.is_stopped for each in found.values()):
+        raise _Stopped
     opened = [box for box in boxes if _is_open(turns[box.id].window, found[box.id])]
     writing = [box for box in opened if _may_write(house, box, found[box.id], now).outcome is None]
     admit(session, writing, found, now, house.limits)

@@ -199,6 +199,24 @@ def test_after_five_days_of_outage_one_digest_goes_and_four_are_missed(
     assert all("nothing ran" in digest.reason for digest in digests(house)[:4])
 
 
+def test_sending_stopped_after_the_claim_leaves_the_windows_waiting_too(
+    house: House, world: World, travel: Callable[[datetime], None]
+) -> None:
+    """[L1 inv-S5] A stop of a moment costs nobody a window, whatever was in hand then."""
+
+    def stop(*_: object) -> None:
+        with house.database.transaction(EVERYTHING) as session:
+            session.add(StopSwitch(name="sending", reason="drill", by="operator@sheaf.example", since=NOW))
+
+    assert plan_batch(house, stop) == 0
+    assert digests(house) == []
+    with house.database.transaction(EVERYTHING) as session:
+        session.delete(session.get_one(StopSwitch, "sending"))
+    travel(NOW + timedelta(seconds=house.limits.lease_seconds + 1))
+    plan_batch(house)
+    assert outcome(house)[0] == Outcome.QUEUED
+
+
 def test_sending_stopped_leaves_the_windows_waiting(house: House, world: World) -> None:
     """[L1 inv-S5] When it goes on, one digest comes."""
     with house.database.transaction(EVERYTHING) as session:
