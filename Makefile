@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 ARGS ?=
-CHECKED := app connectors digest demo wsgi.py tests
+CHECKED := app connectors digest demo bench wsgi.py tests
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format judges fortnight kills faulty failover tickers fulldisk crashwalk machine robot webhooks questions floods fuzz logins tokens coverage lock clean

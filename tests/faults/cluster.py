@@ -21,14 +21,14 @@ _NAME = "sheaf"
 
 
 class Node:
-    """One server: a data folder and a port."""
+    """One server: a data folder and a port. ``more`` are options of PostgreSQL's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
         make_folder(folder)
         self._programs = binaries() or unavailable("no PostgreSQL server here (initdb, pg_ctl)")
         self._data, self._log = folder / "data", folder / "log"
         self.port = free_port()
-        self._options = f"{_DURABLE} -c port={self.port} -c unix_socket_directories={folder}"
+        self._options = f"{_DURABLE} -c port={self.port} -c unix_socket_directories={folder} {more}"
 
     def create(self) -> None:
         make_cluster(self._programs, self._data)
