@@ -193,6 +193,38 @@ class PayLink:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsidePayment:
+    """Money that reached the vendor by another road than this provider's own pay page, to be recorded in the books.
+
+    ``key`` is the same for every attempt to record it: the books hold it once.
+    """
+
+    key: str
+    invoice_external_id: str
+    bill_to_external_id: str
+    amount: Money
+    paid_on: date
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Webhooks asked for by us, for one connection. ``held`` is what renewing and ending it needs."""
+
+    expires_at: datetime | None  # None: never
+    secret: str = field(default="", repr=False)  # what their signatures are made with; "" where the caller's is used
+    held: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What to answer a provider that first asks whether the address is ours."""
+
+    status: int
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A webhook says: look at this object of that account. ``event_id`` is "" where the provider gives none."""
 
@@ -205,6 +237,16 @@ class Event:
 
 
 # --- what a provider is ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something only the vendor can tell us before connecting: the address of its own server, an account id, a key."""
+
+    name: str  # "site", "database", "user", "key" (the secret itself) ...
+    label: str
+    hint: str = ""
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +269,11 @@ class ProviderSpec:
     calls_per_minute: int = 60
     reminders_help: str = ""  # where the vendor switches the provider's own reminders off
     pay_hosts: tuple[str, ...] = ()  # hosts a pay link may have; settings' api host is added for sandboxes
+    kind: Literal["oauth", "key"] = "oauth"  # "key": no dance, ``asks`` holds a field named "key"
+    asks: tuple[Asked, ...] = ()  # asked on the connect page; the answers are kept, sealed, in Tokens.extra
+    webhooks: Literal["app", "connection", "none"] = "app"  # registered once, subscribed for each connection, polled
+    idle_days: int | None = None  # a refresh token that is not used for so long dies
+    writes: frozenset[Literal["payment", "note"]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +364,37 @@ class Connector:
 
     def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
         """What a verified webhook points at. Raises ValueError when the body is not what the provider sends."""
+        raise NotImplementedError
+
+    # What not every provider has: spec says which. The defaults here are those of a provider that has none of it.
+
+    def settle(self, ends: Endpoints, said: Mapping[str, Any]) -> Endpoints:
+        """The addresses of one connection. ``said``: what the vendor typed (spec.asks) and what came with the tokens
+        (Tokens.extra). Raises GiveUp, in words for the vendor, when that cannot be an address of theirs."""
+        return ends
+
+    def handshake(self, headers: Mapping[str, str], params: Mapping[str, str], body: bytes) -> Handshake | None:
+        """The answer to a request that only asks whether the address is ours; None when it is no such request."""
+        return None
+
+    def subscribe(self, ctx: Context, url: str, secret: str, held: Json) -> Subscription:
+        """Ask for webhooks of this connection at ``url``, or renew what ``held`` says; ``secret`` is one we made."""
+        raise NotImplementedError
+
+    def unsubscribe(self, ctx: Context, held: Json) -> None:
+        """Best effort."""
+        raise NotImplementedError
+
+    def document(self, ctx: Context, invoice_external_id: str) -> bytes | None:
+        """The invoice as the provider's own PDF, asked for now; None when it makes none. Raises NotFound."""
+        return None
+
+    def post_payment(self, ctx: Context, payment: OutsidePayment) -> str:
+        """Record it on its invoice, once for each key; the provider's id of it."""
+        raise NotImplementedError
+
+    def add_note(self, ctx: Context, invoice_external_id: str, text: str, key: str) -> str:
+        """Put ``text`` where the vendor's staff sees it at the invoice, once for each key; the provider's id of it."""
         raise NotImplementedError
 
     def parse_token(self, answer: Json, now: datetime) -> Tokens:
