@@ -25,8 +25,9 @@ from connectors import jobs as connector_jobs
 from connectors import registry
 from connectors import views as connector_views
 from digest import commands as digest_commands
-from digest import corrections, delivery_jobs, dev_mail, hooks, inbound_commands, plan, preview_views
+from digest import corrections, delivery_jobs, dev_mail, hooks, plan, preview_views
 from digest import views as digest_views
+from digest.inbound import commands as inbound_commands
 from digest.recompose import recompose
 
 

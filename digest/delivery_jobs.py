@@ -11,7 +11,7 @@ from digest.channels.base import Channel
 from digest.claim import Recompose
 from digest.deliver import deliver_batch
 from digest.events import handle_events
-from digest.inbound import handle_inbound
+from digest.inbound.intake import handle_inbound
 from digest.sweep import resolve_unknown
 
 

@@ -23,7 +23,7 @@ from app.headers import content_policy
 from app.house import the_house
 from app.scope import Everything
 from digest.channels.file import kept_eml, kept_mail, kept_mails
-from digest.inbound import store
+from digest.inbound.intake import store
 
 dev_mail = Blueprint("dev_mail", __name__, url_prefix="/dev/mail", template_folder="templates")
 

@@ -13,8 +13,8 @@ from app.access import signed_machine
 from app.db import database
 from app.house import the_house
 from app.scope import Everything
-from digest import inbound
 from digest.events import SIGNATURE, TIMESTAMP, is_signed, store
+from digest.inbound import intake
 
 log = structlog.get_logger()
 
@@ -60,7 +60,7 @@ def sendgrid_inbound() -> ResponseReturnValue:
         return _not_now("its signature is wrong, or old")
     try:
         with database().transaction(_INTAKE) as session:
-            inbound.store(session, house.keys, raw, dict(request.headers), now)
+            intake.store(session, house.keys, raw, dict(request.headers), now)
     except SQLAlchemyError as problem:
         log.error("inbound mail not stored", error=type(problem).__name__)
         return "", 503, _TRY_AGAIN
@@ -72,7 +72,7 @@ def _not_now(why: str) -> ResponseReturnValue:
     log.error("inbound mail refused for now", reason=why)
     try:
         with database().transaction(_INTAKE) as session:
-            inbound.raise_alarm(session, why, clock.now())
+            intake.raise_alarm(session, why, clock.now())
     except SQLAlchemyError as problem:
         log.error("alarm not recorded", error=type(problem).__name__)
     return "", 503, _TRY_AGAIN

@@ -2,7 +2,7 @@
 
 Nothing of it is stored: it is the mail's id and our signature over it, in letters and digits that survive a mail system
 that folds case. It expires with the mail (Limits.reply_days), and whatever ends the recipient's say ends it too
-(digest/inbound_filing.py looks). Keys rotate: any key of the ring still verifies.
+(digest/inbound/filing.py looks). Keys rotate: any key of the ring still verifies.
 """
 
 import base64

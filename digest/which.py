@@ -18,7 +18,7 @@ from app.house import House, the_house
 from app.models import HeldReply, Person
 from app.scope import widened
 from digest.held import askable_vendors, held_of, take
-from digest.inbound import reread
+from digest.inbound.intake import reread
 from digest.links import opened
 
 blueprint = Blueprint("which", __name__)

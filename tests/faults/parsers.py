@@ -33,11 +33,12 @@ from connectors.fields import known_zone, parse_instant, parse_json, whole_secon
 from connectors.http import provider_time, retry_after
 from digest.channels.sendgrid import verdict
 from digest.events import SIGNATURE, TIMESTAMP, _events, is_signed
-from digest.inbound_mail import Unreadable, read_mail
+from digest.inbound.mail import Unreadable, read_mail
 from digest.replies import mail_of, reply_address
 from tests.support.sinks import SendGridDouble, Taken
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+HOOK = "https://sheaf.example/webhooks/provider"
 ROW = UUID(int=7)
 
 
@@ -198,7 +199,7 @@ def webhook(provider: str, body: bytes) -> Parser:
 
     def check(raw: bytes) -> None:
         given, _, said = raw.partition(GAP)
-        if connector.verify({named.upper(): given.decode("latin-1")}, said, "secret", NOW):
+        if connector.verify({named.upper(): given.decode("latin-1")}, said, "secret", NOW, HOOK):
             assert said == body
         try:
             found = connector.events({}, said)

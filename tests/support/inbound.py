@@ -17,7 +17,7 @@ from app import clock
 from app.house import House
 from app.models import Outgoing
 from digest.events import SIGNATURE, TIMESTAMP
-from digest.inbound import handle_inbound
+from digest.inbound.intake import handle_inbound
 from digest.replies import reply_address
 
 HOST = "reply.sheaf.example"

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import clock
 from app.house import House
 from app.scope import Everything
-from digest.inbound import store
-from digest.inbound_request import MESSAGE
+from digest.inbound.intake import store
+from digest.inbound.request import MESSAGE
 
 log = structlog.get_logger()
 

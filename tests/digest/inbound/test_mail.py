@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from digest.inbound_mail import Unreadable, read_mail
-from digest.inbound_text import said_in, text_of_html
+from digest.inbound.mail import Unreadable, read_mail
+from digest.inbound.text import said_in, text_of_html
 
 HEAD = b"From: Ann <ann@cobalt.example>\r\nTo: r@reply.example\r\nSubject: Re: x\r\nMessage-ID: <1@m.example>\r\n"
 PLAIN, MARKUP = b"Content-Type: text/plain\r\n\r\n", b"Content-Type: text/html\r\n\r\n"

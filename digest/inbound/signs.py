@@ -1,13 +1,13 @@
 """Signs by which a mail tells that a machine wrote it: pure functions (INVARIANTS N5).
 
 Mail programs of the world agree on a few headers; where those are missing a subject may tell. What bears none of the
-signs is taken for a person's, and the limits of the conversation (digest/inbound_filing.py) stop a machine that hides.
+signs is taken for a person's, and the limits of the conversation (digest/inbound/filing.py) stop a machine that hides.
 """
 
 import re
 from collections.abc import Mapping
 
-from digest.inbound_request import Received
+from digest.inbound.request import Received
 
 _PRESENT = (
     "x-autoreply", "x-autorespond", "x-autoresponder", "x-autoreply-from", "x-mail-autoreply",

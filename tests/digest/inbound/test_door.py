@@ -12,10 +12,10 @@ from app.house import House
 from app.models import AuditEntry, InboundMail, InboundOutcome, OutgoingKind
 from app.settings import ROOT
 from digest.channels.file import FileChannel, kept_mails
-from digest.inbound import store
-from digest.inbound_request import MESSAGE
+from digest.inbound.intake import store
+from digest.inbound.request import MESSAGE
+from tests.digest.inbound.test_intake import asked, inbox, mails, outcomes, post, said
 from tests.digest.mails import envelope
-from tests.digest.test_inbound import asked, inbox, mails, outcomes, post, said
 from tests.support.house import signed_in
 from tests.support.inbound import PATH, Post, form, handle_all, message, reply_to
 from tests.support.server import live_server

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from digest.inbound_mail import ReadMail, Unreadable, read_mail
+from digest.inbound.mail import ReadMail, Unreadable, read_mail
 
 MESSAGE = "message/rfc822"  # the content type of a mail that came by itself
 _PARTS = 200

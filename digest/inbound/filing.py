@@ -39,10 +39,10 @@ from app.models import (
     VendorRole,
 )
 from digest.held import SaidBefore, TooMany, hold_reply
-from digest.inbound_mail import ReadMail
-from digest.inbound_naming import meant_by
-from digest.inbound_request import Received
-from digest.inbound_signs import is_proven, is_report, machine_sign
+from digest.inbound.mail import ReadMail
+from digest.inbound.naming import meant_by
+from digest.inbound.request import Received
+from digest.inbound.signs import is_proven, is_report, machine_sign
 from digest.replies import is_ours, mail_of
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)

@@ -25,9 +25,9 @@ from app.ids import new_id
 from app.keys import KeyRing, Place
 from app.models import AuditEntry, InboundMail, InboundOutcome
 from app.scope import Everything
-from digest.inbound_filing import Verdict, file_mail
-from digest.inbound_mail import Unreadable
-from digest.inbound_request import Received, read_request
+from digest.inbound.filing import Verdict, file_mail
+from digest.inbound.mail import Unreadable
+from digest.inbound.request import Received, read_request
 
 log = structlog.get_logger()
 

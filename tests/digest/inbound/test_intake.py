@@ -26,7 +26,7 @@ from app.models import (
     VendorMember,
     VendorRole,
 )
-from digest import inbound
+from digest.inbound import intake
 from tests.support.inbound import HOST, Post, form, form_of, handle_all, message, reply_to
 from tests.support.world import EVERYTHING, World, person, vendor_member
 
@@ -329,7 +329,7 @@ def test_it_is_stored_as_it_came_before_anything_is_decided(asked: Outgoing, hou
     assert (kept.outcome, kept.size, kept.headers["User-Agent"]) == (InboundOutcome.WAITING, len(raw), "Sendlib/1.0")
     with house.database.reading(EVERYTHING) as session:
         again = session.get_one(InboundMail, kept.id)
-        assert inbound.raw_of(house.keys, again) == raw
+        assert intake.raw_of(house.keys, again) == raw
         assert mime[:40] not in again.sealed_raw
     assert len(said(house)) == 1
 
@@ -365,7 +365,7 @@ def test_without_a_database_it_is_asked_for_again(
     def away(*_: Any) -> bool:
         raise OperationalError("insert", {}, Exception("gone"))
 
-    monkeypatch.setattr(inbound, "store", away)
+    monkeypatch.setattr(intake, "store", away)
     assert post.send(message(to="x@y.example"), to="x@y.example").status_code == 503
 
 
@@ -423,11 +423,11 @@ def test_a_mail_that_breaks_the_reader_comes_to_rest(
         raise RuntimeError("our mistake")
 
     with monkeypatch.context() as broken:
-        broken.setattr(inbound, "read_request", breaks)
+        broken.setattr(intake, "read_request", breaks)
         for _ in range(house.limits.inbound_tries):
             with pytest.raises(RuntimeError):
-                inbound.handle_inbound(house)
-            assert inbound.handle_inbound(house) == 0
+                intake.handle_inbound(house)
+            assert intake.handle_inbound(house) == 0
             travel(clock.now() + timedelta(seconds=house.limits.lease_seconds))
-        assert inbound.handle_inbound(house) == 1
+        assert intake.handle_inbound(house) == 1
     assert outcomes(house)[0][0] == InboundOutcome.QUARANTINED

@@ -22,7 +22,7 @@ from email.utils import getaddresses, parseaddr
 
 from app.address import canonical
 from app.conversations.rules import file_name
-from digest.inbound_text import TEXT_LIMIT, said_in, text_of_html
+from digest.inbound.text import TEXT_LIMIT, said_in, text_of_html
 
 _DEPTH = 6
 _PARTS = 200

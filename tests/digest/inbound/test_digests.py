@@ -24,9 +24,9 @@ from app.models import (
 )
 from app.outbox.actions import open_token
 from digest.deliver import deliver_batch
-from digest.inbound_naming import meant_by
+from digest.inbound.naming import meant_by
+from tests.digest.inbound.test_intake import answered, asked, count, mails, only_thread, outcomes, post, said
 from tests.digest.mails import cobalts_digest, digest_mail
-from tests.digest.test_inbound import answered, asked, count, mails, only_thread, outcomes, post, said
 from tests.support.house import signed_in
 from tests.support.inbound import Post, handle_all, message, reply_to
 from tests.support.links import digest_line
