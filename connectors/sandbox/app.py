@@ -9,8 +9,11 @@ from .clock import Clock
 from .faults import Faults
 from .oauth import CLIENTS, Ledger
 from .seed import build_world
-from .state import Sandbox, here
+from .state import Part, Sandbox, here
 from .webhooks import Courier, Settings
+
+# A provider beside the first three, whose answers the shared parts know: its entry in plays.py and a line here.
+PARTS: dict[str, Part] = {}
 
 
 def create_sandbox(
@@ -26,12 +29,13 @@ def create_sandbox(
     clock, faults = Clock(now), Faults()
     built = build_world(world, clock, seed)
     courier = Courier(clock, faults, Settings(webhooks.rstrip("/") if webhooks else None))
-    sandbox = Sandbox(built, clock, Ledger(built), faults, courier, public)
+    sandbox = Sandbox(built, clock, Ledger(built), faults, courier, public, parts=PARTS)
     app.extensions["sandbox"] = sandbox
     news.listen(sandbox, lambda: (sandbox.public_url or request.host_url).rstrip("/"))
     guard.install(app)
-    for part in (oauth_web, quickbooks, xero, stripe, payments, control):
-        app.register_blueprint(part.bp)
+    blueprints = [part.bp for part in (oauth_web, quickbooks, xero, stripe, payments, control)]
+    for blueprint in (*blueprints, *(part.bp for part in PARTS.values())):
+        app.register_blueprint(blueprint)
     app.add_url_rule("/", "front", front)
     app.add_url_rule("/healthz", "healthz", lambda: "ok")
     return app

@@ -5,8 +5,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from . import books, ids
+from . import books
 from .amounts import to_minor
+from .plays import PLAYS
 from .world import Address, Company, Customer, Invoice, Line, Provider, World
 
 
@@ -24,14 +25,13 @@ def add_company(
     quirks: frozenset[str] = frozenset(),
 ) -> Company:
     source = random.Random(f"{world.seed}:{provider}:{name}")
-    makers = {"quickbooks": ids.realm, "xero": ids.guid, "stripe": ids.account}
     domain = "".join(letter for letter in name.lower() if letter.isalnum())
     since = world.clock.now() - timedelta(days=900)
     return world.add(
         Company(
             provider,
             name,
-            makers[provider](source),
+            PLAYS[provider].company_id(source),
             currency,
             zone,
             country,

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from . import ids
+from .plays import PLAYS
 from .world import Address, Applied, Change, Company, CreditNote, Customer, Invoice, Line, Noun, Payment, Record, World
 
 
@@ -276,7 +277,7 @@ def apply_credit(company: Company, note: CreditNote, invoice: Invoice, amount: i
 def void_invoice(company: Company, invoice: Invoice, at: datetime) -> list[Change]:
     if invoice.status in ("void", "deleted"):
         raise NotPossible("already void")
-    if invoice.paid and company.provider != "quickbooks":
+    if invoice.paid and not PLAYS[company.provider].voids_paid:
         raise NotPossible("an invoice with payments cannot be voided here")
     if invoice.status == "draft":
         return delete_invoice(company, invoice, at)
@@ -286,10 +287,10 @@ def void_invoice(company: Company, invoice: Invoice, at: datetime) -> list[Chang
 
 
 def delete_invoice(company: Company, invoice: Invoice, at: datetime) -> list[Change]:
-    """QuickBooks deletes anything; Xero and Stripe only drafts, so an issued one is voided there."""
+    """Where only drafts can be deleted, as at Xero and Stripe, an issued one is voided."""
     if invoice.status == "deleted":
         raise NotPossible("already deleted")
-    if company.provider != "quickbooks" and invoice.status != "draft":
+    if invoice.status != "draft" and not PLAYS[company.provider].deletes_issued:
         return void_invoice(company, invoice, at)
     changes = release_payments(company, invoice, at)
     invoice.status, invoice.closed_at = "deleted", at

@@ -25,25 +25,12 @@ class SandboxControl:
 
     def settings(self) -> dict[str, str]:
         """The product's environment for this sandbox."""
-        base, secrets = self.base_url, cast(dict[str, dict[str, str]], self._ask("GET", "/clients"))
-        addresses = {
-            "quickbooks": (
-                "/quickbooks/connect/oauth2",
-                "/quickbooks/oauth2/v1/tokens/bearer",
-                "/quickbooks/v2/oauth2/tokens/revoke",
-                "/quickbooks",
-            ),
-            "xero": ("/xero/identity/connect/authorize", "/xero/connect/token", "/xero/connect/revocation", "/xero"),
-            "stripe": ("/stripe/oauth/authorize", "/stripe/oauth/token", "/stripe/oauth/deauthorize", "/stripe"),
-        }
         made: dict[str, str] = {}
-        for name, paths in addresses.items():
-            stem = name.upper()
-            made |= {
-                f"{stem}_{key}_URL": base + path
-                for key, path in zip(("AUTHORIZE", "TOKEN", "REVOKE", "API"), paths, strict=True)
-            }
-            made |= {f"{stem}_{key.upper()}": value for key, value in secrets[name].items()}
+        for name, said in cast(dict[str, dict[str, Any]], self._ask("GET", "/clients")).items():
+            for key, path in zip(("AUTHORIZE", "TOKEN", "REVOKE", "API"), said.pop("paths"), strict=True):
+                if path:
+                    made[f"{name.upper()}_{key}_URL"] = self.base_url + path
+            made |= {f"{name.upper()}_{key.upper()}": value for key, value in said.items()}
         return made
 
     def approve(

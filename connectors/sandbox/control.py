@@ -10,19 +10,13 @@ from .acts import Act, perform
 from .amounts import to_decimal
 from .books import NotPossible
 from .clock import parse_moment
-from .oauth import CLIENTS
 from .oauth_web import disconnect
+from .plays import PLAYS
 from .state import happened, here, link, locked
-from .webhooks import SECRETS
 from .world import Company, Invoice
 
 bp = Blueprint("sandbox_control", __name__, url_prefix="/_control")
 Json = dict[str, Any]
-FULL_SCOPE = {
-    "quickbooks": "com.intuit.quickbooks.accounting",
-    "stripe": "read_write",
-    "xero": "openid profile email offline_access accounting.transactions accounting.contacts accounting.settings",
-}
 
 
 def body() -> Json:
@@ -120,8 +114,13 @@ def invoice_truth(company: Company, one: Invoice) -> Json:
 def clients() -> ResponseReturnValue:
     return jsonify(
         {
-            name: {"client_id": one.id, "client_secret": one.secret, "webhook_secret": SECRETS[name]}
-            for name, one in CLIENTS.items()
+            name: {
+                "client_id": one.client_id,
+                "client_secret": one.client_secret,
+                "webhook_secret": one.webhook_secret,
+                "paths": one.paths,
+            }
+            for name, one in PLAYS.items()
         }
     )
 
@@ -192,13 +191,13 @@ def revoke() -> ResponseReturnValue:
 @bp.post("/grant")
 @locked
 def grant() -> ResponseReturnValue:
-    """Tokens without the dance, for tests that are about something else. Several companies at Xero, else one."""
+    """Tokens without the dance, for tests about something else; of several companies where one consent opens them."""
     order, ledger = body(), here().ledger
     chosen = [find_company(name) for name in order.get("companies", [order.get("company")])]
-    if len({(one.provider, one.owner) for one in chosen}) != 1 or (len(chosen) > 1 and chosen[0].provider != "xero"):
-        raise BadRequest("one company, or several of one Xero user")
-    provider = chosen[0].provider
-    tokens = ledger.issue(ledger.grant(provider, chosen, str(order.get("scope", FULL_SCOPE[provider]))))
+    provider, play = chosen[0].provider, PLAYS[chosen[0].provider]
+    if len({(one.provider, one.owner) for one in chosen}) != 1 or (len(chosen) > 1 and not play.many_companies):
+        raise BadRequest("one company, or several of one user where a consent may open several")
+    tokens = ledger.issue(ledger.grant(provider, chosen, str(order.get("scope", play.full_scope))))
     return jsonify(
         provider=provider,
         access_token=tokens.access.value,

@@ -123,6 +123,8 @@ def struck(provider: Provider, fault: Fault) -> Response:
     """The answer a fault of kind 401 ... 200error gives in that provider's words."""
     if fault.kind == "503html":
         return Response(HTML, 503, {"Content-Type": "text/html; charset=utf-8", "Retry-After": str(int(fault.seconds))})
+    if provider in here().parts:
+        return here().parts[provider].struck(fault)
     return {"quickbooks": _qbo, "xero": _xero, "stripe": _stripe}[provider](fault)
 
 

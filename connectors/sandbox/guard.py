@@ -13,6 +13,7 @@ from .world import PROVIDERS, Company, Provider
 
 Row = TypeVar("Row")
 TOKEN_WORDS = ("/token", "/revo", "/deauthorize")
+PAGE_WORDS = ("authorize", "connect/oauth2", "oauth/v2/auth", "oauth2/auth/")
 
 
 def install(app: Flask) -> None:
@@ -59,7 +60,8 @@ def asked_provider() -> Provider | None:
 def where() -> str:
     if any(word in request.path for word in TOKEN_WORDS):
         return "token"
-    return "page" if "authorize" in request.path or "connect/oauth2" in request.path else "api"
+    is_page = any(word in request.path for word in PAGE_WORDS)
+    return "page" if is_page else "api"
 
 
 def asked_company(provider: Provider) -> Company | None:
@@ -68,6 +70,8 @@ def asked_company(provider: Provider) -> Company | None:
         return world.by_external_id(provider, str((request.view_args or {}).get("realm", "")))
     if provider == "xero":
         return world.by_external_id(provider, request.headers.get("Xero-tenant-id", ""))
+    if provider in here().parts:
+        return here().parts[provider].asked_company()
     account = request.headers.get("Stripe-Account")
     if account:
         return world.by_external_id(provider, account)

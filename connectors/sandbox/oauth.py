@@ -10,14 +10,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
+from .plays import PLAYS
 from .world import Company, Provider, World
 
 CODE_LIFE = timedelta(minutes=5)
 QBO_ROTATES_AFTER = timedelta(hours=24)
 QBO_HARD_CAP = timedelta(days=5 * 365)
-XERO_GRACE = timedelta(minutes=30)
-ACCESS_LIFE = {"quickbooks": timedelta(hours=1), "xero": timedelta(minutes=30), "stripe": None}
-REFRESH_LIFE = {"quickbooks": timedelta(seconds=8_726_400), "xero": timedelta(days=60), "stripe": None}
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,7 @@ class Client:
 
 
 CLIENTS: dict[Provider, Client] = {
-    "quickbooks": Client("quickbooks", "sandbox-qbo", "sandbox-qbo-secret"),
-    "xero": Client("xero", "sandbox-xero", "sandbox-xero-secret"),
-    "stripe": Client("stripe", "ca_sandbox", "sk_test_sandbox"),
+    name: Client(name, play.client_id, play.client_secret) for name, play in PLAYS.items()
 }
 
 
@@ -173,7 +169,7 @@ class Ledger:
 
     def issue(self, grant: Grant, refresh: Refresh | None = None) -> Tokens:
         grant.used = True
-        life = ACCESS_LIFE[grant.provider]
+        life = PLAYS[grant.provider].access_life
         access = Access(self.access_value(grant), grant, self.now() + life if life else None)
         self.access[access.value] = access
         if refresh is None and (grant.provider != "xero" or "offline_access" in grant.scope.split()):
@@ -181,10 +177,16 @@ class Ledger:
         return Tokens(grant, access, refresh, int(life.total_seconds()) if life else None)
 
     def new_refresh(self, grant: Grant) -> Refresh:
-        life = REFRESH_LIFE[grant.provider]
-        prefix = {"quickbooks": "RT1-", "xero": "", "stripe": "rt_"}[grant.provider]
+        life = PLAYS[grant.provider].refresh_life
+        prefix = {"quickbooks": "RT1-", "stripe": "rt_"}.get(grant.provider, "")
         token = Refresh(prefix + secrets.token_urlsafe(32), grant, self.now(), self.now() + life if life else None)
         self.refresh[token.value] = token
+        most = PLAYS[grant.provider].most_refresh_tokens
+        held = [
+            one for one in self.refresh.values() if (one.grant.provider, one.grant.user) == (grant.provider, grant.user)
+        ]
+        if most is not None and len(held) > most:
+            del self.refresh[held[0].value]
         return token
 
     def renew(self, provider: Provider, value: str) -> Tokens:
@@ -197,7 +199,11 @@ class Ledger:
             raise Refused("invalid_grant", "refresh token was replaced")
         if provider == "quickbooks":
             return self.renew_quickbooks(token)
-        self.retire(token, XERO_GRACE if provider == "xero" else timedelta(0))
+        play = PLAYS[provider]
+        if not play.rotates:
+            token.expires_at = self.now() + play.refresh_life if play.refresh_life else None
+            return self.issue(token.grant, token)
+        self.retire(token, play.grace)
         return self.issue(token.grant, self.new_refresh(token.grant))
 
     def renew_quickbooks(self, token: Refresh) -> Tokens:
@@ -205,7 +211,7 @@ class Ledger:
         if self.now() > token.grant.at + QBO_HARD_CAP:
             raise Refused("invalid_grant", "the grant has ended")
         if self.now() - token.issued_at < QBO_ROTATES_AFTER:
-            token.expires_at = self.now() + (REFRESH_LIFE["quickbooks"] or timedelta(0))
+            token.expires_at = self.now() + (PLAYS["quickbooks"].refresh_life or timedelta(0))
             return self.issue(token.grant, token)
         del self.refresh[token.value]
         return self.issue(token.grant, self.new_refresh(token.grant))
@@ -254,7 +260,7 @@ class Ledger:
     def access_value(self, grant: Grant) -> str:
         if grant.provider == "stripe":
             return "sk_test_" + secrets.token_urlsafe(24)
-        if grant.provider == "quickbooks":
+        if grant.provider != "xero":
             return secrets.token_urlsafe(96)
         moment = int(self.now().timestamp())
         claims = {

@@ -1,50 +1,19 @@
 """The OAuth pages and endpoints of the three providers: consent, tokens, revocation."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from .oauth import CLIENTS, QBO_HARD_CAP, Refused, Tokens, new_guid
+from .plays import PLAYS
 from .state import happened, here, locked
 from .world import Change, Company, Provider
 
 bp = Blueprint("sandbox_oauth", __name__)
-
-TITLES = {"quickbooks": "QuickBooks", "xero": "Xero", "stripe": "Stripe"}
-SCOPES: dict[Provider, frozenset[str]] = {
-    "quickbooks": frozenset(
-        {
-            "com.intuit.quickbooks.accounting",
-            "com.intuit.quickbooks.payment",
-            "openid",
-            "profile",
-            "email",
-            "phone",
-            "address",
-        }
-    ),
-    "xero": frozenset(
-        {"openid", "profile", "email", "offline_access"}
-        | {
-            f"accounting.{area}{mode}"
-            for area in (
-                "transactions",
-                "invoices",
-                "payments",
-                "contacts",
-                "settings",
-                "attachments",
-                "banktransactions",
-                "manualjournals",
-            )
-            for mode in ("", ".read")
-        }
-    ),
-    "stripe": frozenset({"read_write", "read_only"}),
-}
+Callback = Callable[[list[Company]], dict[str, str]]
 
 
 @bp.route("/quickbooks/connect/oauth2", methods=["GET", "POST"])
@@ -65,13 +34,14 @@ def authorize_stripe() -> ResponseReturnValue:
     return authorize("stripe")
 
 
-def authorize(provider: Provider) -> ResponseReturnValue:
-    """GET shows the consent page, its form POSTs to the same address with the decision."""
+def authorize(provider: Provider, more: Callback | None = None) -> ResponseReturnValue:
+    """GET shows the consent page, its form POSTs to the same address with the decision. `more`: what the provider
+    adds to the callback."""
     asked = request.args
     problem = untrusted(provider, asked)
     if problem:
         return render_template(
-            "sandbox/oauth_error.html", provider=provider, title=TITLES[provider], problem=problem
+            "sandbox/oauth_error.html", provider=provider, title=PLAYS[provider].title, problem=problem
         ), 400
     fault = refusal(provider, asked)
     if fault:
@@ -85,7 +55,7 @@ def authorize(provider: Provider) -> ResponseReturnValue:
         return consent_page(provider, "Choose which company to connect."), 422
     if len({company.owner for company in companies}) > 1:
         return consent_page(provider, "Choose organisations of one user only."), 422
-    return send_back(asked, approved(provider, companies, asked))
+    return send_back(asked, approved(provider, companies, asked, more))
 
 
 def untrusted(provider: Provider, asked: Mapping[str, str]) -> str | None:
@@ -98,16 +68,20 @@ def untrusted(provider: Provider, asked: Mapping[str, str]) -> str | None:
 
 
 def refusal(provider: Provider, asked: Mapping[str, str]) -> str | None:
-    scopes = asked.get("scope", "read_write" if provider == "stripe" else "").split()
+    scopes = split_scopes(provider, asked.get("scope", "read_write" if provider == "stripe" else ""))
     if asked.get("response_type") != "code":
         return "unsupported_response_type"
-    if not scopes or not set(scopes) <= SCOPES[provider]:
+    if not scopes or not set(scopes) <= PLAYS[provider].scopes:
         return "invalid_scope"
     if provider == "quickbooks" and not asked.get("state"):
         return "invalid_request"
     if "code_challenge" in asked and asked.get("code_challenge_method") != "S256":
         return "invalid_request"
     return None
+
+
+def split_scopes(provider: Provider, text: str) -> list[str]:
+    return [one for one in text.split(PLAYS[provider].scope_separator) if one]
 
 
 def consent_page(provider: Provider, problem: str = "") -> str:
@@ -118,12 +92,12 @@ def consent_page(provider: Provider, problem: str = "") -> str:
     return render_template(
         "sandbox/consent.html",
         provider=provider,
-        title=TITLES[provider],
+        title=PLAYS[provider].title,
         client=CLIENTS[provider],
         owners=owners,
-        many=provider == "xero",
+        many=PLAYS[provider].many_companies,
         problem=problem,
-        scopes=request.args.get("scope", "").split(),
+        scopes=split_scopes(provider, request.args.get("scope", "")),
         action=request.full_path,
         host=request.args["redirect_uri"],
     )
@@ -132,19 +106,21 @@ def consent_page(provider: Provider, problem: str = "") -> str:
 def chosen(provider: Provider, picked: list[str]) -> list[Company]:
     found = [here().world.by_external_id(provider, one) for one in picked]
     companies = [one for one in found if one is not None]
-    return companies if provider == "xero" else companies[:1]
+    return companies if PLAYS[provider].many_companies else companies[:1]
 
 
-def approved(provider: Provider, companies: list[Company], asked: Mapping[str, str]) -> dict[str, str]:
+def approved(
+    provider: Provider, companies: list[Company], asked: Mapping[str, str], more: Callback | None = None
+) -> dict[str, str]:
     scope = asked.get("scope", "read_write")
-    challenge = asked.get("code_challenge") if provider == "xero" else None
+    challenge = asked.get("code_challenge") if PLAYS[provider].pkce else None
     code = here().ledger.consent(provider, companies, scope, asked["redirect_uri"], challenge)
     extra = {
         "quickbooks": {"realmId": companies[0].external_id},
         "xero": {"scope": scope, "session_state": new_guid()},
         "stripe": {"scope": scope},
-    }[provider]
-    return {"code": code.value, **extra}
+    }
+    return {"code": code.value, **extra.get(provider, {}), **(more(companies) if more else {})}
 
 
 def denial(provider: Provider) -> dict[str, str]:

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from . import books
 from .amounts import exponent, to_decimal, to_minor, written
 from .pdf import write_pdf
+from .plays import PLAYS
 from .state import happened, here, locked
 from .world import Company, Invoice
 
@@ -62,7 +63,7 @@ def pay_page(company: Company, invoice: Invoice, problem: str = "", paid_now: st
         written=lambda minor: written(minor, invoice.currency),
         step=f"{10 ** -exponent(invoice.currency):f}",
         balance=to_decimal(invoice.balance, invoice.currency),
-        title={"quickbooks": "QuickBooks", "xero": "Xero", "stripe": "Stripe"}[company.provider],
+        title=PLAYS[company.provider].title,
     )
 
 

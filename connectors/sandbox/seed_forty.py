@@ -3,7 +3,7 @@
 from . import random_books
 from .bookkeeper import Bookkeeper, add_company
 from .catalogue import BUYERS, DESIGN, HOSTING, INTERIORS, LOGISTICS, PACKAGING, TIMBER, WORKSHOP
-from .world import PROVIDERS, Company, World
+from .world import Company, World
 
 NAMES = (
     "Acme Supply|Birch & Sons|Cedar Studio|Drake Logistics|Elder Press|Fathom Films|Garnet Tools|Hazel Catering|"
@@ -24,7 +24,7 @@ COBALTS = 10
 def fill(world: World, invoices_each: int = 0) -> None:
     """With `invoices_each`, every company is filled up to that many invoices."""
     for place, name in enumerate(NAMES):
-        provider = PROVIDERS[place % 3]
+        provider = tuple(PLACES)[place % 3]
         currency, zone, country, tax = PLACES[provider][place // 3 % 2]
         company = add_company(world, provider, name, currency, zone, country, tax_percent=tax)
         supplier(Bookkeeper(world, company), place, invoices_each)

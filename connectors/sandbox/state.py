@@ -2,17 +2,17 @@
 
 import functools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, Protocol, TypeVar, cast
 
-from flask import current_app, request
+from flask import Blueprint, Response, current_app, request
 
 from .clock import Clock
-from .faults import Faults
+from .faults import Fault, Faults
 from .oauth import Ledger
 from .webhooks import Courier
-from .world import Change, World
+from .world import Change, Company, World
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,6 +27,18 @@ class Limits:
     day: Counter[str] = field(default_factory=Counter)
 
 
+class Part(Protocol):
+    """A provider's own file."""
+
+    bp: Blueprint
+
+    def asked_company(self) -> Company | None:
+        """Whose books this call asks for."""
+
+    def struck(self, fault: Fault) -> Response:
+        """The answer that a fault of kind 401 ... 200error gives in that provider's words."""
+
+
 @dataclass
 class Sandbox:
     world: World
@@ -37,6 +49,7 @@ class Sandbox:
     public_url: str | None = None
     calls: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     limits: Limits = field(default_factory=Limits)
+    parts: Mapping[str, Part] = field(default_factory=dict)
     remembered: dict[tuple[str, str], object] = field(default_factory=dict)
 
 

@@ -22,15 +22,9 @@ import requests
 
 from .clock import Clock
 from .faults import Faults
+from .plays import PLAYS
 from .world import PROVIDERS, Provider
 
-SECRETS: dict[Provider, str] = {
-    "quickbooks": "sandbox-qbo-verifier",
-    "xero": "sandbox-xero-key",
-    "stripe": "whsec_sandbox",
-}
-ANSWER_WITHIN: dict[Provider, float] = {"quickbooks": 3.0, "xero": 5.0, "stripe": 20.0}
-XERO_EVENTS_A_BODY = 100
 LOG_LIMIT = 20_000
 
 
@@ -140,13 +134,13 @@ class Courier:
         return max(0.01, self._due[0][0] - time.monotonic()) if self._due else None
 
     def _pack(self) -> None:
-        """Events become bodies: one for all of QuickBooks, one per hundred of Xero, one each of Stripe."""
+        """Events become bodies: one for all of QuickBooks, one per hundred of Xero, one each of most others."""
         with self._wake:
             for provider in PROVIDERS:
                 events, self._waiting[provider] = self._waiting[provider], []
                 if events and self.faults.take("shuffle_webhooks", provider):
                     self._shuffle.shuffle(events)
-                size = {"quickbooks": 1000, "xero": XERO_EVENTS_A_BODY, "stripe": 1}[provider]
+                size = PLAYS[provider].events_a_body
                 for start in range(0, len(events), size):
                     self._enqueue(provider, events[start : start + size])
 
@@ -164,7 +158,7 @@ class Courier:
     def _body(self, provider: Provider, events: Sequence[dict[str, Any]]) -> str:
         if provider == "quickbooks":
             return json.dumps(quickbooks_body(events, self.settings.qbo_form))
-        if provider == "stripe":
+        if provider != "xero":
             return json.dumps(events[0], indent=2)
         first, self.sequence = self.sequence + 1, self.sequence + len(events)
         return json.dumps(xero_body(events, first, self.sequence))
@@ -198,7 +192,7 @@ class Courier:
 
     def _send(self, provider: Provider, body: str, *, wrongly: bool = False) -> int | str:
         raw = body.encode()
-        secret = SECRETS[provider] if not wrongly else "wrong-" + secrets.token_hex(4)
+        secret = PLAYS[provider].webhook_secret if not wrongly else "wrong-" + secrets.token_hex(4)
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             **signature(provider, secret, raw, self.clock.epoch()),
@@ -208,7 +202,7 @@ class Courier:
                 f"{self.settings.target}/webhooks/{provider}",
                 data=raw,
                 headers=headers,
-                timeout=ANSWER_WITHIN[provider],
+                timeout=PLAYS[provider].answers_within,
                 allow_redirects=False,
             )
         except requests.RequestException as problem:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
-from . import ids
 from .clock import Clock
+from .plays import PLAYS
 
-Provider = Literal["quickbooks", "xero", "stripe"]
+Provider = str  # one of plays.PLAYS
 Noun = Literal["customer", "invoice", "payment", "credit_note", "application"]
 InvoiceStatus = Literal["draft", "open", "paid", "void", "deleted", "uncollectible"]
-PROVIDERS: tuple[Provider, ...] = ("quickbooks", "xero", "stripe")
+PROVIDERS: tuple[Provider, ...] = tuple(PLAYS)
 
 
 @dataclass(slots=True)
@@ -184,10 +184,9 @@ class Company:
         return self.counters[series]
 
     def new_id(self, noun: str) -> str:
-        if self.provider == "xero":
-            return ids.guid(self.source)
-        if self.provider == "stripe":
-            return ids.stripe(self.source, ids.STRIPE_PREFIX[noun])
+        make = PLAYS[self.provider].record_id
+        if make is not None:
+            return make(self.source, noun)
         if noun == "line":
             return str(self.next_number("line", 1))
         return str(self.next_number("customer", 1) if noun == "customer" else self.next_number("transaction", 101))
