@@ -183,6 +183,7 @@ class ProviderSettings(BaseSettings):
     api_url: str = ""
     scopes: str = ""
     calls_per_minute: int = 0  # 0: what the provider publishes
+    environment: Literal["local", "production"] = Field(default="local", validation_alias="SHEAF_ENV")
 
 
 def provider_settings(provider: str) -> ProviderSettings:

@@ -46,14 +46,16 @@ def context(
     account = Account(
         connection.account_id or "", connection.account_name, connection.account_currency, connection.account_zone
     )
+    connector, tokens = registry.get(connection.provider), permission.tokens()
     http = registry.client(
         connection.provider,
         account.external_id,
-        authorization=permission.header,
+        said=tokens.extra,
+        authorization=lambda: connector.authorization(permission.tokens()),
         seconds=min(seconds or house.limits.http_seconds, house.limits.http_seconds),
     )
-    ends = registry.endpoints(connection.provider)
-    return Context(_Beating(http, beat), ends, now, permission.tokens(), account)
+    ends = registry.endpoints(connection.provider, tokens.extra)
+    return Context(_Beating(http, beat), ends, now, tokens, account)
 
 
 def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, datetime]]:

@@ -358,8 +358,9 @@ class Connector:
         """The provider's own page where this invoice is paid, asked for now."""
         raise NotImplementedError
 
-    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
-        """Whether the webhook is signed by the provider. Total: malformed input is False, never an exception."""
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
+        """Whether the webhook is signed by the provider. Total: malformed input is False, never an exception. ``url``:
+        our address as registered there, whatever a proxy made of it."""
         raise NotImplementedError
 
     def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
@@ -372,6 +373,10 @@ class Connector:
         """The addresses of one connection. ``said``: what the vendor typed (spec.asks) and what came with the tokens
         (Tokens.extra). Raises GiveUp, in words for the vendor, when that cannot be an address of theirs."""
         return ends
+
+    def authorization(self, tokens: Tokens) -> str:
+        """The value of the Authorization header."""
+        return f"Bearer {tokens.access_token}"
 
     def handshake(self, headers: Mapping[str, str], params: Mapping[str, str], body: bytes) -> Handshake | None:
         """The answer to a request that only asks whether the address is ours; None when it is no such request."""

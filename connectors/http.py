@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from ipaddress import ip_address
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -32,6 +31,7 @@ from connectors.base import (
     RetryLater,
 )
 from connectors.fields import parse_json
+from connectors.sites import NotPublic, PublicAdapter, is_loopback
 
 BODY_LIMIT = 20_000_000  # bytes, after decompression
 CONNECT_SECONDS = 5.0
@@ -117,7 +117,7 @@ def gate_of(provider: str, account_id: str, calls_per_minute: int) -> RateGate:
 class HttpClient:
     """base.Http for one provider and one account. ``authorization`` is asked at every call for the header's value, so
     that a token refreshed meanwhile is used; a header or ``auth`` given to the call wins over it. One call takes about
-    ``seconds`` at most."""
+    ``seconds`` at most. ``public_only``: for addresses that a vendor typed in (sites.py)."""
 
     def __init__(
         self,
@@ -127,6 +127,7 @@ class HttpClient:
         gate: RateGate | None = None,
         authorization: Callable[[], str] | None = None,
         seconds: float = 20.0,
+        public_only: bool = False,
     ) -> None:
         addresses = (endpoints.api_url, endpoints.token_url, endpoints.revoke_url, endpoints.authorize_url)
         self._origins = {_origin(address) for address in addresses if address}
@@ -134,6 +135,7 @@ class HttpClient:
         self._gate = gate
         self._authorization = authorization
         self._seconds = seconds
+        self._public_only = public_only
 
     def get(
         self, url: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
@@ -182,7 +184,7 @@ class HttpClient:
         # An auth object of our own, even an empty one, keeps requests from reading passwords out of ~/.netrc.
         request.auth = HTTPBasicAuth(*auth) if auth else _AsGiven()
         try:
-            prepared = _session(os.getpid()).prepare_request(request)
+            prepared = self._session().prepare_request(request)
             known = _origin(prepared.url or "") in self._origins
         except (requests.RequestException, ValueError):
             known = False
@@ -190,15 +192,20 @@ class HttpClient:
             raise GiveUp(f"This is not an address of {self._title}.")
         return prepared
 
+    def _session(self) -> requests.Session:
+        return _session(os.getpid(), self._public_only)
+
     def _exchange(self, prepared: requests.PreparedRequest) -> Response | ProviderError:
         """Errors are returned, not raised, so that no exception chain carries the request and its headers along."""
-        session = _session(os.getpid())
+        session = self._session()
         settings: Any = session.merge_environment_settings(prepared.url or "", {}, True, None, None)
         try:
             # The adapter rather than Session.send: that one reads a redirect's body whole before we can bound it.
             found = session.get_adapter(prepared.url or "").send(
                 prepared, timeout=(min(CONNECT_SECONDS, self._seconds), self._seconds), **settings
             )
+        except NotPublic:
+            return GiveUp("The address you gave is not one on the public internet.")
         except requests.Timeout:
             return RetryLater(f"{self._title} did not answer in time.")
         except requests.RequestException as problem:
@@ -303,16 +310,9 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     host = (parts.hostname or "").lower()
     if not host or parts.username is not None or parts.password is not None:
         raise ValueError("no plain address")
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return parts.scheme, host, parts.port
     raise ValueError("neither https nor this machine")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _parsed(body: bytes) -> Any:
@@ -337,14 +337,14 @@ def _may_repeat(problem: ProviderError, prepared: requests.PreparedRequest, star
 
 
 @cache
-def _session(_process: int) -> requests.Session:
+def _session(_process: int, public_only: bool) -> requests.Session:
     """One pool a process (a fork makes its own); never any cookie, because the adapter is called directly."""
     session = requests.Session()
     retry = Retry(
         total=2, connect=2, read=False, redirect=0, status=0, other=0, backoff_factor=0.2, allowed_methods=None,
         respect_retry_after_header=False,  # it would sleep; a wait that was named is ours to plan
     )  # fmt: skip
-    adapter = HTTPAdapter(pool_connections=16, pool_maxsize=32, max_retries=retry)
+    adapter = (PublicAdapter if public_only else HTTPAdapter)(pool_connections=16, pool_maxsize=32, max_retries=retry)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -34,6 +34,7 @@ from connectors import registry
 from connectors.actions import lose_permission
 from connectors.base import Connector, Denied, GiveUp, Json, MustReconnect, ProviderError, RetryLater, Tokens
 from connectors.http import wait_named
+from connectors.sites import NotPublic, PublicAdapter
 
 log = structlog.get_logger()
 
@@ -55,13 +56,21 @@ class Stray(ProviderError):
 
 
 def begin(
-    house: House, connector: Connector, kept: MutableMapping[str, Any], *, person_id: UUID, vendor: str, now: datetime
+    house: House,
+    connector: Connector,
+    kept: MutableMapping[str, Any],
+    *,
+    person_id: UUID,
+    vendor: str,
+    now: datetime,
+    said: Mapping[str, str] | None = None,
 ) -> str:
-    """Where to send the browser. ``kept`` is its session; ``vendor`` is an id, or "" for a company that signs up."""
-    spec, ends = connector.spec, registry.endpoints(connector.spec.id)
+    """Where to send the browser. ``kept`` is its session; ``vendor`` is an id, or "" for a company that signs up;
+    ``said`` is what the vendor answered to spec.asks. Raises GiveUp when that names no address."""
+    spec, ends = connector.spec, registry.endpoints(connector.spec.id, said)
     verifier = generate_token(64) if spec.pkce else ""
     state = links.new_token()
-    with _client(house, connector, scope=ends.scopes) as client:
+    with _client(house, connector, said or {}, scope=ends.scopes) as client:
         url, _ = client.create_authorization_url(ends.authorize_url, state=state, code_verifier=verifier or None)
     dance = {
         "provider": spec.id,
@@ -69,6 +78,7 @@ def begin(
         "person": str(person_id),
         "vendor": vendor,
         "at": now.isoformat(),
+        "said": json.dumps(dict(said or {})),
     }
     others = dict(list((kept.get(KEPT) or {}).items())[-(DANCES - 1) :])
     kept[KEPT] = {**others, state: dance}
@@ -103,7 +113,9 @@ def finish(
     if not args.get("code"):
         raise GiveUp(f"{title} sent you back without a code. Please try again.")
     extra = {"code_verifier": dance["verifier"]} if dance["verifier"] else {}
-    url = registry.endpoints(connector.spec.id).token_url
+    said = json.loads(dance["said"])
+    heard = {**args, **said}  # where to exchange the code may stand in the callback; settle() knows its own hosts
+    url = registry.endpoints(connector.spec.id, heard).token_url
     given: dict[str, Any] = {
         "grant_type": "authorization_code",
         "code": args["code"],
@@ -111,11 +123,12 @@ def finish(
         **extra,
     }
     try:
-        with _client(house, connector) as client:
+        with _client(house, connector, heard) as client:
             answer = _ask(title, lambda: client.fetch_token(url, **given))
     except MustReconnect:  # a code lives for minutes and works once
         raise GiveUp(f"{title} says this attempt was already used or has grown old. Please begin again.") from None
-    return connector.parse_token(answer, now)
+    tokens = connector.parse_token(answer, now)
+    return replace(tokens, extra={**said, **tokens.extra})
 
 
 def callback_url(house: House, provider: str) -> str:
@@ -123,9 +136,9 @@ def callback_url(house: House, provider: str) -> str:
     return f"{house.settings.public_url}/connect/{provider}/callback"
 
 
-def _client(house: House, connector: Connector, scope: str | None = None) -> OAuth2Session:
-    ends = registry.endpoints(connector.spec.id)
-    return OAuth2Session(
+def _client(house: House, connector: Connector, said: Mapping[str, Any], scope: str | None = None) -> OAuth2Session:
+    ends = registry.endpoints(connector.spec.id, said)
+    client = OAuth2Session(
         client_id=ends.client_id,
         client_secret=ends.client_secret,
         token_endpoint_auth_method=connector.spec.client_auth,
@@ -134,6 +147,10 @@ def _client(house: House, connector: Connector, scope: str | None = None) -> OAu
         code_challenge_method="S256" if connector.spec.pkce else None,
         default_timeout=house.limits.http_seconds,
     )
+    if registry.public_only(connector.spec.id):
+        client.mount("https://", PublicAdapter())
+        client.mount("http://", PublicAdapter())
+    return client
 
 
 def _ask(title: str, call: Callable[[], Any]) -> Json:
@@ -142,6 +159,8 @@ def _ask(title: str, call: Callable[[], Any]) -> Json:
         return dict(call())
     except OAuthError as problem:
         word = str(problem.error)[:40]
+    except NotPublic:
+        raise GiveUp("The address you gave is not one on the public internet.") from None
     except requests.RequestException as problem:
         _later(title, problem)
     except ValueError:
@@ -232,10 +251,6 @@ class Permission:
             self._tokens = tokens_for(self._house, self._connection_id)
         return self._tokens
 
-    def header(self) -> str:
-        """The value of the Authorization header."""
-        return f"Bearer {self.tokens().access_token}"
-
     def renew(self) -> None:
         """The provider has just refused what we have."""
         refused = self._tokens.access_token if self._tokens else ""
@@ -298,8 +313,8 @@ def _renew(house: House, held: _Held, lease: datetime) -> Tokens | None:
 def _refreshed(house: House, connector: Connector, old: Tokens) -> Tokens:
     if not old.refresh_token:
         raise MustReconnect(f"{connector.spec.title} no longer honours the permission.")
-    ends = registry.endpoints(connector.spec.id)
-    with _client(house, connector) as client:
+    ends = registry.endpoints(connector.spec.id, old.extra)
+    with _client(house, connector, old.extra) as client:
         answer = _ask(
             connector.spec.title,
             lambda: client.refresh_token(ends.token_url, refresh_token=old.refresh_token, allow_redirects=False),

@@ -1,6 +1,8 @@
 """Every provider, written out. A new one is a folder, a line here, and its settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from app.settings import provider_settings
@@ -15,6 +17,7 @@ PROVIDERS: dict[str, Connector] = {
     "xero": Xero(),
     "stripe": Stripe(),
 }
+_ADDRESSES = ("authorize_url", "token_url", "revoke_url", "api_url")
 
 
 def get(provider_id: str) -> Connector:
@@ -27,19 +30,30 @@ def offered() -> list[Connector]:
     return [connector for name, connector in PROVIDERS.items() if provider_settings(name).client_id]
 
 
-def endpoints(provider_id: str) -> Endpoints:
-    """The provider's own addresses, under what the settings override."""
+def endpoints(provider_id: str, said: Mapping[str, Any] | None = None) -> Endpoints:
+    """The provider's own addresses, those of one connection where it ``said`` something (Connector.settle), under what
+    the settings override. Raises GiveUp."""
     spec, given = get(provider_id).spec, provider_settings(provider_id)
-    return Endpoints(
+    overridden = {name: value for name in _ADDRESSES if (value := getattr(given, name))}
+    ends = Endpoints(
         client_id=given.client_id,
         client_secret=given.client_secret.get_secret_value(),
         webhook_secret=given.webhook_secret.get_secret_value(),
-        authorize_url=given.authorize_url or spec.authorize_url,
-        token_url=given.token_url or spec.token_url,
-        revoke_url=given.revoke_url or spec.revoke_url,
-        api_url=(given.api_url or spec.api_url).rstrip("/"),
+        authorize_url=spec.authorize_url,
+        token_url=spec.token_url,
+        revoke_url=spec.revoke_url,
+        api_url=spec.api_url,
         scopes=given.scopes or spec.scopes,
     )
+    settled = replace(get(provider_id).settle(ends, said) if said else ends, **overridden)
+    return replace(settled, api_url=settled.api_url.rstrip("/"))
+
+
+def public_only(provider_id: str) -> bool:
+    """Whether calls may only go to the public internet: where a vendor types the address in. Not so on a laptop, nor
+    where the settings name the address."""
+    given = provider_settings(provider_id)
+    return bool(get(provider_id).spec.asks) and not given.api_url and given.environment == "production"
 
 
 def pay_hosts(provider_id: str) -> frozenset[str]:
@@ -49,11 +63,22 @@ def pay_hosts(provider_id: str) -> frozenset[str]:
 
 
 def client(
-    provider_id: str, account_id: str = "", *, authorization: Callable[[], str] | None = None, seconds: float = 20.0
+    provider_id: str,
+    account_id: str = "",
+    *,
+    said: Mapping[str, Any] | None = None,
+    authorization: Callable[[], str] | None = None,
+    seconds: float = 20.0,
 ) -> HttpClient:
-    """An HTTP client for one account, through the rate gate this process keeps for it. ``authorization`` gives the
-    header's value ("Bearer ...") at each call; Stripe brings its own and needs none."""
+    """An HTTP client for one account at the addresses it ``said``, through the rate gate this process keeps for it.
+    ``authorization`` gives the header's value ("Bearer ...") at each call; Stripe brings its own and needs none."""
     spec = get(provider_id).spec
     most = provider_settings(provider_id).calls_per_minute or spec.calls_per_minute
-    gate = gate_of(provider_id, account_id, most)
-    return HttpClient(endpoints(provider_id), spec.title, gate=gate, authorization=authorization, seconds=seconds)
+    return HttpClient(
+        endpoints(provider_id, said),
+        spec.title,
+        gate=gate_of(provider_id, account_id, most),
+        authorization=authorization,
+        seconds=seconds,
+        public_only=public_only(provider_id),
+    )

@@ -129,8 +129,8 @@ def choose_company(connection_id: UUID) -> Response | tuple[str, int]:
 def _accounts(connector: Connector, tokens: Tokens) -> Sequence[Account]:
     """The companies the consent opened; at least one."""
     provider = connector.spec.id
-    http = registry.client(provider, authorization=lambda: f"Bearer {tokens.access_token}")
-    ctx = Context(http, registry.endpoints(provider), clock.now(), tokens)
+    http = registry.client(provider, said=tokens.extra, authorization=lambda: connector.authorization(tokens))
+    ctx = Context(http, registry.endpoints(provider, tokens.extra), clock.now(), tokens)
     found = connector.accounts(ctx, request.args)
     if not found:
         raise MustReconnect(f"You allowed no company in {connector.spec.title}. Please choose one there.")
@@ -297,7 +297,8 @@ def webhook(provider: str) -> Response:
     connector = _offered(provider)
     request.max_content_length = WEBHOOK_LIMIT
     body, headers, now = request.get_data(), dict(request.headers), clock.now()
-    if not connector.verify(headers, body, registry.endpoints(provider).webhook_secret, now):
+    url = the_house().settings.public_url + request.path
+    if not connector.verify(headers, body, registry.endpoints(provider).webhook_secret, now, url):
         log.warning("webhook refused", provider=provider)
         return Response(status=401)
     try:

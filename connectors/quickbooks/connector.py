@@ -112,7 +112,7 @@ class QuickBooks(Connector):
         url = found.get("InvoiceLink")
         return PayLink(url) if isinstance(url, str) and url else None
 
-    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
         return is_signed_base64(header(headers, "intuit-signature"), body, secret)
 
     def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:

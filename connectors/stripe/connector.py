@@ -111,7 +111,7 @@ class Stripe(Connector):
         url = _Ledger(ctx).object("invoices", invoice_external_id).get("hosted_invoice_url")
         return PayLink(url) if isinstance(url, str) and url else None
 
-    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
         """``t=seconds,v1=hex,v1=hex``: several v1 while a secret is being changed."""
         parts = [part.strip().partition("=") for part in header(headers, "stripe-signature").split(",")]
         stamps = [value for name, _, value in parts if name == "t"]

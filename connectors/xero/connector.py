@@ -100,7 +100,7 @@ class Xero(Connector):
         url = first.get("OnlineInvoiceUrl") if isinstance(first, dict) else None
         return PayLink(url) if isinstance(url, str) and url else None
 
-    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> bool:
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
         return is_signed_base64(header(headers, "x-xero-signature"), body, secret)
 
     def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:

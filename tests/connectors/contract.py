@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -142,12 +143,14 @@ class Catcher:
 
     def __init__(self, connector: Connector, secret: str) -> None:
         self.connector, self.secret = connector, secret
+        self.url = ""
         self.caught: list[tuple[dict[str, str], bytes]] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         headers = {key[5:].replace("_", "-"): value for key, value in environ.items() if key.startswith("HTTP_")}
-        is_good = self.connector.verify(headers, body, self.secret, datetime.now(UTC))
+        self.url = f"http://{environ['HTTP_HOST']}{environ['PATH_INFO']}"
+        is_good = self.connector.verify(headers, body, self.secret, datetime.now(UTC), self.url)
         if is_good and environ["PATH_INFO"].endswith(self.connector.spec.id):
             self.caught.append((headers, body))
         start_response("200 OK" if is_good else "401 Unauthorized", [("Content-Length", "0")])
@@ -495,7 +498,7 @@ class Contract(Sandboxed):
             bench.act("part_pay")
             assert bench.control.wait_webhooks(10)
         headers, body = catcher.caught[-1]
-        now, verify = datetime.now(UTC), bench.connector.verify
+        now, verify = datetime.now(UTC), partial(bench.connector.verify, url=catcher.url)
         name = next(key for key in headers if "signature" in key.lower())
         assert verify(headers, body, catcher.secret, now)
         assert not verify(headers, body + b" ", catcher.secret, now)

@@ -74,7 +74,7 @@ def test_one_good_signature_of_several_is_enough(header: str, is_good: bool) -> 
     """[M4 inv-N4] Stripe signs with both secrets for a while."""
     at = int(NOW.timestamp())
     text = header.format(now=at, new=signed("new", at), old=signed("old", at))
-    assert Stripe().verify({"Stripe-Signature": text}, BODY, "new", NOW) is is_good
+    assert Stripe().verify({"Stripe-Signature": text}, BODY, "new", NOW, "") is is_good
 
 
 @pytest.mark.parametrize(("seconds", "is_good"), [(0, True), (299, True), (301, False), (86_400, False)])
@@ -82,7 +82,7 @@ def test_an_old_webhook_is_a_replay(seconds: int, is_good: bool) -> None:
     """[M4 inv-N4] Three hundred seconds, and its signature is worth nothing."""
     at = int((NOW - timedelta(seconds=seconds)).timestamp())
     header = {"stripe-signature": f"t={at},v1={signed('s', at)}"}
-    assert Stripe().verify(header, BODY, "s", NOW) is is_good
+    assert Stripe().verify(header, BODY, "s", NOW, "") is is_good
 
 
 def test_every_call_names_the_account_and_uses_the_platforms_key(monkeypatch: pytest.MonkeyPatch) -> None:
