@@ -3,13 +3,22 @@
 from app.models.audit import Alarm, AuditEntry, JobRun, StopSwitch
 from app.models.base import Base
 from app.models.bill_to import AddressIssue, BillTo
-from app.models.connection import Connection, ConnectionState, ProviderEvent, Quarantined, SyncRun
+from app.models.connection import Connection, ConnectionState, ProviderEvent, Quarantined, SyncRun, WriteBack
 from app.models.customer import Customer
 from app.models.digest import Digest, DigestLine, LineKind, Outcome
 from app.models.gate import SendGate
 from app.models.hold import Hold, HoldKind
 from app.models.inbound import HeldReply, InboundMail, InboundOutcome
-from app.models.invoice import Credit, CreditKind, Invoice, InvoiceChange, InvoiceState, Payment, Settlement
+from app.models.invoice import (
+    Credit,
+    CreditKind,
+    Invoice,
+    InvoiceChange,
+    InvoiceDocument,
+    InvoiceState,
+    Payment,
+    Settlement,
+)
 from app.models.mailbox import Cadence, Mailbox, Mention, Relation
 from app.models.outgoing import Attempt, AttemptResult, DeliveryEvent, Outgoing, OutgoingKind, OutgoingState
 from app.models.person import (
@@ -23,7 +32,7 @@ from app.models.person import (
 )
 from app.models.task import TaskKind, VendorTask
 from app.models.thread import Message, MessageAttachment, Side, Thread, ThreadInvoice, ThreadLink, ThreadState
-from app.models.trust import BankAccount, DomainProof, Payee, PayHost, ProofWay, Report
+from app.models.trust import BankAccount, DirectReminder, DomainProof, Payee, PayHost, ProofWay, Report
 from app.models.vendor import Trust, Vendor
 
 __all__ = [
@@ -46,6 +55,7 @@ __all__ = [
     "DeliveryEvent",
     "Digest",
     "DigestLine",
+    "DirectReminder",
     "DomainProof",
     "HeldReply",
     "Hold",
@@ -54,6 +64,7 @@ __all__ = [
     "InboundOutcome",
     "Invoice",
     "InvoiceChange",
+    "InvoiceDocument",
     "InvoiceState",
     "JobRun",
     "LineKind",
@@ -91,4 +102,5 @@ __all__ = [
     "VendorRole",
     "VendorTask",
     "WebSession",
+    "WriteBack",
 ]

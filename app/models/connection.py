@@ -1,6 +1,6 @@
 """One vendor's permission at one provider, and what came through it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -41,6 +41,12 @@ class Connection(Keyed, Created, VendorOwned, Freshness, Base):
             postgresql_where=text("next_pull_at IS NOT NULL"),
             sqlite_where=text("next_pull_at IS NOT NULL"),
         ),
+        Index(
+            "ix_connection_hook_due",
+            "hook_due_at",
+            postgresql_where=text("hook_due_at IS NOT NULL"),
+            sqlite_where=text("hook_due_at IS NOT NULL"),
+        ),
     )
 
     vendor_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor.id"), index=True, default=None)
@@ -56,6 +62,11 @@ class Connection(Keyed, Created, VendorOwned, Freshness, Base):
     tokens: Mapped[str | None] = mapped_column(Text, default=None)  # sealed JSON: app/keys.py
     tokens_expire_at: Mapped[datetime | None] = mapped_column(default=None)
     refresh_lease_until: Mapped[datetime | None] = mapped_column(default=None)  # one refresh at a time (INVARIANTS K4)
+    renewed_at: Mapped[datetime | None] = mapped_column(default=None)  # when the provider last gave us tokens
+
+    hook: Mapped[str | None] = mapped_column(Text, default=None)  # sealed JSON, of the webhooks we asked for
+    hook_expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    hook_due_at: Mapped[datetime | None] = mapped_column(default=None)  # when to ask for them, or to renew them
 
     cursor: Mapped[dict[str, Any]] = mapped_column(default=dict)  # opaque to the house
     next_pull_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -68,6 +79,12 @@ class Connection(Keyed, Created, VendorOwned, Freshness, Base):
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     last_error: Mapped[str] = mapped_column(String(300), default="")  # plain words with the remedy
     last_error_at: Mapped[datetime | None] = mapped_column(default=None)
+    calls_left: Mapped[int | None] = mapped_column(default=None)  # today, as the provider said last
+
+    notes_since: Mapped[datetime | None] = mapped_column(default=None)  # when writing notes back was switched on
+    payments_since: Mapped[datetime | None] = mapped_column(default=None)
+    reminders_off: Mapped[bool | None] = mapped_column(default=None)  # the provider's own, by the vendor's word (A3)
+    reminders_said_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class SyncRun(Keyed, VendorOwned, ReadOnly, Base):
@@ -88,6 +105,9 @@ class SyncRun(Keyed, VendorOwned, ReadOnly, Base):
     error: Mapped[str] = mapped_column(String(300), default="")
 
 
+_UNDONE = text("done_at IS NULL")
+
+
 class ProviderEvent(Keyed, Base):
     """One webhook delivery, raw, stored before it is acknowledged (INVARIANTS N1). It only says: look."""
 
@@ -104,6 +124,9 @@ class ProviderEvent(Keyed, Base):
 
     provider: Mapped[str] = mapped_column(String(32))
     event_key: Mapped[str] = mapped_column(String(120))
+    connection_id: Mapped[UUID | None] = mapped_column(  # whose own address it came to; None: one for all companies
+        ForeignKey("connection.id", ondelete="CASCADE"), default=None
+    )
     headers: Mapped[dict[str, Any]]
     body: Mapped[bytes] = mapped_column(LargeBinary)
     received_at: Mapped[datetime]
@@ -126,6 +149,31 @@ class Quarantined(Keyed, Created, VendorOwned, ReadOnly, Base):
     reason: Mapped[str] = mapped_column(String(300))
     record: Mapped[dict[str, Any]]
     resolved_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class WriteBack(Keyed, Created, VendorOwned, ReadOnly, Base):
+    """Something to be put into the vendor's books, once for each ``key``: a note, or a payment made by another road."""
+
+    __tablename__ = "write_back"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "key"),
+        Index("ix_write_back_due", "due_at", postgresql_where=_UNDONE, sqlite_where=_UNDONE),
+        Index("ix_write_back_vendor", "vendor_id", "created_at"),
+    )
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    connection_id: Mapped[UUID] = owner("connection", cascade=True)
+    invoice_id: Mapped[UUID] = owner("invoice", index=True, cascade=True)
+    key: Mapped[str] = mapped_column(String(60))
+    kind: Mapped[str] = mapped_column(String(8))  # note, payment
+    words: Mapped[str] = mapped_column(String(300))  # the note; of a payment, its reference
+    amount_minor: Mapped[int | None] = mapped_column(BigInt, default=None)
+    paid_on: Mapped[date | None] = mapped_column(default=None)
+    due_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    done_at: Mapped[datetime | None] = mapped_column(default=None)
+    external_id: Mapped[str] = mapped_column(String(120), default="")  # of what it became there
+    error: Mapped[str] = mapped_column(String(300), default="")  # with done_at: given up
 
 
 class ContentVersioned:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import BigInt
@@ -188,3 +188,15 @@ class Payment(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
     amount_minor: Mapped[int] = mapped_column(BigInt)  # zero once deleted at the provider
     method: Mapped[str] = mapped_column(String(40), default="")
     applied: Mapped[list[Any]] = mapped_column(default=list)  # [[invoice external id, minor]]
+
+
+class InvoiceDocument(Keyed, Created, VendorOwned, ReadOnly, Base):
+    """The provider's own PDF of an invoice, sealed, for as long as somebody may want it again (FEATURES A14)."""
+
+    __tablename__ = "invoice_document"
+    __table_args__ = (Index("ix_invoice_document_expires", "expires_at"),)
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoice.id", ondelete="CASCADE"), unique=True)
+    sealed: Mapped[str] = mapped_column(Text)  # app/keys.py
+    expires_at: Mapped[datetime]

@@ -110,3 +110,14 @@ class Report(Keyed, Created, CustomerOwned, Base):
     words: Mapped[str] = mapped_column(String(500), default="")
     withdrawn_at: Mapped[datetime | None] = mapped_column(default=None)  # by the customer, who let the vendor in again
     dismissed_at: Mapped[datetime | None] = mapped_column(default=None)  # by the operator: no longer counts
+
+
+class DirectReminder(Keyed, Created, VendorOwned, CustomerOwned, Base):
+    """A customer says that the supplier's own system reminded it too: what Sheaf is there to end (FEATURES A3)."""
+
+    __tablename__ = "direct_reminder"
+    __table_args__ = (UniqueConstraint("vendor_id", "customer_id"),)
+
+    vendor_id: Mapped[UUID] = owner("vendor")
+    customer_id: Mapped[UUID] = owner("customer", index=True)
+    said_at: Mapped[datetime]  # last

@@ -94,29 +94,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("address", name=op.f("uq_person_address")),
     )
     op.create_table(
-        "provider_event",
-        sa.Column("provider", sa.String(length=32), nullable=False),
-        sa.Column("event_key", sa.String(length=120), nullable=False),
-        sa.Column("headers", sa.JSON(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.Column("due_at", UtcDateTime(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("handled_at", UtcDateTime(), nullable=True),
-        sa.Column("outcome", sa.String(length=300), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_event")),
-        sa.UniqueConstraint("provider", "event_key", name=op.f("uq_provider_event_provider_event_key")),
-    )
-    op.create_index(
-        "ix_provider_event_due",
-        "provider_event",
-        ["due_at"],
-        unique=False,
-        postgresql_where=sa.text("handled_at IS NULL"),
-        sqlite_where=sa.text("handled_at IS NULL"),
-    )
-    op.create_table(
         "send_gate",
         sa.Column("channel", sa.String(length=10), nullable=False),
         sa.Column("tokens", sa.Double(), nullable=False),
@@ -225,6 +202,10 @@ def upgrade() -> None:
         sa.Column("tokens", sa.Text(), nullable=True),
         sa.Column("tokens_expire_at", UtcDateTime(), nullable=True),
         sa.Column("refresh_lease_until", UtcDateTime(), nullable=True),
+        sa.Column("renewed_at", UtcDateTime(), nullable=True),
+        sa.Column("hook", sa.Text(), nullable=True),
+        sa.Column("hook_expires_at", UtcDateTime(), nullable=True),
+        sa.Column("hook_due_at", UtcDateTime(), nullable=True),
         sa.Column("cursor", sa.JSON(), nullable=False),
         sa.Column("next_pull_at", UtcDateTime(), nullable=True),
         sa.Column("reconciled_at", UtcDateTime(), nullable=True),
@@ -235,6 +216,11 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_error", sa.String(length=300), nullable=False),
         sa.Column("last_error_at", UtcDateTime(), nullable=True),
+        sa.Column("calls_left", sa.Integer(), nullable=True),
+        sa.Column("notes_since", UtcDateTime(), nullable=True),
+        sa.Column("payments_since", UtcDateTime(), nullable=True),
+        sa.Column("reminders_off", sa.Boolean(), nullable=True),
+        sa.Column("reminders_said_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_connection_person_id_person")),
@@ -249,6 +235,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("next_pull_at IS NOT NULL"),
         sqlite_where=sa.text("next_pull_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_connection_hook_due",
+        "connection",
+        ["hook_due_at"],
+        unique=False,
+        postgresql_where=sa.text("hook_due_at IS NOT NULL"),
+        sqlite_where=sa.text("hook_due_at IS NOT NULL"),
     )
     op.create_index(op.f("ix_connection_vendor_id"), "connection", ["vendor_id"], unique=False)
     op.create_index(
@@ -272,6 +266,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("customer_id", "person_id", name=op.f("uq_customer_member_customer_id_person_id")),
     )
     op.create_index(op.f("ix_customer_member_person_id"), "customer_member", ["person_id"], unique=False)
+    op.create_table(
+        "direct_reminder",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("said_at", UtcDateTime(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_direct_reminder_customer_id_customer")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_direct_reminder_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_direct_reminder")),
+        sa.UniqueConstraint("vendor_id", "customer_id", name=op.f("uq_direct_reminder_vendor_id_customer_id")),
+    )
+    op.create_index(op.f("ix_direct_reminder_customer_id"), "direct_reminder", ["customer_id"], unique=False)
     op.create_table(
         "domain_proof",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
@@ -534,6 +541,36 @@ def upgrade() -> None:
     )
     op.create_index("ix_digest_created", "digest", ["created_at"], unique=False)
     op.create_index("ix_digest_customer", "digest", ["customer_id", "created_at"], unique=False)
+    op.create_table(
+        "provider_event",
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("event_key", sa.String(length=120), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=True),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("handled_at", UtcDateTime(), nullable=True),
+        sa.Column("outcome", sa.String(length=300), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_provider_event_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_event")),
+        sa.UniqueConstraint("provider", "event_key", name=op.f("uq_provider_event_provider_event_key")),
+    )
+    op.create_index(
+        "ix_provider_event_due",
+        "provider_event",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
     op.create_table(
         "quarantined",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
@@ -1035,6 +1072,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_invoice_change_invoice", "invoice_change", ["invoice_id", "at"], unique=False)
     op.create_table(
+        "invoice_document",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_invoice_document_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_invoice_document_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_document")),
+        sa.UniqueConstraint("invoice_id", name=op.f("uq_invoice_document_invoice_id")),
+    )
+    op.create_index("ix_invoice_document_expires", "invoice_document", ["expires_at"], unique=False)
+    op.create_table(
         "mention",
         sa.Column("mailbox_id", sa.Uuid(), nullable=False),
         sa.Column("invoice_id", sa.Uuid(), nullable=False),
@@ -1165,9 +1218,58 @@ def upgrade() -> None:
         postgresql_where=sa.text("done_at IS NULL"),
         sqlite_where=sa.text("done_at IS NULL"),
     )
+    op.create_table(
+        "write_back",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(length=60), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("words", sa.String(length=300), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("paid_on", sa.Date(), nullable=True),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("done_at", UtcDateTime(), nullable=True),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("error", sa.String(length=300), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_write_back_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_write_back_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_write_back_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_write_back")),
+        sa.UniqueConstraint("connection_id", "key", name=op.f("uq_write_back_connection_id_key")),
+    )
+    op.create_index(
+        "ix_write_back_due",
+        "write_back",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("done_at IS NULL"),
+        sqlite_where=sa.text("done_at IS NULL"),
+    )
+    op.create_index(op.f("ix_write_back_invoice_id"), "write_back", ["invoice_id"], unique=False)
+    op.create_index("ix_write_back_vendor", "write_back", ["vendor_id", "created_at"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_write_back_vendor", table_name="write_back")
+    op.drop_index(op.f("ix_write_back_invoice_id"), table_name="write_back")
+    op.drop_index(
+        "ix_write_back_due",
+        table_name="write_back",
+        postgresql_where=sa.text("done_at IS NULL"),
+        sqlite_where=sa.text("done_at IS NULL"),
+    )
+    op.drop_table("write_back")
     op.drop_index(
         "ix_vendor_task_open",
         table_name="vendor_task",
@@ -1191,6 +1293,8 @@ def downgrade() -> None:
     op.drop_table("message_attachment")
     op.drop_index(op.f("ix_mention_invoice_id"), table_name="mention")
     op.drop_table("mention")
+    op.drop_index("ix_invoice_document_expires", table_name="invoice_document")
+    op.drop_table("invoice_document")
     op.drop_index("ix_invoice_change_invoice", table_name="invoice_change")
     op.drop_table("invoice_change")
     op.drop_index("ix_hold_vendor", table_name="hold")
@@ -1304,6 +1408,13 @@ def downgrade() -> None:
     op.drop_table("sync_run")
     op.drop_index(op.f("ix_quarantined_vendor_id"), table_name="quarantined")
     op.drop_table("quarantined")
+    op.drop_index(
+        "ix_provider_event_due",
+        table_name="provider_event",
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
+    op.drop_table("provider_event")
     op.drop_index("ix_digest_customer", table_name="digest")
     op.drop_index("ix_digest_created", table_name="digest")
     op.drop_index(
@@ -1357,6 +1468,8 @@ def downgrade() -> None:
     op.drop_table("login_token")
     op.drop_index("ix_domain_proof_check", table_name="domain_proof")
     op.drop_table("domain_proof")
+    op.drop_index(op.f("ix_direct_reminder_customer_id"), table_name="direct_reminder")
+    op.drop_table("direct_reminder")
     op.drop_index(op.f("ix_customer_member_person_id"), table_name="customer_member")
     op.drop_table("customer_member")
     op.drop_index(
@@ -1366,6 +1479,12 @@ def downgrade() -> None:
         sqlite_where=sa.text("account_id IS NOT NULL"),
     )
     op.drop_index(op.f("ix_connection_vendor_id"), table_name="connection")
+    op.drop_index(
+        "ix_connection_hook_due",
+        table_name="connection",
+        postgresql_where=sa.text("hook_due_at IS NOT NULL"),
+        sqlite_where=sa.text("hook_due_at IS NOT NULL"),
+    )
     op.drop_index(
         "ix_connection_due",
         table_name="connection",
@@ -1389,13 +1508,6 @@ def downgrade() -> None:
     op.drop_table("vendor")
     op.drop_table("stop_switch")
     op.drop_table("send_gate")
-    op.drop_index(
-        "ix_provider_event_due",
-        table_name="provider_event",
-        postgresql_where=sa.text("handled_at IS NULL"),
-        sqlite_where=sa.text("handled_at IS NULL"),
-    )
-    op.drop_table("provider_event")
     op.drop_table("person")
     op.drop_index("ix_job_run_job", table_name="job_run")
     op.drop_table("job_run")

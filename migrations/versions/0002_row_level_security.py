@@ -119,6 +119,17 @@ RULES = [
         {},
     ),
     (
+        "direct_reminder",
+        "select, insert, update",
+        "select, insert, update, delete",
+        {
+            "sheaf_vendor": "direct_reminder.vendor_id = [sheaf.vendor]",
+            "sheaf_customer": "direct_reminder.customer_id = [sheaf.customer]",
+            "sheaf_link": "direct_reminder.customer_id = [sheaf.customer]",
+        },
+        {},
+    ),
+    (
         "domain_proof",
         "select, insert, update",
         "select, insert, update, delete",
@@ -167,6 +178,13 @@ RULES = [
             "sheaf_customer": "invoice_change.customer_id = [sheaf.customer]",
             "sheaf_link": "invoice_change.customer_id = [sheaf.customer]",
         },
+        {},
+    ),
+    (
+        "invoice_document",
+        "select",
+        "select, insert, update, delete",
+        {"sheaf_vendor": "invoice_document.vendor_id = [sheaf.vendor]"},
         {},
     ),
     ("job_run", "", "select, insert, update, delete", {}, {}),
@@ -360,6 +378,13 @@ RULES = [
         {},
     ),
     ("web_session", "", "select, insert, update, delete", {}, {}),
+    (
+        "write_back",
+        "select",
+        "select, insert, update, delete",
+        {"sheaf_vendor": "write_back.vendor_id = [sheaf.vendor]"},
+        {},
+    ),
 ]
 
 
