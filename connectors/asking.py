@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 
@@ -31,6 +31,10 @@ class _Beating:
     def post(self, url: str, **given: Any) -> Response:
         self._beat()
         return self._http.post(url, **given)
+
+    def send(self, method: Literal["PUT", "PATCH", "DELETE"], url: str, **given: Any) -> Response:
+        self._beat()
+        return self._http.send(method, url, **given)
 
 
 def context(

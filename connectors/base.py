@@ -222,6 +222,7 @@ class Handshake:
 
     status: int
     body: str = ""
+    held: Json = field(default_factory=dict)  # not empty: what subscribe() is to be told, at once, beside what it held
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +318,16 @@ class Http(Protocol):
         data: Mapping[str, Any] | str | bytes | None = None,
         json: Any = None,
         auth: tuple[str, str] | None = None,
+    ) -> Response: ...
+
+    def send(
+        self,
+        method: Literal["PUT", "PATCH", "DELETE"],
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
     ) -> Response: ...
 
 

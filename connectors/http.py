@@ -154,6 +154,18 @@ class HttpClient:
     ) -> Response:
         return self._call(requests.Request("POST", url, params=params, data=data, json=json), headers, auth)
 
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Response:
+        """PUT, PATCH, DELETE."""
+        return self._call(requests.Request(method, url, params=params, json=json), headers, None)
+
     def _call(
         self, request: requests.Request, headers: Mapping[str, str] | None, auth: tuple[str, str] | None
     ) -> Response:
