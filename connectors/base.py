@@ -14,6 +14,7 @@ from app.money import Money
 Json = dict[str, Any]
 Mode = Literal["full", "changes", "reconcile"]
 Kind = Literal["invoice", "customer", "payment", "credit", "account"]
+REVOKED = "revoked"  # Event.op
 
 
 # --- errors, named by what to do next -------------------------------------------------------------------------------
@@ -218,16 +219,22 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What to answer a provider that first asks whether the address is ours."""
+    """What to answer a provider that first asks whether the address is ours. What it ``held`` out (a verifier that must
+    be shown back to it) is added to what subscribe() is given, which is then called again at once."""
 
     status: int
     body: str = ""
+    held: Json = field(default_factory=dict)
     held: Json = field(default_factory=dict)  # not empty: what subscribe() is to be told, at once, beside what it held
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A webhook says: look at this object of that account. ``event_id`` is "" where the provider gives none."""
+    """A webhook says: look at this object of that account. ``event_id`` is "" where the provider gives none.
+
+    At an address of one connection the account need not be named. Of kind "account", ``op`` REVOKED says that the
+    vendor has ended our permission there.
+    """
 
     account_id: str
     kind: Kind
@@ -265,6 +272,9 @@ class ProviderSpec:
     pkce: bool = False
     account_param: str = ""  # callback parameter that names the company (QuickBooks: realmId)
     rotates_refresh_token: bool = True
+    dead_grant: frozenset[str] = frozenset(
+        {"invalid_grant"}
+    )  # errors of the token address: only the vendor can mend it
     feed_days: int = 30  # how far back the change feed reaches
     overlap_seconds: int = 300
     calls_per_minute: int = 60

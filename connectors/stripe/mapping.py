@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app.money import Money
 from connectors.base import (
+    REVOKED,
     BadRecord,
     BillToRecord,
     CreditRecord,
@@ -224,7 +225,7 @@ def events(body: Any) -> list[Event]:
     if not account:
         return []
     if name == "account.application.deauthorized":
-        return [Event(account, "account", account, "deauthorized", event_id, at)]
+        return [Event(account, "account", account, REVOKED, event_id, at)]
     op = name.rpartition(".")[2][:20]
     return [Event(account, kind, object_id, op, event_id, at) for kind, object_id in touched(body)]
 

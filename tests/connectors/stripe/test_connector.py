@@ -214,6 +214,6 @@ class TestInTheSandbox(Cedar):
             bench.control.revoke(bench.company)
             assert bench.control.wait_webhooks(10)
         (event,) = [event for headers, body in catcher.caught for event in bench.connector.events(headers, body)]
-        assert (event.kind, event.op, event.account_id) == ("account", "deauthorized", bench.account.external_id)
+        assert (event.kind, event.op, event.account_id) == ("account", "revoked", bench.account.external_id)
         with pytest.raises(MustReconnect):
             bench.fetch("account", event.account_id)
