@@ -219,12 +219,10 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """What to answer a provider that first asks whether the address is ours. What it ``held`` out (a verifier that must
-    be shown back to it) is added to what subscribe() is given, which is then called again at once."""
+    """What to answer a provider that first asks whether the address is ours."""
 
     status: int
     body: str = ""
-    held: Json = field(default_factory=dict)
     held: Json = field(default_factory=dict)  # not empty: what subscribe() is to be told, at once, beside what it held
 
 
