@@ -1,10 +1,64 @@
-"""To be written."""
+"""A first sync of a vendor's books: the write alone (A1, A8), and from the provider's pages (A2); its memory (A10)."""
 
 from collections.abc import Sequence
 
+from bench import books, pages
+from bench.floors.ingest import CopyFloor, read_pages
 from bench.ground import Ground, Size
+from bench.measure import Contender, Meter, cpu_ratio, peak_memory, progress, race
 from bench.report import Found
+from bench.writing import NOW, Writing, writing
+from connectors import registry
+from connectors.ingest import ingest
+
+OURS, FLOOR = "backfill", "floor: rows into a bare table"
+PAGED, PAGED_FLOOR = "backfill from provider pages", "floor: pages into a bare table"
+_MOST_PAGED = 50_000  # invoices that lie ready as JSON, 2 kB each
 
 
 def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Found:
-    raise NotImplementedError
+    found = Found("ingest")
+    with writing(ground, size.invoices) as work:
+        meter = Meter(work.house.settings.database_url)
+        ours = Contender(OURS, work.write, work.empty)
+        floor = Contender(FLOOR, work.write_floor, work.floor.empty)
+        results = race([ours, floor], repeats, meter, "invoices")
+        found.add(results, FLOOR)
+        found.goals["A8-first" if ground.is_sqlite else "A1"] = cpu_ratio(results[OURS], results[FLOOR])
+        if isinstance(work.floor, CopyFloor):
+            results = race(_paged(work, work.floor, min(size.invoices, _MOST_PAGED)), repeats, meter, "invoices")
+            found.add(results, PAGED_FLOOR)
+            found.goals["A2"] = cpu_ratio(results[PAGED], results[PAGED_FLOOR])
+        _weigh(work, size, found)
+    return found
+
+
+def _paged(work: Writing, floor: CopyFloor, n: int) -> list[Contender]:
+    answers, people = pages.invoice_pages(n), pages.customers(n)
+    connector = registry.get("quickbooks")
+
+    def ours() -> int:
+        provider = pages.Provider(answers, people)
+        for batch in connector.pull(pages.context(provider), {}, "full"):
+            with work.house.database.transaction(books.EVERYTHING) as session:
+                ingest(session, work.connection, batch, NOW)
+        return n
+
+    return [
+        Contender(PAGED, ours, work.empty),
+        Contender(PAGED_FLOOR, lambda: floor.write(list(read_pages(answers, NOW))), floor.empty),
+    ]
+
+
+def _weigh(work: Writing, size: Size, found: Found) -> None:
+    """The books streamed, as a pull has them: nobody holds them all."""
+    work.batches, work.rows = [], []
+    grown = []
+    for n in (size.small, size.invoices):
+        work.empty()
+        progress(f"  weighing {n:,} invoices")
+        with peak_memory() as seen:
+            work.write(books.batches(n, work.batch_size))
+        grown.append(seen["mb"])
+        found.counts[f"MB grown by {n:,} invoices"] = seen["mb"]
+    found.goals["A10"] = grown[1] - grown[0]

@@ -4,6 +4,7 @@ import os
 import random
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -94,9 +95,10 @@ class Meter:
 
 
 def race(
-    contenders: Sequence[Contender], repeats: int, meter: Meter, unit: str, said: Callable[[str], object] = print
+    contenders: Sequence[Contender], repeats: int, meter: Meter, unit: str, said: Callable[[str], object] | None = None
 ) -> dict[str, Result]:
     """Every contender ``repeats`` times, in an order drawn anew for each round; ``said`` hears of progress."""
+    said = said or progress
     takes: dict[str, list[Take]] = {each.name: [] for each in contenders}
     dice = random.Random(len(contenders))
     for round_ in range(repeats):
@@ -106,6 +108,11 @@ def race(
             takes[each.name].append(take)
             said(f"  {each.name}, {round_ + 1} of {repeats}: {take.rate:,.0f} {unit}/s, {take.cpu_us:,.1f} us CPU each")
     return {name: Result(name, unit, tuple(each)) for name, each in takes.items()}
+
+
+def progress(words: str) -> None:
+    """For whoever waits; the results go to the standard output."""
+    print(words, file=sys.stderr, flush=True)
 
 
 def ratio(of: Result, to: Result, what: Callable[[Take], float]) -> float:
