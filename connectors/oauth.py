@@ -32,7 +32,17 @@ from app.models import Connection, ConnectionState
 from app.scope import Everything
 from connectors import registry
 from connectors.actions import lose_permission
-from connectors.base import Connector, Denied, GiveUp, Json, MustReconnect, ProviderError, RetryLater, Tokens
+from connectors.base import (
+    Connector,
+    Denied,
+    GiveUp,
+    Json,
+    MustReconnect,
+    ProviderError,
+    ProviderSpec,
+    RetryLater,
+    Tokens,
+)
 from connectors.http import wait_named
 from connectors.sites import NotPublic, PublicAdapter
 
@@ -124,7 +134,7 @@ def finish(
     }
     try:
         with _client(house, connector, heard) as client:
-            answer = _ask(title, lambda: client.fetch_token(url, **given))
+            answer = _ask(connector.spec, lambda: client.fetch_token(url, **given))
     except MustReconnect:  # a code lives for minutes and works once
         raise GiveUp(f"{title} says this attempt was already used or has grown old. Please begin again.") from None
     tokens = connector.parse_token(answer, now)
@@ -153,8 +163,9 @@ def _client(house: House, connector: Connector, said: Mapping[str, Any], scope: 
     return client
 
 
-def _ask(title: str, call: Callable[[], Any]) -> Json:
+def _ask(spec: ProviderSpec, call: Callable[[], Any]) -> Json:
     """The token endpoint's answer. What is raised holds neither request nor body: both are secret."""
+    title = spec.title
     try:
         return dict(call())
     except OAuthError as problem:
@@ -165,7 +176,7 @@ def _ask(title: str, call: Callable[[], Any]) -> Json:
         _later(title, problem)
     except ValueError:
         raise RetryLater(f"{title} sent something other than a permission.") from None
-    if word == "invalid_grant":
+    if word in spec.dead_grant:
         raise MustReconnect(f"{title} no longer honours the permission.")
     if word in _OURS:
         log.error("provider refuses our client", provider=title, error=word)
@@ -293,7 +304,7 @@ def _renew(house: House, held: _Held, lease: datetime) -> Tokens | None:
     """The new pair, stored. None when another pair was stored meanwhile: look again."""
     connector = registry.get(held.provider)
     try:
-        fresh = _refreshed(house, connector, held.tokens)
+        fresh = refreshed(house, connector, held.tokens)
     except MustReconnect as problem:
         if _held(house, held.connection_id).sealed != held.sealed:  # the vendor reconnected while we asked
             return None
@@ -310,13 +321,13 @@ def _renew(house: House, held: _Held, lease: datetime) -> Tokens | None:
     return fresh
 
 
-def _refreshed(house: House, connector: Connector, old: Tokens) -> Tokens:
+def refreshed(house: House, connector: Connector, old: Tokens) -> Tokens:
     if not old.refresh_token:
         raise MustReconnect(f"{connector.spec.title} no longer honours the permission.")
     ends = registry.endpoints(connector.spec.id, old.extra)
     with _client(house, connector, old.extra) as client:
         answer = _ask(
-            connector.spec.title,
+            connector.spec,
             lambda: client.refresh_token(ends.token_url, refresh_token=old.refresh_token, allow_redirects=False),
         )
     fresh = connector.parse_token(answer, clock.now())

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from flask import Flask, render_template, request
 
-from . import control, guard, news, oauth_web, payments, quickbooks, stripe, xero
+from . import business_central, control, guard, news, oauth_web, payments, quickbooks, stripe, xero
 from .clock import Clock
 from .faults import Faults
 from .oauth import CLIENTS, Ledger
@@ -13,7 +13,9 @@ from .state import Part, Sandbox, here
 from .webhooks import Courier, Settings
 
 # A provider beside the first three, whose answers the shared parts know: its entry in plays.py and a line here.
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {
+    "business_central": business_central,
+}
 
 
 def create_sandbox(
@@ -26,12 +28,7 @@ def create_sandbox(
     """`world`: small, demo, forty or a FILE.json; `webhooks`: where the product listens; `public`: base of links."""
     app = Flask("connectors.sandbox")
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    clock, faults = Clock(now), Faults()
-    built = build_world(world, clock, seed)
-    courier = Courier(clock, faults, Settings(webhooks.rstrip("/") if webhooks else None))
-    sandbox = Sandbox(built, clock, Ledger(built), faults, courier, public, parts=PARTS)
-    app.extensions["sandbox"] = sandbox
-    news.listen(sandbox, lambda: (sandbox.public_url or request.host_url).rstrip("/"))
+    furnish(app, world, seed, now, webhooks, public)
     guard.install(app)
     blueprints = [part.bp for part in (oauth_web, quickbooks, xero, stripe, payments, control)]
     for blueprint in (*blueprints, *(part.bp for part in PARTS.values())):
@@ -39,6 +36,23 @@ def create_sandbox(
     app.add_url_rule("/", "front", front)
     app.add_url_rule("/healthz", "healthz", lambda: "ok")
     return app
+
+
+def furnish(
+    app: Flask,
+    world: str = "small",
+    seed: int = 7,
+    now: datetime | None = None,
+    webhooks: str | None = None,
+    public: str | None = None,
+) -> None:
+    """A new world in a sandbox that may already be running: new books, new consents, new clock, no bad days."""
+    clock, faults = Clock(now), Faults()
+    built = build_world(world, clock, seed)
+    courier = Courier(clock, faults, Settings(webhooks.rstrip("/") if webhooks else None))
+    sandbox = Sandbox(built, clock, Ledger(built), faults, courier, public, parts=PARTS)
+    app.extensions["sandbox"] = sandbox
+    news.listen(sandbox, lambda: (sandbox.public_url or request.host_url).rstrip("/"))
 
 
 def front() -> str:

@@ -107,6 +107,7 @@ def invoice_truth(company: Company, one: Invoice) -> Json:
         "open": one.is_open,
         "pay_url": link(f"/pay/{one.pay_token}"),
         "updated_at": one.updated_at.isoformat(),
+        "notes": one.notes,
     }
 
 
