@@ -1,7 +1,6 @@
 """Every provider, written out. A new one is a folder, a line here, and its settings."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,6 @@ PROVIDERS: dict[str, Connector] = {
     "xero": Xero(),
     "stripe": Stripe(),
 }
-_ADDRESSES = ("authorize_url", "token_url", "revoke_url", "api_url")
 
 
 def get(provider_id: str) -> Connector:
@@ -31,22 +29,20 @@ def offered() -> list[Connector]:
 
 
 def endpoints(provider_id: str, said: Mapping[str, Any] | None = None) -> Endpoints:
-    """The provider's own addresses, those of one connection where it ``said`` something (Connector.settle), under what
-    the settings override. Raises GiveUp."""
+    """The provider's own addresses under what the settings override, and then those of one connection where it ``said``
+    something (Connector.settle): a sandbox, too, has data centres and servers of vendors. Raises GiveUp."""
     spec, given = get(provider_id).spec, provider_settings(provider_id)
-    overridden = {name: value for name in _ADDRESSES if (value := getattr(given, name))}
     ends = Endpoints(
         client_id=given.client_id,
         client_secret=given.client_secret.get_secret_value(),
         webhook_secret=given.webhook_secret.get_secret_value(),
-        authorize_url=spec.authorize_url,
-        token_url=spec.token_url,
-        revoke_url=spec.revoke_url,
-        api_url=spec.api_url,
+        authorize_url=given.authorize_url or spec.authorize_url,
+        token_url=given.token_url or spec.token_url,
+        revoke_url=given.revoke_url or spec.revoke_url,
+        api_url=(given.api_url or spec.api_url).rstrip("/"),
         scopes=given.scopes or spec.scopes,
     )
-    settled = replace(get(provider_id).settle(ends, said) if said else ends, **overridden)
-    return replace(settled, api_url=settled.api_url.rstrip("/"))
+    return get(provider_id).settle(ends, said) if said else ends
 
 
 def public_only(provider_id: str) -> bool:
