@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from app.settings import provider_settings
 from connectors.base import Connector, Endpoints
+from connectors.business_central.connector import BusinessCentral
 from connectors.http import HttpClient, gate_of
 from connectors.quickbooks.connector import QuickBooks
 from connectors.stripe.connector import Stripe
@@ -15,6 +16,7 @@ PROVIDERS: dict[str, Connector] = {
     "quickbooks": QuickBooks(),
     "xero": Xero(),
     "stripe": Stripe(),
+    "business_central": BusinessCentral(),
 }
 
 

@@ -115,5 +115,25 @@ PLAYS: dict[str, Play] = {
             access_life=None,
             answers_within=20.0,
         ),
+        Play(
+            id="business_central",
+            title="Business Central",
+            client_id="sandbox-bc",
+            client_secret="sandbox-bc-secret",
+            webhook_secret="",
+            paths=(
+                "/business_central/organizations/oauth2/v2.0/authorize",
+                "/business_central/organizations/oauth2/v2.0/token",
+                "",
+                "/business_central",
+            ),
+            scopes=frozenset({"https://api.businesscentral.dynamics.com/.default", "offline_access", "openid"}),
+            full_scope="https://api.businesscentral.dynamics.com/.default offline_access",
+            company_id=ids.guid,
+            record_id=lambda source, noun: ids.guid(source),
+            refresh_life=timedelta(days=90),
+            pkce=True,
+            many_companies=True,
+        ),
     )
 }

@@ -1,5 +1,6 @@
 """The world everybody knows: Acme Supply, Birch & Sons, Cedar Studio; Cobalt owes all three, Dune owes two."""
 
+from . import seed_erps
 from .bookkeeper import Bookkeeper, add_company
 from .world import Address, World
 
@@ -8,6 +9,7 @@ def fill(world: World) -> None:
     acme(world)
     birch(world)
     cedar(world)
+    seed_erps.fill(world)
 
 
 def acme(world: World) -> None:

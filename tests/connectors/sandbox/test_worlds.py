@@ -31,14 +31,14 @@ def outline(built: World) -> list[tuple[object, ...]]:
 
 def test_the_small_world_is_the_one_everybody_knows() -> None:
     built = world("small")
-    acme, birch, cedar = built.companies
-    assert [(one.name, one.provider) for one in built.companies] == [
+    acme, birch, cedar = first = built.companies[:3]
+    assert [(one.name, one.provider) for one in first] == [
         ("Acme Supply", "quickbooks"),
         ("Birch & Sons", "xero"),
         ("Cedar Studio", "stripe"),
     ]
-    assert [owing(one, "ap@cobalt.example") for one in built.companies] == [5, 5, 5]
-    assert [owing(one, "rechnung@dune.example") for one in built.companies] == [2, 2, 0]
+    assert [owing(one, "ap@cobalt.example") for one in first] == [5, 5, 5]
+    assert [owing(one, "rechnung@dune.example") for one in first] == [2, 2, 0]
     assert all(any(person.email is None for person in one.customers.values()) for one in built.companies)
     assert (acme.timezone, birch.timezone, cedar.currency) == ("America/New_York", "Europe/Berlin", "USD")
 

@@ -1,0 +1,40 @@
+"""The small world's companies that keep their books in an ERP: Dune and Cobalt owe them, too."""
+
+from .bookkeeper import Bookkeeper, add_company
+from .world import Address, World
+
+
+def fill(world: World) -> None:
+    elder(world)
+
+
+def elder(world: World) -> None:
+    keeper = Bookkeeper(
+        world,
+        add_company(
+            world,
+            "business_central",
+            "Elder Machines",
+            "DKK",
+            "Europe/Copenhagen",
+            "DK",
+            tax_percent=25,
+            address=Address("Havnegade 3", "Aarhus", "", "8000", "Denmark"),
+        ),
+    )
+    cobalt = keeper.customer("Cobalt Ltd", "ap@cobalt.example", contact="Ana Cobb")
+    dune = keeper.customer("Dune GmbH", "rechnung@dune.example", contact="Dirk Dunkel", currency="EUR")
+    jade = keeper.customer("Jade Dental", None)
+    keeper.invoice(cobalt, "12500.00", -71, -41, reference="PO-7791", what=(("Press", "Hydraulic press, used"),))
+    keeper.invoice(cobalt, "1875.50", -36, -6)
+    keeper.invoice(cobalt, "640.00", -24, 6)
+    keeper.paid(keeper.invoice(cobalt, "3000.00", -58, -28), -20, "1250.00")
+    keeper.invoice(dune, "980.00", -47, -17)
+    keeper.invoice(dune, "415.30", -12, 18, reference="4500-91")
+    keeper.credited(keeper.invoice(dune, "220.00", -61, -31), -29)
+    keeper.invoice(jade, "350.00", -33, -3)
+    keeper.invoice(jade, "125.00", -9, None)
+    keeper.voided(keeper.invoice(cobalt, "88.00", -19, 11), -18)
+    keeper.invoice(cobalt, "700.00", 0, 30, draft=True)
+    keeper.paid(keeper.invoice(dune, "310.00", -92, -62), -60)
+    keeper.credit_on_account(dune, -10, "45.00")
