@@ -44,6 +44,9 @@ class Answers:
         found = self.answer(url, dict(params or {}))
         return found if isinstance(found, Response) else Response(200, {}, b"", found)
 
+    def send(self, method: str, url: str, **_: Any) -> Response:
+        raise AssertionError("nothing is changed here")
+
     def post(self, url: str, **_: Any) -> Response:
         raise AssertionError("nothing is posted here")
 

@@ -40,6 +40,9 @@ class Answers:
         self.asked.append((url, dict(params or {}), dict(headers or {})))
         return self.answer if isinstance(self.answer, Response) else Response(200, {}, b"", self.answer)
 
+    def send(self, method: str, url: str, **_: Any) -> Response:
+        raise AssertionError("nothing is changed here")
+
     def post(self, url: str, **_: Any) -> Response:
         raise AssertionError("nothing is posted here")
 

@@ -1,0 +1,56 @@
+"""What all scenarios stand on."""
+
+import re
+from types import ModuleType
+from typing import ClassVar, Literal
+
+import pytest
+
+from connectors import registry
+from connectors.base import AccessExpired, ProviderError, ProviderSpec
+from tests.connectors.stage import Bench, Sandboxed
+
+Lack = Literal[
+    "change feed",  # there is no way to ask for what changed
+    "credit notes",
+    "day limit",  # its headers name none
+    "document",
+    "errors with 200",
+    "grant",  # a key: nothing is consented to, refreshed or revoked
+    "part payments back",  # an outside payment is in full or not at all
+    "pay link",
+    "pages",  # asked for by number or place: what moves in between cannot be seen
+    "replay window",  # its signatures hold no time
+    "zone",
+]
+
+
+class Scenarios(Sandboxed):
+    """A provider says what its API does not have, and nothing else lets it pass a scenario by."""
+
+    module: ClassVar[ModuleType]
+    lacks: ClassVar[frozenset[Lack]] = frozenset()
+    impossible: ClassVar[frozenset[str]] = frozenset()  # acts that its books refuse
+    on_401: ClassVar[type[ProviderError]] = AccessExpired
+    on_revoked: ClassVar[type[ProviderError]] = AccessExpired
+    errors: ClassVar[dict[str, type[ProviderError]]] = {}  # where this provider's word for it means something else
+
+    @property
+    def spec(self) -> ProviderSpec:
+        return registry.get(self.provider).spec
+
+    def needs(self, what: Lack) -> None:
+        if what in self.lacks:
+            pytest.skip(f"{self.spec.title} has no {what}")
+
+    def absent_id(self, like: str) -> str:
+        """An id of the same form that nobody has."""
+        prefix, _, rest = like.rpartition("_")
+        return (f"{prefix}_" if prefix else "") + re.sub(r"\w", "9", rest) + ("999" if rest.isdigit() else "")
+
+    def assert_quiet(self, bench: Bench, problem: ProviderError) -> None:
+        """No token, no key and no address with a query in what may be shown or logged, nor chained to it."""
+        secrets = (bench.tokens.access_token, bench.tokens.refresh_token, bench.context().endpoints.client_secret)
+        shown = f"{problem!s} {problem!r} {vars(problem)} {problem.__context__!r}"
+        assert not any(secret and secret in shown for secret in secrets)
+        assert "?" not in str(problem)
