@@ -21,8 +21,8 @@ from app.receivables.actions import PayDesk
 from app.scheduler import Job, drain_all, start, work
 from app.settings import Settings
 from connectors import commands as connector_commands
+from connectors import health_views, hook_views, registry
 from connectors import jobs as connector_jobs
-from connectors import registry
 from connectors import views as connector_views
 from digest import commands as digest_commands
 from digest import corrections, delivery_jobs, dev_mail, hooks, plan, preview_views
@@ -41,7 +41,8 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     )
     app.extensions["offered_providers"] = registry.offered
     for blueprint in (
-        connector_views.blueprint, digest_views.blueprint, preview_views.blueprint, hooks.delivery, dev_mail.dev_mail,
+        connector_views.blueprint, health_views.blueprint, hook_views.blueprint,
+        digest_views.blueprint, preview_views.blueprint, hooks.delivery, dev_mail.dev_mail,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     sending = _sending(house)

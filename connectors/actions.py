@@ -35,6 +35,7 @@ from app.trust.actions import judge, name_given
 from app.trust.payees import know_hosts
 from connectors import registry
 from connectors.base import Account
+from connectors.history import remember_ends
 from connectors.rows import GONE_HASH, UNSEEN_VERSION
 from connectors.rules import shown_name
 
@@ -115,6 +116,8 @@ def _activate(connection: Connection, vendor: Vendor, person: Person, account: A
     connection.state, connection.choices = ConnectionState.ACTIVE, []
     connection.refresh_lease_until = connection.lease_owner = connection.lease_until = None
     connection.next_pull_at, connection.failures = now, 0
+    connection.hook_due_at = now if registry.get(connection.provider).spec.webhooks == "connection" else None
+    connection.renewed_at = now
     connection.last_error, connection.last_error_at = "", None
 
 
@@ -199,6 +202,7 @@ def lose_permission(
         statement.values(
             state=ConnectionState.NEEDS_RECONNECT,
             next_pull_at=None,
+            hook_due_at=None,
             refresh_lease_until=None,
             last_error=f"{why} Please reconnect."[:300],
             last_error_at=now,
@@ -210,12 +214,12 @@ def lose_permission(
         return False
     connection = session.get_one(Connection, connection_id, populate_existing=True)
     _record(session, connection, "connection.lost", now, None, reason=why[:200])
-    _tell_owners(session, house, connection, now)
+    _tell_owners(session, house, connection, "reconnect", now)
     log.warning("permission lost", connection=str(connection_id), provider=connection.provider)
     return True
 
 
-def _tell_owners(session: Session, house: House, connection: Connection, now: datetime) -> None:
+def _tell_owners(session: Session, house: House, connection: Connection, what: str, now: datetime) -> None:
     owners = (
         select(Person)
         .join(VendorMember, VendorMember.person_id == Person.id)
@@ -228,12 +232,12 @@ def _tell_owners(session: Session, house: House, connection: Connection, now: da
         "link": f"{house.settings.public_url}/desk/connections",
         "postal_address": house.settings.postal_address,
     }
-    mail = mail_template(_MAILS / "reconnect").render(**facts)
+    mail = mail_template(_MAILS / what).render(**facts)
     for owner in session.execute(owners).scalars():
         write_mail(
             session,
             kind=OutgoingKind.NOTICE,
-            dedupe_key=f"reconnect:{connection.id}:{now:%Y%m%d%H%M%S%f}:{owner.id}",
+            dedupe_key=f"{what}:{connection.id}:{now:%Y%m%d%H%M%S%f}:{owner.id}",
             person=owner,
             subject=mail.subject,
             text=mail.text,
@@ -242,31 +246,33 @@ def _tell_owners(session: Session, house: House, connection: Connection, now: da
         )
 
 
-def disconnect(session: Session, connection: Connection, *, person: Person, now: datetime) -> None:
+def end_from_outside(session: Session, house: House, connection: Connection, now: datetime) -> None:
+    """The vendor has ended the permission at the provider: the same as ending it here, and its owners are told, for
+    whoever did it there may not know what hangs on it."""
+    disconnect(session, connection, person=None, now=now)
+    _tell_owners(session, house, connection, "ended", now)
+
+
+def disconnect(session: Session, connection: Connection, *, person: Person | None, now: datetime) -> None:
     """Destroy the tokens and take its lines out of every later digest (INVARIANTS K5). Connecting the same company
-    again brings back what is open then."""
+    again brings back what is open then. Without ``person`` it was the provider that said so."""
     connection.state, connection.tokens, connection.tokens_expire_at = ConnectionState.DISCONNECTED, None, None
     connection.next_pull_at = connection.lease_owner = connection.lease_until = None
+    connection.hook = connection.hook_due_at = connection.hook_expires_at = None
     connection.refresh_lease_until = connection.first_synced_at = connection.reconciled_at = connection.as_of = None
     connection.cursor, connection.failures, connection.last_error, connection.last_error_at = {}, 0, "", None
     session.flush()
     with widened(session, "the books are only written by workers; this connection was found in scope"):
         _forget_books(Bulk(session), connection.id, now)
-    _record(session, connection, "connection.ended", now, person.id)
-    judge(session, session.get_one(Vendor, connection.vendor_id), now, person.id)
+    by = person.id if person else None
+    _record(session, connection, "connection.ended", now, by)
+    judge(session, session.get_one(Vendor, connection.vendor_id), now, by)
     log.info("disconnected", connection=str(connection.id), provider=connection.provider)
 
 
 def _forget_books(bulk: Bulk, connection_id: UUID, now: datetime) -> None:
     """Nothing that came through this connection is owed any more, as far as we know."""
-    bulk.run(
-        """INSERT INTO invoice_change
-            (id, vendor_id, customer_id, invoice_id, at, state, balance_minor, total_minor, due_on)
-        SELECT {new_id}, i.vendor_id, i.customer_id, i.id, :now, 'gone', 0, i.total_minor, i.due_on
-        FROM invoice i WHERE i.connection_id = :c AND i.state = 'open'""",
-        c=connection_id,
-        now=now,
-    )
+    remember_ends(bulk, "invoice i WHERE i.connection_id = :c AND i.state = 'open'", now, c=connection_id)
     forgotten: dict[str, Any] = {"c": connection_id, "version": UNSEEN_VERSION, "hash": GONE_HASH}
     bulk.run(
         """UPDATE invoice SET state = 'gone', balance_minor = 0, due_minor = 0, version = :version,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import select
 
@@ -16,6 +16,7 @@ from connectors.ingest import Counts, ingest
 from connectors.oauth import Permission
 
 WORKER = Everything("pulling serves all connections")
+Found = TypeVar("Found")
 
 
 class _Beating:
@@ -62,6 +63,19 @@ def context(
     return Context(_Beating(http, beat), ends, now, tokens, account)
 
 
+def with_access(
+    house: House, connection: Connection, work: Callable[[Context], Found], *, seconds: float | None = None
+) -> Found:
+    """What ``work`` returns; done once more where the provider first wants a fresh access token. Raises
+    ProviderError."""
+    permission = Permission(house, connection.id)
+    try:
+        return work(context(house, connection, permission, clock.now(), seconds=seconds))
+    except AccessExpired:
+        permission.renew()
+        return work(context(house, connection, permission, clock.now(), seconds=seconds))
+
+
 def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, datetime]]:
     """Each batch with the moment before its first page was asked for."""
     while True:
@@ -82,25 +96,18 @@ def fetch(
 ) -> Counts:
     """Read these objects now and write what they are; one that ended meanwhile is left alone. ``told_at``: when a
     webhook asked for it. Raises ProviderError."""
-    permission = Permission(house, connection.id)
-    try:
-        return _fetch(house, connection, wanted, permission, seconds, told_at)
-    except AccessExpired:
-        permission.renew()
-        return _fetch(house, connection, wanted, permission, seconds, told_at)
+    return with_access(house, connection, lambda ctx: _fetch(house, connection, wanted, ctx, told_at), seconds=seconds)
 
 
 def _fetch(
     house: House,
     connection: Connection,
     wanted: Mapping[Kind, Iterable[str]],
-    permission: Permission,
-    seconds: float | None,
+    ctx: Context,
     told_at: datetime | None,
 ) -> Counts:
     counts = Counts()
     connector = registry.get(connection.provider)
-    ctx = context(house, connection, permission, clock.now(), seconds=seconds)
     for kind, names in wanted.items():
         for batch, read_at in timed(connector.fetch(ctx, kind, sorted(set(names)))):
             with house.database.transaction(WORKER) as session:

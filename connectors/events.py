@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -20,9 +20,9 @@ from app.house import House
 from app.ids import new_id
 from app.models import Connection, ConnectionState, ProviderEvent, SyncRun
 from connectors import registry
-from connectors.actions import lose_permission, pull_soon
+from connectors.actions import end_from_outside, lose_permission, pull_soon
 from connectors.asking import WORKER, fetch
-from connectors.base import Event, Kind, MustReconnect, ProviderError, RetryLater
+from connectors.base import REVOKED, Event, Kind, MustReconnect, ProviderError, RetryLater
 from connectors.ingest import Counts
 from connectors.rules import retry_at
 
@@ -40,13 +40,21 @@ _UNKEPT = {"cookie", "authorization"}
 
 
 def store_event(
-    session: Session, provider: str, headers: Mapping[str, str], body: bytes, events: Sequence[Event], now: datetime
+    session: Session,
+    provider: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    events: Sequence[Event],
+    now: datetime,
+    connection_id: UUID | None = None,
 ) -> None:
-    """One row a delivery; a delivery repeated is no second row. One that points at nothing is stored as handled."""
+    """One row a delivery; a delivery repeated is no second row. One that points at nothing is stored as handled.
+    ``connection_id``: whose own address it came to."""
     row = {
         "id": new_id(),
         "provider": provider,
-        "event_key": _key(body, events),
+        "event_key": _key(body, events, connection_id),
+        "connection_id": connection_id,
         "headers": {name.lower(): value for name, value in headers.items() if name.lower() not in _UNKEPT},
         "body": body,
         "received_at": now,
@@ -59,14 +67,18 @@ def store_event(
     session.execute(statement.on_conflict_do_nothing(index_elements=["provider", "event_key"]))
 
 
-def _key(body: bytes, events: Sequence[Event]) -> str:
-    """The provider's ids where it gives some (a repeated delivery may differ in other words), else the body itself."""
+def _key(body: bytes, events: Sequence[Event], connection_id: UUID | None) -> str:
+    """The provider's ids where it gives some (a repeated delivery may differ in other words), else the body itself.
+    Two vendors' own servers may say the same, so theirs are told apart."""
     ids = sorted({event.event_id for event in events})
     said = "\n".join(ids).encode() if ids and all(ids) else b"body\0" + body
-    return blake2b(said, digest_size=24).hexdigest()
+    return blake2b(said, digest_size=24, salt=connection_id.bytes if connection_id else b"").hexdigest()
 
 
 # --- handling -------------------------------------------------------------------------------------------------------
+
+
+_Whose = UUID | tuple[str, str]  # a connection, or all those to an account of a provider
 
 
 class _Pointer(NamedTuple):
@@ -75,10 +87,12 @@ class _Pointer(NamedTuple):
     provider: str
     event: Event
     received_at: datetime
+    connection_id: UUID | None
 
     @property
-    def account(self) -> tuple[str, str]:
-        return self.provider, self.event.account_id
+    def whose(self) -> _Whose:
+        """At a connection's own address only that connection is meant, whatever account the body names."""
+        return self.connection_id or (self.provider, self.event.account_id)
 
 
 @dataclass(slots=True)
@@ -89,6 +103,7 @@ class _Errand:
     told_at: datetime | None = None
     wanted: dict[Kind, set[str]] = field(default_factory=dict)
     wants_pull: bool = False
+    revoked_at: datetime | None = None
     outcome: str = ""
     problem: ProviderError | None = None
 
@@ -130,32 +145,46 @@ def _read(event: ProviderEvent) -> list[_Pointer] | str:
         return "of a provider we do not have"
     except (ValueError, LookupError, TypeError, AttributeError):
         return "not understood"
-    return [_Pointer(event.provider, one, event.received_at) for one in found] or "points at nothing we follow"
+    return [_Pointer(event.provider, one, event.received_at, event.connection_id) for one in found] or (
+        "points at nothing we follow"
+    )
 
 
-def _errands(house: House, pointed: Sequence[_Pointer]) -> dict[tuple[str, str], list[_Errand]]:
-    """By provider and account: every active connection to it."""
-    accounts = {each.account for each in pointed}
-    if not accounts:
+def _errands(house: House, pointed: Sequence[_Pointer]) -> dict[_Whose, list[_Errand]]:
+    """By whose they are: every active connection that is meant, each with one errand."""
+    accounts = sorted(each.whose for each in pointed if isinstance(each.whose, tuple))
+    own = {each.whose for each in pointed if isinstance(each.whose, UUID)}
+    if not accounts and not own:
         return {}
-    query = select(Connection).where(tuple_(Connection.provider, Connection.account_id).in_(sorted(accounts)))
+    is_meant = or_(tuple_(Connection.provider, Connection.account_id).in_(accounts), Connection.id.in_(own))
+    query = select(Connection).where(is_meant, Connection.state == ConnectionState.ACTIVE)
+    errands: dict[_Whose, list[_Errand]] = {}
     with house.database.reading(WORKER) as session:
-        live = session.execute(query.where(Connection.state == ConnectionState.ACTIVE)).scalars().all()
-    errands: dict[tuple[str, str], list[_Errand]] = {}
-    for connection in live:
-        errands.setdefault((connection.provider, connection.account_id or ""), []).append(_Errand(connection))
+        for connection in session.execute(query).scalars():
+            errand = _Errand(connection)
+            errands[connection.id] = [errand]
+            errands.setdefault((connection.provider, connection.account_id or ""), []).append(errand)
     for pointer in pointed:
-        event = pointer.event
-        for errand in errands.get(pointer.account, []):
-            errand.told_at = min(errand.told_at or pointer.received_at, pointer.received_at)
-            if event.kind in KINDS:
-                errand.wanted.setdefault(event.kind, set()).add(event.external_id)
-            else:  # of the account itself, such as the end of its permission: the next pull meets the truth
-                errand.wants_pull = True
+        for errand in errands.get(pointer.whose, []):
+            _note(errand, pointer)
     return errands
 
 
+def _note(errand: _Errand, pointer: _Pointer) -> None:
+    event = pointer.event
+    errand.told_at = min(errand.told_at or pointer.received_at, pointer.received_at)
+    if event.kind in KINDS:
+        errand.wanted.setdefault(event.kind, set()).add(event.external_id)
+        return
+    errand.wants_pull = True
+    if event.op == REVOKED:
+        errand.revoked_at = event.at or pointer.received_at
+
+
 def _run(house: House, errand: _Errand) -> None:
+    if errand.revoked_at and _is_over(house, errand.connection.id, errand.revoked_at):
+        errand.outcome = "the permission was ended there"
+        return
     if errand.wants_pull or sum(map(len, errand.wanted.values())) > TOO_MANY:
         _leave_to_pull(house, errand.connection.id)
         errand.outcome = "left to the next pull"
@@ -175,6 +204,18 @@ def _run(house: House, errand: _Errand) -> None:
         return
     errand.outcome = f"read {counts.received}, changed {counts.changed}"
     _note_run(house, errand.connection, counts, started)
+
+
+def _is_over(house: House, connection_id: UUID, revoked_at: datetime) -> bool:
+    """End what the vendor ended at the provider. Not when we were given tokens since: then it was connected again, the
+    event is an old one, and the next pull tells."""
+    with house.database.transaction(WORKER) as session:
+        connection = session.get_one(Connection, connection_id, with_for_update=True)
+        given_at = connection.renewed_at or connection.created_at
+        if connection.state != ConnectionState.ACTIVE or given_at >= revoked_at:
+            return False
+        end_from_outside(session, house, connection, clock.now())
+    return True
 
 
 def _leave_to_pull(house: House, connection_id: UUID) -> None:
@@ -203,14 +244,14 @@ def _conclude(
     session: Session,
     event: ProviderEvent,
     pointed: list[_Pointer] | str,
-    errands: Mapping[tuple[str, str], list[_Errand]],
+    errands: Mapping[_Whose, list[_Errand]],
     now: datetime,
 ) -> None:
     """Handled, to be tried again, or parked."""
     if isinstance(pointed, str):
         _set(session, event, handled_at=now, outcome=pointed)
         return
-    mine = [errand for pointer in pointed for errand in errands.get(pointer.account, [])]
+    mine = [errand for pointer in pointed for errand in errands.get(pointer.whose, [])]
     problem = next((errand.problem for errand in mine if errand.problem), None)
     if isinstance(problem, RetryLater) and event.tries < TRIES:
         due = retry_at(now, event.tries, problem.after)

@@ -34,10 +34,11 @@ from app.tasks.actions import Matter, raise_tasks
 from app.trust.queries import bare, proofs_of
 from app.trust.rules import belongs_to
 from connectors import registry
-from connectors.asking import WORKER, context, fetch
-from connectors.base import AccessExpired, PayLink, ProviderError
+from connectors.asking import WORKER, fetch, with_access
+from connectors.base import PayLink, ProviderError
 from connectors.events import drain_events
-from connectors.oauth import Permission
+from connectors.hooks import keep_hooks
+from connectors.oauth import keep_grants
 from connectors.rules import is_payable
 from connectors.sync import Claimed, claim, claim_due, sync
 
@@ -157,6 +158,8 @@ def _incident(connection: Connection) -> str:
 JOBS: list[Job] = [
     Job("provider events", 2.0, drain_events),
     Job("pull", 5.0, pull_due),
+    Job("webhooks of connections", 30.0, keep_hooks),
+    Job("idle grants", 3600.0, keep_grants),
     Job("started payments", 60.0, look_at_payments),
     Job("old books", 600.0, tell_of_old_books),
     Job("forget", 3600.0, forget_old),
@@ -267,12 +270,8 @@ def pay_host(house: House, invoice_id: UUID) -> str:
 
 
 def _ask_for_link(house: House, connection: Connection, external_id: str) -> PayLink | None:
-    permission, connector = Permission(house, connection.id), registry.get(connection.provider)
-    try:
-        return connector.pay_link(context(house, connection, permission, clock.now()), external_id)
-    except AccessExpired:
-        permission.renew()
-        return connector.pay_link(context(house, connection, permission, clock.now()), external_id)
+    connector = registry.get(connection.provider)
+    return with_access(house, connection, lambda ctx: connector.pay_link(ctx, external_id))
 
 
 def _connection_of(house: House, invoice_id: UUID) -> tuple[Connection, str] | None:

@@ -22,7 +22,7 @@ import structlog
 from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from app import clock, links
 from app.db import database_now
@@ -139,6 +139,11 @@ def finish(
         raise GiveUp(f"{title} says this attempt was already used or has grown old. Please begin again.") from None
     tokens = connector.parse_token(answer, now)
     return replace(tokens, extra={**said, **tokens.extra})
+
+
+def by_key(said: Mapping[str, str]) -> Tokens:
+    """Where there is no dance: the key the vendor made, and what else it was asked."""
+    return Tokens(said["key"], extra={name: value for name, value in said.items() if name != "key"})
 
 
 def callback_url(house: House, provider: str) -> str:
@@ -314,7 +319,12 @@ def _renew(house: House, held: _Held, lease: datetime) -> Tokens | None:
         _store(house, held, {"refresh_lease_until": None}, lease)
         raise
     sealed = seal(house, fresh, held.connection_id, held.vendor_id)
-    values = {"tokens": sealed, "tokens_expire_at": fresh.expires_at, "refresh_lease_until": None}
+    values = {
+        "tokens": sealed,
+        "tokens_expire_at": fresh.expires_at,
+        "renewed_at": clock.now(),
+        "refresh_lease_until": None,
+    }
     if not _store(house, held, values):
         return None
     log.info("access renewed", connection=str(held.connection_id), provider=held.provider)
@@ -347,3 +357,27 @@ def _store(house: House, held: _Held, values: Mapping[str, Any], lease: datetime
 def _bury(house: House, held: _Held, why: str) -> None:
     with house.database.transaction(_KEEPER) as session:
         lose_permission(session, house, held.connection_id, why, clock.now(), sealed=held.sealed)
+
+
+def keep_grants(house: House) -> int:
+    """Use the permissions that would die of not being used, half-way there; returns how many.
+
+    Pulls use them all day long: this is for those that rest, behind a long refusal or an outage of ours.
+    """
+    now = clock.now()
+    idle: list[UUID] = []
+    with house.database.reading(_KEEPER) as session:
+        for provider, connector in registry.PROVIDERS.items():
+            if days := connector.spec.idle_days:
+                query = select(Connection.id).where(
+                    Connection.provider == provider,
+                    Connection.state == ConnectionState.ACTIVE,
+                    func.coalesce(Connection.renewed_at, Connection.created_at) < now - timedelta(days=days / 2),
+                )
+                idle += session.execute(query).scalars()
+    for connection_id in idle:
+        try:
+            tokens_for(house, connection_id, refused=_held(house, connection_id).tokens.access_token)
+        except ProviderError as problem:  # a dead one is told to its owners by the keeper; the others get another hour
+            log.warning("idle permission not renewed", connection=str(connection_id), problem=type(problem).__name__)
+    return len(idle)

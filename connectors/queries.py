@@ -63,6 +63,17 @@ def connection_of(session: Session, connection_id: UUID) -> Connection | None:
     return session.execute(select(Connection).where(Connection.id == connection_id)).scalar_one_or_none()
 
 
+def heard_connection(session: Session, provider: str, connection_id: UUID) -> Connection | None:
+    """The connection whose own webhooks come to its own address: one that waits for its vendor is still heard."""
+    query = select(Connection).where(
+        Connection.id == connection_id,
+        Connection.provider == provider,
+        Connection.state.in_((ConnectionState.ACTIVE, ConnectionState.NEEDS_RECONNECT)),
+        Connection.hook.is_not(None),
+    )
+    return session.execute(query).scalar_one_or_none()
+
+
 def choice_of(session: Session, connection_id: UUID, person_id: UUID) -> Connection | None:
     """A consent of this person that waits for the company to be chosen."""
     query = select(Connection).where(

@@ -11,11 +11,13 @@ from connectors.http import HttpClient, gate_of
 from connectors.quickbooks.connector import QuickBooks
 from connectors.stripe.connector import Stripe
 from connectors.xero.connector import Xero
+from connectors.zoho.connector import Zoho
 
 PROVIDERS: dict[str, Connector] = {
     "quickbooks": QuickBooks(),
     "xero": Xero(),
     "stripe": Stripe(),
+    "zoho": Zoho(),
     "business_central": BusinessCentral(),
 }
 
@@ -26,8 +28,13 @@ def get(provider_id: str) -> Connector:
 
 
 def offered() -> list[Connector]:
-    """Those that Sheaf has a client id for, in the order they are shown."""
-    return [connector for name, connector in PROVIDERS.items() if provider_settings(name).client_id]
+    """Those that Sheaf has a client id for, and those that need none, in the order they are shown."""
+    return [one for name, one in PROVIDERS.items() if one.spec.kind == "key" or provider_settings(name).client_id]
+
+
+def offered_one(provider_id: str) -> Connector | None:
+    """A provider that is not offered is not there (DESIGN.md 4)."""
+    return next((one for one in offered() if one.spec.id == provider_id), None)
 
 
 def endpoints(provider_id: str, said: Mapping[str, Any] | None = None) -> Endpoints:

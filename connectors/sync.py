@@ -38,6 +38,7 @@ from connectors.base import (
     ProviderError,
     RetryLater,
 )
+from connectors.hooks import is_heard
 from connectors.ingest import Counts, ingest
 from connectors.oauth import Permission
 from connectors.rules import retry_at, spread
@@ -236,7 +237,7 @@ class _Pull:
 
     def succeed(self, started: datetime, done: Mode) -> None:
         now = clock.now()
-        often = SELDOM if registry.endpoints(self._connection.provider).webhook_secret else OFTEN
+        often = SELDOM if is_heard(self._connection, now) else OFTEN
         values: dict[str, Any] = {
             "as_of": started,
             "failures": 0,

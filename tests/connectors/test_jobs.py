@@ -476,7 +476,7 @@ def test_the_events_of_an_account_itself_ask_for_a_pull(house: House, books: San
     books.revoke("Cedar Studio")
     account = of.connection.account_id or ""
     body = {"id": "evt_1", "type": "account.application.deauthorized", "account": account, "created": 1, "data": {}}
-    events = [Event(account, "account", account, "deauthorized", "evt_1")]
+    events = [Event(account, "account", account, "revoked", "evt_1")]
     with house.database.transaction(EVERYTHING) as session:
         store_event(session, "stripe", {}, json.dumps(body).encode(), events, clock.now())
     assert drain_all(house, JOBS)["pull"] == 1

@@ -32,7 +32,7 @@ from app.models import (
     Vendor,
     VendorRole,
 )
-from connectors import commands, views
+from connectors import commands, health_views, hook_views, views
 from connectors.events import drain_events
 from connectors.jobs import pull_due
 from connectors.sandbox.client import SandboxControl
@@ -44,7 +44,8 @@ from tests.support.world import EVERYTHING, Selling, World, person, vendor_membe
 
 @pytest.fixture
 def product(app: Flask) -> Flask:
-    app.register_blueprint(views.blueprint)
+    for room in (views, health_views, hook_views):
+        app.register_blueprint(room.blueprint)
     return app
 
 
@@ -432,7 +433,7 @@ def test_with_the_database_down_the_provider_is_asked_to_come_again(
     def away(*_: Any, **__: Any) -> None:
         raise OperationalError("insert", {}, Exception("the server is gone"))
 
-    monkeypatch.setattr(views, "store_event", away)
+    monkeypatch.setattr(hook_views, "store_event", away)
     answer = product.test_client().post("/webhooks/xero", data=XERO, headers=xero(XERO))
     assert (answer.status_code, answer.headers.get("Set-Cookie")) == (503, None)
 
