@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache
 
 from babel.core import Locale
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_decimal_symbol, get_group_symbol, parse_pattern
 from iso4217 import Currency
 
 _DIGITS = 15  # before the decimal point: far above any invoice, far below what a database integer holds
@@ -85,17 +85,38 @@ def _pattern(currency: str, locale: str) -> str:
     return pattern.replace("0.00", "0." + "0" * digits if digits else "0").replace("¤", "¤¤ ").replace("¤¤  ", "¤¤ ")
 
 
+@cache
+def _frame(currency: str, locale: str, sign: int) -> tuple[str, str, str, str, bool]:
+    """What stands around the digits of an amount: before, between thousands, before the fraction, after; and whether
+    groups beyond the first have two digits, as in India. Babel says it once; asking it for every amount cost more than
+    the page around them."""
+    pattern, unit = _pattern(currency, locale), Decimal(sign)
+    one = " ".join(format_currency(unit, currency, pattern, locale, currency_digits=False).split())
+    point = get_decimal_symbol(locale) if exponent(currency) else ""
+    before, _, after = one.partition("1" + point + "0" * exponent(currency))
+    is_indian = parse_pattern(pattern).grouping[1] == 2
+    return before, " " if get_group_symbol(locale).isspace() else get_group_symbol(locale), point, after, is_indian
+
+
 def format_minor(minor: int, currency: str, locale: str = "en") -> str:
     """``USD 1,234.50`` in ``en``, ``1.234,50 EUR`` in ``de``: always the ISO code, so that no symbol is ambiguous."""
-    pattern = _pattern(currency, locale)
-    text = format_currency(
-        Decimal(minor).scaleb(-exponent(currency)),
-        currency,
-        format=pattern,
-        locale=locale,
-        currency_digits=False,
-    )
-    return " ".join(text.split())
+    before, comma, point, after, is_indian = _frame(currency, locale, -1 if minor < 0 else 1)
+    digits = exponent(currency)
+    whole, fraction = divmod(abs(minor), 10**digits)
+    grouped = _indian(whole) if is_indian else f"{whole:,}"
+    end = f"{point}{fraction:0{digits}}" if digits else ""
+    return f"{before}{grouped.replace(',', comma)}{end}{after}"
+
+
+def _indian(whole: int) -> str:
+    """12,34,567"""
+    head, tail = divmod(whole, 1000)
+    pairs = str(head)
+    if not head:
+        return str(tail)
+    first = len(pairs) % 2
+    groups = [pairs[:first]] * bool(first) + [pairs[at : at + 2] for at in range(first, len(pairs), 2)]
+    return ",".join([*groups, f"{tail:03}"])
 
 
 class Totals:
