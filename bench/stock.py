@@ -33,7 +33,7 @@ class Stock:
     """``open`` invoices and then ``closed`` ones, dealt out in turn over the customers and each one's vendors.
 
     Customer ``c`` owes vendors ``c * each`` and the ``each - 1`` after it (round and round); invoice ``n`` is of
-    customer ``n % customers``. ``due`` mailboxes have a digest due at ``now``, the others within the week after it.
+    customer ``n % customers``. ``due`` mailboxes have a digest due at ``now``, the others a day to a week after it.
     ``threads`` are questions about the first invoices, every twentieth of them waiting for its vendor.
     """
 
@@ -43,6 +43,7 @@ class Stock:
     closed: int = 0
     each: int = 8  # vendors of one customer
     due: int = 0
+    ahead: int = 40  # days until the last of them is due; the first one has been for 99 days less
     threads: int = 0
     now: datetime = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -80,14 +81,14 @@ def _parties(shelf: "_Shelf", stock: Stock) -> None:
     the, now = shelf.key, shelf.moment(stock.now)
     shelf.add(models.Person, 1, address="'stock@stock.example'")
     shelf.add(models.Customer, stock.customers, name="'Customer ' || n")
-    later = shelf.later(stock.now, "1 + n * 7919 % 604800")
+    later = shelf.later(stock.now, "86400 + n * 7919 % 518400")
     shelf.add(
         models.Mailbox, stock.customers, customer_id=the("customer", "n"), address="'ap' || n || '@stock.example'",
         next_digest_at=f"CASE WHEN n < {stock.due} THEN {now} ELSE {later} END", proven_at=now,
     )  # fmt: skip
     shelf.add(
         models.Vendor, stock.vendors, name="'Vendor ' || n", legal_name="'Vendor ' || n || ' Ltd'",
-        currency=_CURRENCY.format("n"), trust="'verified'", live_at=now,
+        currency=_CURRENCY.format("n"), trust="'verified'", live_at=shelf.moment(stock.now - timedelta(days=30)),
     )  # fmt: skip
 
 
@@ -119,12 +120,13 @@ def _invoices(shelf: "_Shelf", stock: Stock) -> None:
     the, customer, vendor = shelf.key, _customer(stock), _vendor(stock)
     is_open, total = f"n < {stock.open}", "(10000 + n % 90000)"
     balance = f"CASE WHEN {is_open} THEN CASE WHEN n % 10 = 9 THEN {total} / 2 ELSE {total} END ELSE 0 END"
-    age = f"CASE WHEN {is_open} THEN n * 7919 % 100 - 40 ELSE 70 + n * 7919 % 600 END"  # days past due
+    age = f"CASE WHEN {is_open} THEN (n * 7919 + n / {stock.customers} * 31) % 100 - {stock.ahead} ELSE 70 + n * 7919 % 600 END"  # days past due
     state = "CASE WHEN {} THEN '{}' ELSE '{}' END".format
     shelf.add(
         models.Invoice, stock.open + stock.closed, vendor_id=the("vendor", vendor),
-        customer_id=the("customer", customer), connection_id=the("connection", vendor), bill_to_id=the("bill_to", _pair(stock)),
-        mailbox_id=the("mailbox", customer), external_id="'' || n", version="1", content_hash="n", number="'N-' || n",
+        customer_id=the("customer", customer), connection_id=the("connection", vendor),
+        bill_to_id=the("bill_to", _pair(stock)), mailbox_id=the("mailbox", customer), external_id="'' || n",
+        version="1", content_hash="n", number="'N-' || n",
         issued_on=shelf.day(stock.now.date(), f"-60 - ({age})"), due_on=shelf.day(stock.now.date(), f"-({age})"),
         currency=_CURRENCY.format(f"({vendor})"), exponent="2", total_minor=total, balance_minor=balance,
         due_minor=balance, state=state(is_open, "open", "paid"), raw_state=state(is_open, "Open", "Paid"),

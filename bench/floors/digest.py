@@ -1,4 +1,4 @@
-"""The least a digest run can cost: psycopg, f-strings and one kept-alive http.client, nothing that is not the run itself.
+"""The least a digest run can cost: psycopg, f-strings and one kept-alive http.client, and nothing else.
 
 It claims a batch, reads customers and open invoices, writes both bodies, notes each mail under a unique key before it
 hands it over, and what became of it afterwards. No eligibility, no trust, no frozen lines, no attempts, no doubts.

@@ -1,0 +1,85 @@
+"""A worker's sending jobs in a process of its own, let go by a word: what bench/digest.py measures.
+
+``python -m bench.sending`` is a worker as ``flask work`` starts it, with its own house, made from the environment. It
+waits for a line, plans and carries all that is due, and says how much it did.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from app.scheduler import drain_all
+from app.settings import ROOT
+
+SENDING = ("plan digests", "deliver")
+
+# All are due at once here, which would ring the alarm of S5; nothing else is switched off. Books are never asked for
+# news, because nobody stands behind them: the look finds them fresh.
+UNUSUAL = {"LIMIT_USUAL_AT_LEAST": "10000000", "LIMIT_MAILS_PER_SECOND": "100000", "LIMIT_MAILS_BURST": "100000"}
+
+
+class Helper:
+    """A process that does one thing whenever it is told to."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.pid = process.pid
+        self._read()  # it is there
+
+    def begin(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+
+    def end(self) -> dict[str, Any]:
+        """What it says when it is done."""
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout
+        said = self._process.stdout.readline()
+        if not said:
+            raise RuntimeError(f"a helper ended: {self._process.args!r}")
+        found: dict[str, Any] = json.loads(said)
+        return found
+
+
+@contextmanager
+def helpers(module: str, environments: Sequence[Mapping[str, str]], *words: str) -> Iterator[list[Helper]]:
+    """A process ``python -m module`` for each environment, as long as the block lasts."""
+    with ExitStack() as stack:
+        started = []
+        for environment in environments:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *words], cwd=ROOT, env=dict(environment),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            started.append(stack.enter_context(process))
+        found = [Helper(process) for process in started]
+        try:
+            yield found
+        finally:
+            for process in started:
+                assert process.stdin
+                process.stdin.close()
+
+
+def serve(work: Any) -> None:
+    """Inside a helper: do ``work`` for each line, and say what it returns."""
+    print("{}", flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(work()), flush=True)
+
+
+if __name__ == "__main__":
+    import wsgi
+    from app.house import House
+    from app.settings import Settings
+
+    house = House.open(Settings())
+    _, jobs = wsgi.build(house)
+    sending = [job for job in jobs if job.name in SENDING]
+    serve(lambda: drain_all(house, sending))
