@@ -120,7 +120,8 @@ def _invoices(shelf: "_Shelf", stock: Stock) -> None:
     the, customer, vendor = shelf.key, _customer(stock), _vendor(stock)
     is_open, total = f"n < {stock.open}", "(10000 + n % 90000)"
     balance = f"CASE WHEN {is_open} THEN CASE WHEN n % 10 = 9 THEN {total} / 2 ELSE {total} END ELSE 0 END"
-    age = f"CASE WHEN {is_open} THEN (n * 7919 + n / {stock.customers} * 31) % 100 - {stock.ahead} ELSE 70 + n * 7919 % 600 END"  # days past due
+    spread = f"(n * 7919 + n / {stock.customers} * 31) % 100 - {stock.ahead}"
+    age = f"CASE WHEN {is_open} THEN {spread} ELSE 70 + n * 7919 % 600 END"  # days past due
     state = "CASE WHEN {} THEN '{}' ELSE '{}' END".format
     shelf.add(
         models.Invoice, stock.open + stock.closed, vendor_id=the("vendor", vendor),
