@@ -1,7 +1,8 @@
 """The engine, the base of all tables, and the two ways to talk to the database: reading() and transaction().
 
 SQLite and PostgreSQL are both first-class. On SQLite a writer begins IMMEDIATE (the driver would otherwise open no
-transaction before a SELECT and lose updates silently); a reader begins plainly and never waits.
+transaction before a SELECT and lose updates silently); a reader begins plainly and never waits. On PostgreSQL nothing
+outlives its transaction, so that a pooler may stand before it.
 """
 
 from collections.abc import Iterator
@@ -131,8 +132,22 @@ def make_engine(url: str, **options: Any) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     engine = create_engine(parsed, **{"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20, **options})
+    event.listen(engine, "connect", _mind_poolers)
     event.listen(engine, "connect", row_level.meet)
     return engine
+
+
+def _mind_poolers(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Behind a pooler (PgBouncer in transaction mode) each transaction may run on another of its connections, where what
+    we prepared is unknown or, worse, another process's statement of the same name: there nothing is prepared. A pooler
+    gives itself away, for the number it greets us with is not that of the process that answers."""
+    driver: Any = connection
+    with driver.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        is_direct = cursor.fetchone()[0] == driver.info.backend_pid
+    driver.rollback()
+    if not is_direct:
+        driver.prepare_threshold = None
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

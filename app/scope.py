@@ -271,7 +271,8 @@ def _begin(session: Session, transaction: SessionTransaction, connection: Connec
 def _tell(session: Session, connection: Connection) -> None:
     """Name the scope to PostgreSQL's policies, in one round trip."""
     scope: Scope = session.info["scope"]
-    told = {"role": ROLES[type(scope)]}
+    # who may see all anyway goes by its own name: temporary tables belong to one user, not to two in turn
+    told = {"role": "none" if isinstance(scope, Everything) and connection.info.get(MAY_ALL) else ROLES[type(scope)]}
     for setting, field in SETTINGS.get(type(scope), {}).items():
         value = getattr(scope, field)
         told[setting] = "" if value is None else str(value)

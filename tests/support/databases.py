@@ -1,5 +1,6 @@
 """The database_url fixture: a fresh, migrated, empty database on SQLite and on PostgreSQL."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from app.db import upgrade
+from tests.support.pooler import Through, pooler
 from tests.support.postgres import Server, shared_server
 from tests.support.run import locked, run_folder
 
@@ -40,12 +42,21 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'sheaf.db')}"
 
 
+@pytest.fixture(scope="session")
+def through_pooler(postgresql_server: Server) -> Iterator[Through]:
+    """What turns a database's URL into the same behind PgBouncer, where all share two connections."""
+    with pooler(postgresql_server.admin, connections=2) as through:
+        yield through
+
+
 @pytest.fixture
-def postgresql_url(postgresql_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """PostgreSQL only, for what is about PostgreSQL."""
+def postgresql_url(
+    postgresql_server: Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """PostgreSQL only, for what is about PostgreSQL. TEST_BEHIND_POOLER=1 puts PgBouncer before it (`make pooled`)."""
     with postgresql_server.fresh_database() as url:
         monkeypatch.setenv("MIGRATION_DATABASE_URL", postgresql_server.owner_url(make_url(url).database or ""))
-        yield url
+        yield request.getfixturevalue("through_pooler")(url) if os.environ.get("TEST_BEHIND_POOLER") else url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

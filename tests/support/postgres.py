@@ -27,7 +27,7 @@ from tests.support.run import abandoned_runs, locked, run_folder
 
 _FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 -c listen_addresses="
 
-_PLAIN = "sheaf_test"
+PLAIN = "sheaf_test"  # the product's user, and its password
 
 
 class Server:
@@ -62,7 +62,7 @@ class Server:
 
     def url(self, name: str) -> str:
         """As the product signs in, and as the strictest of its processes: a user that inherits nothing."""
-        return self.admin.set(username=_PLAIN, password=_PLAIN, database=name).render_as_string(hide_password=False)
+        return self.admin.set(username=PLAIN, password=PLAIN, database=name).render_as_string(hide_password=False)
 
     def owner_url(self, name: str) -> str:
         """As whoever made the tables; it may also stop and drop what it likes."""
@@ -168,7 +168,10 @@ def _stop(folder: Path) -> None:
 def as_postgres(command: list[Any], check: bool = True) -> None:
     """Run one of PostgreSQL's programs as the user the server runs as."""
     # No pipe for its output: the server inherits it, and reading would never end.
-    other: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-    subprocess.run(
-        list(map(str, command)), check=check, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **other
-    )
+    subprocess.run(list(map(str, command)), check=check, **other_user())
+
+
+def other_user() -> dict[str, Any]:
+    """How to start a program that refuses to run as root: silent, and as the user the server runs as."""
+    silent = {"cwd": "/", "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return silent | ({"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {})
