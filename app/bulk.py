@@ -26,15 +26,12 @@ _SQLITE: dict[Kind, str] = {
     "bool": "BOOLEAN", "date": "DATE", "moment": "DATETIME", "json": "TEXT",
 }  # fmt: skip
 
-# A fresh version 7 UUID for every row a statement writes (app/ids.py makes the same in Python). :ms is the time.
+# A fresh version 7 UUID for every row a statement writes (app/ids.py makes the same in Python). :born is when, in
+# milliseconds and hexadecimal.
 _NEW_ID_POSTGRESQL = (
-    "CAST(lpad(to_hex(CAST(:ms AS bigint)), 12, '0')"
-    " || '7' || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 14, 3)"
-    " || '8' || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 18, 15) AS uuid)"
+    "CAST(overlay(CAST(gen_random_uuid() AS text) PLACING CAST(:born AS text) || '7' FROM 1 FOR 15) AS uuid)"
 )
-_NEW_ID_SQLITE = (
-    "lower(printf('%012x', :ms) || '7' || substr(hex(randomblob(2)), 1, 3) || '8' || substr(hex(randomblob(8)), 1, 15))"
-)
+_NEW_ID_SQLITE = "lower(:born || '7' || substr(hex(randomblob(2)), 1, 3) || '8' || substr(hex(randomblob(8)), 1, 15))"
 
 
 class Bulk:
@@ -103,8 +100,16 @@ class Bulk:
     def _execute(self, sql: str, values: dict[str, Any]) -> Any:
         if "{new_id}" in sql:
             sql = sql.replace("{new_id}", self.new_id)
-            values["ms"] = time.time_ns() // 1_000_000
+            values["born"] = f"{time.time_ns() // 1_000_000:012x}"
         return self._connection.execute(text(sql), {name: self.native(value) for name, value in values.items()})
+
+    def seek(self, table: str, alias: str, on: str) -> str:
+        """A LEFT JOIN of at most one row of ``table``, found by its key for each row before it.
+
+        PostgreSQL would rather read the whole table once it seems small, as all do that fill for the first time."""
+        if self.is_sqlite:
+            return f"LEFT JOIN {table} {alias} ON {on}"
+        return f"LEFT JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {on} LIMIT 1) {alias} ON true"  # noqa: S608
 
     def native(self, value: Any) -> Any:
         """``value`` as this database's driver stores it in our columns (app/db.py says how)."""

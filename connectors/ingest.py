@@ -8,7 +8,6 @@ An unchanged row costs no write: it is recognised by version and content hash be
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,6 +16,7 @@ from app.bulk import Bulk, Kind, json_text
 from app.models import Connection
 from app.receivables.matching import reach_customers
 from connectors.base import BadRecord, Batch, Gone
+from connectors.history import remember, remember_arrivals, remember_ends
 from connectors.rows import BILL_TO, CREDIT, GONE_HASH, INVOICE, NOUNS, PAYMENT, UNSEEN_VERSION, Noun, Row, rows_of
 
 
@@ -73,60 +73,79 @@ def ingest(
 
 
 def _write_bill_tos(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> int:
-    if not (changed := _write(bulk, BILL_TO, rows, place)):
+    if not (found := _find_fresh(bulk, BILL_TO, rows, place)):
         return 0
+    _store(bulk, BILL_TO, place)
     bulk.make("stage_touched", {"bill_to_id": "uuid"})
     bulk.run(
-        """INSERT INTO stage_touched SELECT b.id FROM fresh_bill_to f
-        JOIN bill_to b ON b.connection_id = :c AND b.external_id = f.external_id""",
+        f"""INSERT INTO stage_touched SELECT b.id FROM fresh_bill_to f
+        {bulk.seek("bill_to", "b", "b.connection_id = :c AND b.external_id = f.external_id")}""",
         c=place["c"],
     )
-    reach_customers(bulk, place["now"])
-    return changed
+    if found.changed:
+        reach_customers(bulk, place["now"])
+    return found.changed
 
 
 def _write_invoices(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> int:
-    if not (changed := _write(bulk, INVOICE, rows, place)):
+    if not (found := _find_fresh(bulk, INVOICE, rows, place)):
         return 0
-    bulk.run(
-        """INSERT INTO invoice_change
-            (id, vendor_id, customer_id, invoice_id, at, state, balance_minor, total_minor, due_on)
-        SELECT {new_id}, i.vendor_id, i.customer_id, i.id, :now, i.state, i.balance_minor, i.total_minor, i.due_on
-        FROM fresh_invoice f JOIN invoice i ON i.connection_id = :c AND i.external_id = f.external_id
-        WHERE f.old_id IS NULL OR f.old_state <> f.state OR f.old_balance_minor <> f.balance_minor
-           OR f.old_total_minor <> f.total_minor OR f.old_due_on IS DISTINCT FROM f.due_on""",
-        c=place["c"],
-        now=place["now"],
-    )
-    bulk.run(_SETTLED, c=place["c"], now=place["now"], told_at=place["told_at"])
+    if found.known:
+        known = f"fresh_invoice f {bulk.seek('invoice', 'i', 'i.id = f.old_id')} WHERE {_DIFFERS}"
+        remember_arrivals(bulk, known)
+    _store(bulk, INVOICE, place)
+    if not found.changed:
+        return 0
+    if found.known:
+        remember(bulk, known, place["now"])
+        bulk.run(_SETTLED, now=place["now"], told_at=place["told_at"])
     # A bill_to without an address of its own is reached through the one its newest invoice names.
     bulk.make("stage_touched", {"bill_to_id": "uuid"})
     touched = bulk.run(
-        """INSERT INTO stage_touched SELECT b.id FROM bill_to b
-        WHERE b.address IS NULL AND b.chosen_address IS NULL AND b.id IN (
-            SELECT n.id FROM fresh_invoice f JOIN bill_to n ON n.connection_id = :c AND n.external_id = f.bill_to
-            UNION SELECT f.old_bill_to_id FROM fresh_invoice f)""",
+        f"""INSERT INTO stage_touched SELECT b.id FROM (
+            SELECT n.id FROM (SELECT DISTINCT bill_to FROM fresh_invoice) f {bulk.seek("bill_to", "n", _NAMED)}
+            UNION SELECT f.old_bill_to_id FROM fresh_invoice f
+        ) t {bulk.seek("bill_to", "b", "b.id = t.id")}
+        WHERE b.id IS NOT NULL AND b.address IS NULL AND b.chosen_address IS NULL""",
         c=place["c"],
     )
     if touched:
         reach_customers(bulk, place["now"])
-    return changed
+    return found.changed
 
 
 def _write(bulk: Bulk, noun: Noun, rows: list[Row], place: Mapping[str, Any]) -> int:
-    """Stage the rows, keep those that say something new, write them. Returns how many changed content."""
-    if not rows:
+    if not (found := _find_fresh(bulk, noun, rows, place)):
         return 0
+    _store(bulk, noun, place)
+    return found.changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """How many staged rows say something new: other content than ours, about an object that we know already."""
+
+    changed: int
+    known: int
+
+
+def _find_fresh(bulk: Bulk, noun: Noun, rows: list[Row], place: Mapping[str, Any]) -> _Fresh | None:
+    """Stage the rows and keep those that say something new, if any."""
+    if not rows:
+        return None
     bulk.stage(f"stage_{noun.table}", noun.columns, _native(bulk, noun, rows))
     bulk.make(f"fresh_{noun.table}", noun.columns | _OLD | (_OLD_INVOICE if noun is INVOICE else {}))
     given = {name: place[name] for name in ("c", "read_at") if name == "c" or noun is INVOICE}
-    if not bulk.run(_keep_fresh(noun), **given):
-        return 0
+    if not bulk.run(_keep_fresh(bulk, noun), **given):
+        return None
+    changed = "SUM(CASE WHEN old_hash IS DISTINCT FROM content_hash THEN 1 ELSE 0 END)"
+    return _Fresh(*map(int, bulk.read(f"SELECT {changed}, count(old_id) FROM fresh_{noun.table}")[0]))
+
+
+def _store(bulk: Bulk, noun: Noun, place: Mapping[str, Any]) -> None:
     if noun.refers:
         bulk.run(_NAME_UNSEEN.replace("NOUN", noun.table), c=place["c"], v=place["v"], now=place["now"])
-    bulk.run(_upsert(noun, bulk.is_sqlite), c=place["c"], v=place["v"], now=place["now"])
-    count = f"SELECT count(*) FROM fresh_{noun.table} WHERE old_hash IS DISTINCT FROM content_hash"
-    return int(bulk.read(count)[0][0])
+    bulk.run(_upsert(bulk, noun), c=place["c"], v=place["v"], now=place["now"])
 
 
 _OLD: dict[str, Kind] = {"old_id": "uuid", "old_hash": "bigint"}
@@ -138,12 +157,18 @@ _OLD_INVOICE: dict[str, Kind] = {
     "old_bill_to_id": "uuid",
 }
 
+_NAMED = "n.connection_id = :c AND n.external_id = f.bill_to"
+
+# What the invoice's history tells.
+_DIFFERS = """f.old_id IS NOT NULL AND (f.old_state <> f.state OR f.old_balance_minor <> f.balance_minor
+    OR f.old_total_minor <> f.total_minor OR f.old_due_on IS DISTINCT FROM f.due_on)"""
+
 # Those we held open until now, with the provider's word for when that ended (FEATURES I3).
 _SETTLED = """INSERT INTO settlement
     (id, vendor_id, customer_id, invoice_id, connection_id, state, settled_at, told_at, seen_at)
 SELECT {new_id}, i.vendor_id, i.customer_id, i.id, i.connection_id, i.state, f.ended_at,
     :told_at, :now
-FROM fresh_invoice f JOIN invoice i ON i.connection_id = :c AND i.external_id = f.external_id
+FROM fresh_invoice f JOIN invoice i ON i.id = f.old_id
 WHERE f.old_state = 'open' AND f.state IN ('paid', 'void', 'written_off')"""
 
 _NAME_UNSEEN = f"""INSERT INTO bill_to
@@ -154,14 +179,13 @@ WHERE NOT EXISTS (SELECT 1 FROM bill_to b WHERE b.connection_id = :c AND b.exter
 ORDER BY u.bill_to ON CONFLICT (connection_id, external_id) DO NOTHING"""
 
 
-@cache
-def _keep_fresh(noun: Noun) -> str:
+def _keep_fresh(bulk: Bulk, noun: Noun) -> str:
     """The anti-join: what is older than what we have, or the same, stays behind in the stage.
 
     At the same version other content wins (the provider's clock ticks slowly), but not over a deletion, and not when
     what we have was written after this was asked for.
     """
-    same_key = " AND ".join(f"i.{key} = s.{key}" for key in ("external_id", *noun.keys))
+    same_key = " AND ".join(["i.connection_id = :c", *(f"i.{key} = s.{key}" for key in ("external_id", *noun.keys))])
     old = ["i.id", "i.content_hash"]
     tie = f"s.version = i.version AND s.content_hash <> i.content_hash AND i.content_hash <> {GONE_HASH}"
     if noun is INVOICE:
@@ -169,25 +193,23 @@ def _keep_fresh(noun: Noun) -> str:
         tie += " AND (i.updated_at IS NULL OR i.updated_at <= :read_at)"
     columns = ", ".join(f"s.{name}" for name in noun.columns)
     return f"""INSERT INTO fresh_{noun.table} SELECT {columns}, {", ".join(old)}
-        FROM stage_{noun.table} s LEFT JOIN {noun.table} i ON i.connection_id = :c AND {same_key}
+        FROM stage_{noun.table} s {bulk.seek(noun.table, "i", same_key)}
         WHERE i.id IS NULL OR s.version > i.version OR ({tie})"""
 
 
-@cache
-def _upsert(noun: Noun, is_sqlite: bool) -> str:
+def _upsert(bulk: Bulk, noun: Noun) -> str:
     kept = ["version", "content_hash", *noun.values]
     targets = ["id", "created_at", "vendor_id", "connection_id", "external_id", *noun.keys, *kept]
     sources = ["coalesce(f.old_id, {new_id})", ":now", ":v", ":c", "f.external_id", *(f"f.{key}" for key in noun.keys)]
-    json = "f.{}" if is_sqlite else "CAST(f.{} AS json)"
-    sources += [json.format(name) if noun.values.get(name) == "json" else f"f.{name}" for name in kept]
+    sources += [bulk.json(f"f.{name}") if noun.values.get(name) == "json" else f"f.{name}" for name in kept]
     sets = [f"{name} = excluded.{name}" for name in kept]
     join = ""
     if noun.refers:
         reached = ["bill_to_id", "customer_id", *(["mailbox_id"] if noun is not PAYMENT else [])]
         targets += reached
-        sources += ["b.id", *(f"b.{name}" for name in reached[1:])]
+        sources += ["n.id", *(f"n.{name}" for name in reached[1:])]
         sets += [f"{name} = excluded.{name}" for name in reached]
-        join = "LEFT JOIN bill_to b ON b.connection_id = :c AND b.external_id = f.bill_to"
+        join = bulk.seek("bill_to", "n", _NAMED)
     else:
         targets.append("issue")
         sources.append("''")
@@ -232,34 +254,27 @@ def _close_gone(bulk: Bulk, gone: list[Gone], place: Mapping[str, Any]) -> int:
         newest[key] = max(one.version, newest.get(key, one.version))
     columns: dict[str, Kind] = {"noun": "text", "external_id": "text", "version": "bigint"}
     bulk.stage("stage_gone", columns, [(kind, name, version) for (kind, name), version in newest.items()])
-    bulk.run(
-        f"""INSERT INTO invoice_change
-            (id, vendor_id, customer_id, invoice_id, at, state, balance_minor, total_minor, due_on)
-        SELECT {{new_id}}, t.vendor_id, t.customer_id, t.id, :now, 'gone', 0, t.total_minor, t.due_on
-        FROM invoice t JOIN stage_gone g ON {_IS_GONE} WHERE t.content_hash <> {GONE_HASH}""",
-        c=place["c"],
-        kind=INVOICE.kind,
-        now=place["now"],
-    )
+    ending = f"invoice i JOIN stage_gone g ON {_IS_GONE} WHERE i.content_hash <> {GONE_HASH}"
+    remember_ends(bulk, ending, place["now"], c=place["c"], kind=INVOICE.kind)
     closed = sum(_close(bulk, noun, place) for noun in NOUNS)
     _reach_without_gone(bulk, place)
     _remember_deletions(bulk, place)
     return closed
 
 
-_IS_GONE = f"""g.noun = :kind AND t.connection_id = :c AND t.external_id = g.external_id
-    AND (g.version > t.version OR (g.version = t.version AND t.content_hash <> {GONE_HASH}))"""
+_IS_GONE = f"""g.noun = :kind AND i.connection_id = :c AND i.external_id = g.external_id
+    AND (g.version > i.version OR (g.version = i.version AND i.content_hash <> {GONE_HASH}))"""
 
 
 def _close(bulk: Bulk, noun: Noun, place: Mapping[str, Any]) -> int:
     given = {"now": place["now"]} if ":now" in noun.gone else {}
     closed = bulk.read(
-        f"SELECT count(*) FROM {noun.table} t JOIN stage_gone g ON {_IS_GONE} WHERE t.content_hash <> {GONE_HASH}",
+        f"SELECT count(*) FROM {noun.table} i JOIN stage_gone g ON {_IS_GONE} WHERE i.content_hash <> {GONE_HASH}",
         c=place["c"],
         kind=noun.kind,
     )
     bulk.run(
-        f"""UPDATE {noun.table} AS t SET {noun.gone}, version = g.version, content_hash = {GONE_HASH}
+        f"""UPDATE {noun.table} AS i SET {noun.gone}, version = g.version, content_hash = {GONE_HASH}
         FROM stage_gone g WHERE {_IS_GONE}""",
         c=place["c"],
         kind=noun.kind,

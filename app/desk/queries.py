@@ -318,10 +318,11 @@ def invoice_of(session: Session, invoice_id: UUID) -> tuple[Invoice, BillTo | No
     return (row[0], row[1]) if row else None
 
 
-def changes_of(session: Session, invoice_id: UUID) -> Sequence[InvoiceChange]:
+def changes_of(session: Session, invoice: Invoice) -> Sequence[InvoiceChange]:
     """What the books told, oldest first."""
-    query = select(InvoiceChange).where(InvoiceChange.invoice_id == invoice_id)
-    return session.execute(query.order_by(InvoiceChange.at, InvoiceChange.id)).scalars().all()
+    query = select(InvoiceChange).where(InvoiceChange.invoice_id == invoice.id)
+    found = session.execute(query.order_by(InvoiceChange.at, InvoiceChange.id)).scalars().all()
+    return found or [InvoiceChange.arrival(invoice)]
 
 
 def holds_of(session: Session, invoice_id: UUID) -> Sequence[Hold]:

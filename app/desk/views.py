@@ -186,7 +186,7 @@ def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
             reminder=queries.reminder_of(session, vendor, found, now, the_house().limits),
             live=live_holds(session, invoice_id, now),
             events=rules.timeline(
-                queries.changes_of(session, invoice_id),
+                queries.changes_of(session, found),
                 queries.reminded_at(session, found),
                 holds,
                 threads_about(session, invoice_id),

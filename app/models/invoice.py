@@ -98,7 +98,8 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
 
 
 class InvoiceChange(Keyed, VendorOwned, CustomerOwned, ReadOnly, AppendOnly, Base):
-    """The invoice's history as the books told it: append-only, one row a change (FEATURES A8 B14 C6)."""
+    """The invoice's history as the books told it: append-only, one row a change, the first of them how it came. An
+    invoice that never changed has none and is its own ``arrival`` (FEATURES A8 B14 C6)."""
 
     __tablename__ = "invoice_change"
     __table_args__ = (Index("ix_invoice_change_invoice", "invoice_id", "at"),)
@@ -111,6 +112,13 @@ class InvoiceChange(Keyed, VendorOwned, CustomerOwned, ReadOnly, AppendOnly, Bas
     balance_minor: Mapped[int] = mapped_column(BigInt)
     total_minor: Mapped[int] = mapped_column(BigInt)
     due_on: Mapped[date | None] = mapped_column(default=None)
+
+    @classmethod
+    def arrival(cls, invoice: Invoice) -> "InvoiceChange":
+        """How an invoice came that never changed; nobody keeps this row."""
+        copied = ("vendor_id", "customer_id", "state", "balance_minor", "total_minor", "due_on")
+        facts = {name: getattr(invoice, name) for name in copied}
+        return cls(**facts, invoice_id=invoice.id, at=invoice.created_at)
 
 
 class Settlement(Keyed, VendorOwned, CustomerOwned, ReadOnly, Base):

@@ -71,6 +71,9 @@ class Records:
         self.changes: dict[UUID, list[InvoiceChange]] = defaultdict(list)
         for change in session.scalars(select(InvoiceChange).order_by(InvoiceChange.at, InvoiceChange.id)):
             self.changes[change.invoice_id].append(change)
+        for invoice in self.invoices.values():
+            if not self.changes[invoice.id]:
+                self.changes[invoice.id].append(InvoiceChange.arrival(invoice))
         self.holds = list(session.scalars(select(Hold)))
         self.relations = list(session.scalars(select(Relation)))
         self.covers = list(session.scalars(select(ThreadInvoice)))
