@@ -377,15 +377,6 @@ class Connector:
         """The provider's own page where this invoice is paid, asked for now."""
         raise NotImplementedError
 
-    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
-        """Whether the webhook is signed by the provider. Total: malformed input is False, never an exception. ``url``:
-        our address as registered there, whatever a proxy made of it."""
-        raise NotImplementedError
-
-    def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
-        """What a verified webhook points at. Raises ValueError when the body is not what the provider sends."""
-        raise NotImplementedError
-
     # What not every provider has: spec says which. The defaults here are those of a provider that has none of it.
 
     def settle(self, ends: Endpoints, said: Mapping[str, Any]) -> Endpoints:
@@ -396,6 +387,15 @@ class Connector:
     def authorization(self, tokens: Tokens) -> str:
         """The value of the Authorization header."""
         return f"Bearer {tokens.access_token}"
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
+        """Whether the webhook is signed by the provider. Total: malformed input is False, never an exception. ``url``:
+        our address as registered there, whatever a proxy made of it."""
+        return False
+
+    def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
+        """What a verified webhook points at. Raises ValueError when the body is not what the provider sends."""
+        raise ValueError(f"{self.spec.title} sends no webhooks")
 
     def handshake(self, headers: Mapping[str, str], params: Mapping[str, str], body: bytes) -> Handshake | None:
         """The answer to a request that only asks whether the address is ours; None when it is no such request."""

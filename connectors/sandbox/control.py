@@ -8,6 +8,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from .acts import Act, perform
 from .amounts import to_decimal
+from .bookkeeper import Bookkeeper, add_company
 from .books import NotPossible
 from .clock import parse_moment
 from .oauth_web import disconnect
@@ -187,6 +188,21 @@ def revoke() -> ResponseReturnValue:
     company = find_company(body().get("company"))
     disconnect(company)
     return jsonify(company=company.name, connected=here().ledger.is_connected(company))
+
+
+@bp.post("/companies")
+@locked
+def new_company() -> ResponseReturnValue:
+    """{like, name}: another company of the same owner, with a customer and an open invoice."""
+    sandbox, order = here(), body()
+    like = find_company(order.get("like"))
+    company = add_company(
+        sandbox.world, like.provider, str(order["name"]), like.currency, like.timezone, like.country,
+        owner=like.owner, quirks=like.quirks,
+    )  # fmt: skip
+    keeper = Bookkeeper(sandbox.world, company)
+    keeper.invoice(keeper.customer("Second Customer", "second@cobalt.example"), "77.70", -40, -10)
+    return jsonify(name=company.name, external_id=company.external_id), 201
 
 
 @bp.post("/grant")

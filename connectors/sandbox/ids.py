@@ -19,6 +19,14 @@ def realm(source: random.Random) -> str:
     return "9341" + "".join(source.choices(string.digits, k=12))
 
 
+def digits(source: random.Random, length: int) -> str:
+    return source.choice("123456789") + "".join(source.choices(string.digits, k=length - 1))
+
+
+def hexadecimal(source: random.Random) -> str:
+    return f"{source.getrandbits(128):032x}"
+
+
 def account(source: random.Random) -> str:
     return stripe(source, "acct")
 

@@ -52,6 +52,7 @@ class Grant:
     auth_event_id: str
     used: bool = False
     revoked: bool = False
+    offline: bool = True  # asked for in a way that gives a refresh token
 
 
 @dataclass

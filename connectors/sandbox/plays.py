@@ -38,10 +38,12 @@ class Play:
     many_companies: bool = False  # one consent may open several
     deletes_issued: bool = False  # an invoice that was sent can be deleted; else it is voided
     voids_paid: bool = False  # also one with money on it
+    names_are_numbers: bool = False  # an invoice has no number beside its id
     answers_within: float = 10.0  # seconds a webhook's receiver has
     events_a_body: int = 1
 
 
+NAMED = {"customer": "CUST", "invoice": "ACC-SINV", "credit_note": "ACC-SINV", "payment": "ACC-PAY"}
 _XERO_AREAS = (
     "transactions", "invoices", "payments", "contacts", "settings", "attachments", "banktransactions", "manualjournals",
 )  # fmt: skip
@@ -134,6 +136,90 @@ PLAYS: dict[str, Play] = {
             refresh_life=timedelta(days=90),
             pkce=True,
             many_companies=True,
+        ),
+        Play(
+            id="erpnext",
+            title="ERPNext",
+            client_id="sandbox-erpnext",  # the API key of a user
+            client_secret="",
+            webhook_secret="",
+            paths=("", "", "", "/erpnext"),
+            scopes=frozenset(),
+            full_scope="",
+            company_id=lambda source: ids.digits(source, 9),
+            record_id=lambda source, noun: f"{NAMED.get(noun, noun)}-2026-{ids.digits(source, 8)}",
+            names_are_numbers=True,
+            access_life=None,
+            answers_within=5.0,
+        ),
+        Play(
+            id="zoho",
+            title="Zoho Books",
+            client_id="sandbox-zoho",
+            client_secret="sandbox-zoho-secret",
+            webhook_secret="",
+            paths=(
+                "/zoho/com/oauth/v2/auth?access_type=offline&prompt=consent",
+                "/zoho/com/oauth/v2/token",
+                "/zoho/com/oauth/v2/token/revoke",
+                "/zoho/com",
+            ),
+            scopes=frozenset(
+                f"ZohoBooks.{area}.{right}"
+                for area in ("invoices", "contacts", "customerpayments", "creditnotes", "settings")
+                for right in ("READ", "CREATE", "UPDATE")
+            ),
+            full_scope="ZohoBooks.invoices.READ,ZohoBooks.contacts.READ,ZohoBooks.customerpayments.READ,"
+            "ZohoBooks.creditnotes.READ,ZohoBooks.settings.READ,ZohoBooks.customerpayments.CREATE,"
+            "ZohoBooks.invoices.CREATE",
+            scope_separator=",",
+            company_id=lambda source: ids.digits(source, 9),
+            record_id=lambda source, noun: ids.digits(source, 19),
+            rotates=False,
+            most_refresh_tokens=20,
+            many_companies=True,
+            deletes_issued=True,
+        ),
+        Play(
+            id="sage",
+            title="Sage Accounting",
+            client_id="sandbox-sage",
+            client_secret="sandbox-sage-secret",
+            webhook_secret="",
+            paths=(
+                "/sage/oauth2/auth/central?filter=apiv3.1",
+                "/sage/token",
+                "/sage/revoke",
+                "/sage",
+            ),
+            scopes=frozenset({"full_access", "readonly"}),
+            full_scope="readonly",
+            company_id=ids.hexadecimal,
+            record_id=lambda source, noun: ids.hexadecimal(source),
+            access_life=timedelta(minutes=5),
+            refresh_life=timedelta(days=31),
+            many_companies=True,
+            deletes_issued=True,
+        ),
+        Play(
+            id="netsuite",
+            title="NetSuite",
+            client_id="sandbox-netsuite",
+            client_secret="sandbox-netsuite-secret",
+            webhook_secret="",
+            paths=(
+                "/netsuite/{account}/app/login/oauth2/authorize.nl",
+                "/netsuite/{account}/services/rest/auth/oauth2/v1/token",
+                "/netsuite/{account}/services/rest/auth/oauth2/v1/revoke",
+                "/netsuite/{account}",
+            ),
+            scopes=frozenset({"rest_webservices", "restlets"}),
+            full_scope="rest_webservices",
+            company_id=lambda source: ids.digits(source, 7),
+            refresh_life=timedelta(days=7),
+            rotates=False,
+            pkce=True,
+            deletes_issued=True,
         ),
     )
 }

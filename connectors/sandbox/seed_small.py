@@ -1,6 +1,6 @@
 """The world everybody knows: Acme Supply, Birch & Sons, Cedar Studio; Cobalt owes all three, Dune owes two."""
 
-from . import seed_erps
+from . import seed_erps, seed_ledgers
 from .bookkeeper import Bookkeeper, add_company
 from .world import Address, World
 
@@ -10,6 +10,7 @@ def fill(world: World) -> None:
     birch(world)
     cedar(world)
     seed_erps.fill(world)
+    seed_ledgers.fill(world)
 
 
 def acme(world: World) -> None:
