@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy.orm import configure_mappers
@@ -51,6 +51,11 @@ class Process:
         with suppress(ProcessLookupError):  # it is gone already
             signal.pidfd_send_signal(self.handle, what)
 
+    def thaw(self) -> None:
+        """Let it go on; the last use of this handle."""
+        self.tell(signal.SIGCONT)
+        os.close(self.handle)
+
 
 class Fleet:
     """One process for each of ``roles`` (see ROLES, with their words); what they print goes to ``log``."""
@@ -83,9 +88,10 @@ class Fleet:
     def freeze(self, index: int, seconds: float) -> None:
         """Stop it where it is, and let it go on after ``seconds``, as if nothing had happened."""
         victim = self.running[index]
-        victim.tell(signal.SIGSTOP)
+        own = replace(victim, handle=os.dup(victim.handle))  # it may be killed, and its handle closed, meanwhile
+        own.tell(signal.SIGSTOP)
         self.frozen += 1
-        threading.Timer(seconds, victim.tell, [signal.SIGCONT]).start()
+        threading.Timer(seconds, own.thaw).start()
 
     def stop(self) -> None:
         with self._lock:
