@@ -17,6 +17,7 @@ RAW_LIMIT = 20_000  # characters of a bad record that quarantine keeps
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?![0-9])", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
+_EXACT = re.compile(r'"\\u0000(-?[0-9.]+)\\u0000"')
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Record = TypeVar("Record")
@@ -28,6 +29,17 @@ def parse_json(body: bytes) -> Any:
         return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
     except (RecursionError, ArithmeticError) as problem:
         raise ValueError("not JSON that anybody would send") from problem
+
+
+def write_json(value: Any) -> bytes:
+    """JSON in which each Decimal is exactly that number."""
+    return _EXACT.sub(r"\1", json.dumps(value, default=_exactly)).encode()
+
+
+def _exactly(value: Any) -> str:
+    if not isinstance(value, Decimal) or not value.is_finite():
+        raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+    return f"\0{value:f}\0"
 
 
 def _no_number(word: str) -> NoReturn:

@@ -4,7 +4,7 @@ bodies, exact numbers. What it raises says what to do next and never holds an ad
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -30,7 +30,7 @@ from connectors.base import (
     Response,
     RetryLater,
 )
-from connectors.fields import parse_json
+from connectors.fields import parse_json, write_json
 from connectors.sites import NotPublic, PublicAdapter, is_loopback
 
 BODY_LIMIT = 20_000_000  # bytes, after decompression
@@ -117,7 +117,8 @@ def gate_of(provider: str, account_id: str, calls_per_minute: int) -> RateGate:
 class HttpClient:
     """base.Http for one provider and one account. ``authorization`` is asked at every call for the header's value, so
     that a token refreshed meanwhile is used; a header or ``auth`` given to the call wins over it. One call takes about
-    ``seconds`` at most. ``public_only``: for addresses that a vendor typed in (sites.py)."""
+    ``seconds`` at most. ``public_only``: for addresses that a vendor typed in (sites.py). ``page_hosts``:
+    where the provider keeps what it shows to everybody who has the link; they get no credentials."""
 
     def __init__(
         self,
@@ -128,9 +129,11 @@ class HttpClient:
         authorization: Callable[[], str] | None = None,
         seconds: float = 20.0,
         public_only: bool = False,
+        page_hosts: Iterable[str] = (),
     ) -> None:
         addresses = (endpoints.api_url, endpoints.token_url, endpoints.revoke_url, endpoints.authorize_url)
-        self._origins = {_origin(address) for address in addresses if address}
+        self._trusted = {_origin(address) for address in addresses if address}
+        self._origins: set[_Origin | None] = {*self._trusted, *(("https", host, None) for host in page_hosts)}
         self._title = title
         self._gate = gate
         self._authorization = authorization
@@ -152,7 +155,7 @@ class HttpClient:
         json: Any = None,
         auth: tuple[str, str] | None = None,
     ) -> Response:
-        return self._call(requests.Request("POST", url, params=params, data=data, json=json), headers, auth)
+        return self._call(_written(requests.Request("POST", url, params=params, data=data), json), headers, auth)
 
     def send(
         self,
@@ -164,7 +167,7 @@ class HttpClient:
         json: Any = None,
     ) -> Response:
         """PUT, PATCH, DELETE."""
-        return self._call(requests.Request(method, url, params=params, json=json), headers, None)
+        return self._call(_written(requests.Request(method, url, params=params), json), headers, None)
 
     def _call(
         self, request: requests.Request, headers: Mapping[str, str] | None, auth: tuple[str, str] | None
@@ -189,19 +192,23 @@ class HttpClient:
     def _prepare(
         self, request: requests.Request, headers: Mapping[str, str] | None, auth: tuple[str, str] | None
     ) -> requests.PreparedRequest:
-        given = {"Accept": "application/json", "User-Agent": "Sheaf/0.1"} | dict(headers or {})
-        if "Authorization" not in given and auth is None and self._authorization:
-            given["Authorization"] = self._authorization()
-        request.headers = given
+        request.headers = {
+            "Accept": "application/json",
+            "User-Agent": "Sheaf/0.1",
+            **request.headers,
+            **(headers or {}),
+        }
         # An auth object of our own, even an empty one, keeps requests from reading passwords out of ~/.netrc.
         request.auth = HTTPBasicAuth(*auth) if auth else _AsGiven()
         try:
             prepared = self._session().prepare_request(request)
-            known = _origin(prepared.url or "") in self._origins
+            origin = _origin(prepared.url or "")
         except (requests.RequestException, ValueError):
-            known = False
-        if not known:
+            origin = None
+        if origin not in self._origins:
             raise GiveUp(f"This is not an address of {self._title}.")
+        if self._authorization and origin in self._trusted and "Authorization" not in prepared.headers:
+            prepared.headers["Authorization"] = self._authorization()
         return prepared
 
     def _session(self) -> requests.Session:
@@ -256,6 +263,13 @@ class HttpClient:
             raise RetryLater(f"{self._title} has trouble on its side.", retry_after(answer))
 
 
+def _written(request: requests.Request, json: Any) -> requests.Request:
+    if json is not None:
+        request.data = write_json(json)
+        request.headers["Content-Type"] = "application/json"
+    return request
+
+
 class _AsGiven(AuthBase):
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         return r
@@ -280,6 +294,15 @@ def refuse(title: str, response: Response) -> NoReturn:
     if response.status in (408, 409, 425) or response.status >= 500:
         raise RetryLater(f"{title} has trouble on its side.", retry_after(response))
     raise GiveUp(f"{title} refused the request (status {response.status}).")
+
+
+def pdf(title: str, response: Response) -> bytes:
+    """The document an answer holds."""
+    if not 200 <= response.status < 300:
+        refuse(title, response)
+    if not response.body.startswith(b"%PDF-"):
+        raise RetryLater(f"{title} sent something other than a document.")
+    return response.body
 
 
 def provider_time(response: Response) -> datetime | None:
@@ -316,7 +339,10 @@ def _count(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+_Origin = tuple[str, str, int | None]
+
+
+def _origin(url: str) -> _Origin:
     """Scheme, host and port. Raises ValueError for what we never call: a password inside, http to another machine."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()

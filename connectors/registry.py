@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from app.settings import provider_settings
 from connectors.base import Connector, Endpoints
 from connectors.business_central.connector import BusinessCentral
+from connectors.erpnext.connector import ErpNext
 from connectors.http import HttpClient, gate_of
 from connectors.quickbooks.connector import QuickBooks
 from connectors.stripe.connector import Stripe
@@ -19,6 +20,7 @@ PROVIDERS: dict[str, Connector] = {
     "stripe": Stripe(),
     "zoho": Zoho(),
     "business_central": BusinessCentral(),
+    "erpnext": ErpNext(),
 }
 
 
@@ -86,4 +88,5 @@ def client(
         authorization=authorization,
         seconds=seconds,
         public_only=public_only(provider_id),
+        page_hosts=spec.pay_hosts,
     )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NoReturn
+from uuid import NAMESPACE_URL, uuid5
 
 from connectors.base import (
     AccessExpired,
@@ -21,6 +22,7 @@ from connectors.base import (
     Kind,
     Mode,
     NotFound,
+    OutsidePayment,
     PayLink,
     ProviderError,
     ProviderSpec,
@@ -30,7 +32,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
-from connectors.http import refuse, retry_after
+from connectors.http import pdf, refuse, retry_after
 from connectors.paging import Page, Record, by_time, chunks, gather, pull_start
 from connectors.quickbooks import mapping
 from connectors.signing import header, is_signed_base64
@@ -64,8 +66,10 @@ class QuickBooks(Connector):
         account_param="realmId",
         overlap_seconds=120,
         calls_per_minute=500,
+        idle_days=100,
         reminders_help="In QuickBooks: Account and settings, Sales, Reminders.",  # [R]
         pay_hosts=("connect.intuit.com",),  # [R]
+        writes=frozenset({"payment"}),
     )
 
     def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
@@ -112,6 +116,12 @@ class QuickBooks(Connector):
         url = found.get("InvoiceLink")
         return PayLink(url) if isinstance(url, str) and url else None
 
+    def document(self, ctx: Context, invoice_external_id: str) -> bytes | None:
+        return _Books(ctx).pdf(invoice_external_id)
+
+    def post_payment(self, ctx: Context, payment: OutsidePayment) -> str:
+        return _Books(ctx).enter_payment(payment)
+
     def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
         return is_signed_base64(header(headers, "intuit-signature"), body, secret)
 
@@ -149,6 +159,37 @@ class _Books:
             raise NotFound(f"{TITLE} does not have this.")
         found = self.get(f"{path}/{object_id}", **params).get(name)
         return found if isinstance(found, dict) else {}
+
+    def pdf(self, invoice_id: str) -> bytes:
+        if not invoice_id.isascii() or not invoice_id.isalnum():
+            raise NotFound(f"{TITLE} does not have this.")
+        response = self._ctx.http.get(
+            f"{self._base}/invoice/{invoice_id}/pdf",
+            params={"minorversion": MINOR_VERSION},
+            headers={"Accept": "application/pdf"},
+        )
+        if response.status >= 400:
+            _checked(response)  # says no in its own words
+        return pdf(TITLE, response)
+
+    def enter_payment(self, payment: OutsidePayment) -> str:
+        """``requestid`` makes QuickBooks give its first answer again."""
+        amount = payment.amount.amount
+        line = {"Amount": amount, "LinkedTxn": [{"TxnId": payment.invoice_external_id, "TxnType": "Invoice"}]}
+        entry = {
+            "CustomerRef": {"value": payment.bill_to_external_id},
+            "CurrencyRef": {"value": payment.amount.currency},
+            "TotalAmt": amount,
+            "TxnDate": payment.paid_on.isoformat(),
+            "PrivateNote": payment.reference,
+            "Line": [line],
+        }
+        asked = {"minorversion": MINOR_VERSION, "requestid": str(uuid5(NAMESPACE_URL, payment.key))}
+        found = _checked(self._ctx.http.post(f"{self._base}/payment", params=asked, json=entry)).get("Payment")
+        try:
+            return Fields(found).id("Id")
+        except BadField as problem:
+            raise RetryLater(f"{TITLE} answered in a way we do not understand.") from problem
 
     def preferences(self) -> Json:
         found = self.get("preferences").get("Preferences")

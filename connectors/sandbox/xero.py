@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 from xml.sax.saxutils import escape
 
 from flask import Blueprint, Response, g, jsonify, request
@@ -35,6 +36,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "Overpayments": ("transactions", "invoices", "payments"),
     "Prepayments": ("transactions", "invoices", "payments"),
     "Organisation": ("settings",),
+    "Accounts": ("settings",),
 }
 COMMON: dict[str, Getter] = {
     "UpdatedDateUTC": lambda one: one.updated_at,
@@ -342,7 +344,10 @@ def history(number: str) -> Response:
 @bp.put(f"{API}/Invoices/<number>/History")
 @locked
 def add_history(number: str) -> Response:
-    invoice = find_invoice(enter("Invoices", write=True), number)
+    company = enter("Invoices", write=True)
+    invoice, key = find_invoice(company, number), ("noted", request.headers.get("Idempotency-Key", ""))
+    if key[1] and key in here().remembered:
+        return envelope(HistoryRecords=here().remembered[key])
     now = here().clock.now()
     notes = [
         {"Details": str(one.get("Details", "")), "Changes": "Note", "User": "Sheaf", "DateUTC": shapes.ms_time(now)}
@@ -351,7 +356,23 @@ def add_history(number: str) -> Response:
     kept = here().remembered.setdefault(("history", invoice.id), [])
     assert isinstance(kept, list)
     kept[:0] = notes
+    invoice.notes += [note["Details"] for note in notes]
+    here().remembered[key] = notes
     return envelope(HistoryRecords=notes)
+
+
+@bp.get(f"{API}/Accounts")
+@locked
+def accounts() -> Response:
+    """The bank accounts: one for each currency that somebody is asked to pay in."""
+    company = enter("Accounts")
+    currencies = sorted({company.currency, *(one.currency for one in company.invoices.values())})
+    rows = [
+        {"AccountID": str(uuid5(NAMESPACE_URL, f"{company.external_id} {currency}")), "Code": f"09{place}",
+         "Name": f"Business account {currency}", "Type": "BANK", "Status": "ACTIVE", "CurrencyCode": currency}
+        for place, currency in enumerate(currencies)
+    ]  # fmt: skip
+    return envelope(Accounts=rows)
 
 
 @bp.get(f"{API}/Contacts")

@@ -21,6 +21,7 @@ from connectors.base import (
     Mode,
     MustReconnect,
     NotFound,
+    OutsidePayment,
     PayLink,
     ProviderSpec,
     RateLimited,
@@ -29,7 +30,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
-from connectors.http import provider_time, refuse, retry_after
+from connectors.http import pdf, provider_time, refuse, retry_after
 from connectors.paging import Record, gather, pull_start
 from connectors.signing import header, is_signed_hex
 from connectors.stripe import mapping
@@ -65,7 +66,8 @@ class Stripe(Connector):
         feed_days=30,  # [R]
         calls_per_minute=1200,  # below the 25 a second of test mode
         reminders_help="In Stripe: Settings, Billing, Invoices, Reminders.",  # [R]
-        pay_hosts=("invoice.stripe.com",),  # [R]
+        pay_hosts=("invoice.stripe.com", "pay.stripe.com"),  # [R]
+        writes=frozenset({"payment"}),
     )
 
     def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
@@ -111,6 +113,16 @@ class Stripe(Connector):
         url = _Ledger(ctx).object("invoices", invoice_external_id).get("hosted_invoice_url")
         return PayLink(url) if isinstance(url, str) and url else None
 
+    def document(self, ctx: Context, invoice_external_id: str) -> bytes | None:
+        """On a page of its own, which needs no key."""
+        url = _Ledger(ctx).object("invoices", invoice_external_id).get("invoice_pdf")
+        if not isinstance(url, str) or not url:
+            return None
+        return pdf(TITLE, ctx.http.get(url, headers={"Accept": "application/pdf"}))
+
+    def post_payment(self, ctx: Context, payment: OutsidePayment) -> str:
+        return _Ledger(ctx).pay_outside(payment)
+
     def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
         """``t=seconds,v1=hex,v1=hex``: several v1 while a secret is being changed."""
         parts = [part.strip().partition("=") for part in header(headers, "stripe-signature").split(",")]
@@ -155,6 +167,19 @@ class _Ledger:
         if not _ID.fullmatch(object_id):
             raise NotFound(f"{TITLE} does not have this.")
         return self.get(f"{path}/{object_id}", {"expand[]": list(expand)} if expand else None)
+
+    def pay_outside(self, payment: OutsidePayment) -> str:
+        """Stripe takes the whole of what is owed or nothing. The same key gives its first answer again, so an invoice
+        that is paid by now is not asked about."""
+        invoice = self.object("invoices", payment.invoice_external_id)
+        if invoice.get("status") == "open" and invoice.get("amount_remaining") != payment.amount.minor:
+            raise GiveUp(f"{TITLE} takes only payments of all that is owed: please enter this one there.")
+        response = self._ctx.http.post(
+            f"{self._ctx.endpoints.api_url}/v1/invoices/{payment.invoice_external_id}/pay",
+            data={"paid_out_of_band": "true"},
+            headers=self._headers | {"Idempotency-Key": payment.key},
+        )
+        return mapping.id_of(_checked(response).get("id"))
 
     def rows(self, path: str, params: Mapping[str, Any]) -> Iterator[Any]:
         """All pages of a list, newest first: what is new meanwhile comes before the first page and moves no other."""

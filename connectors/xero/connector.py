@@ -19,6 +19,7 @@ from connectors.base import (
     Kind,
     Mode,
     NotFound,
+    OutsidePayment,
     PayLink,
     ProviderSpec,
     Response,
@@ -26,7 +27,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
-from connectors.http import provider_time, refuse
+from connectors.http import pdf, provider_time, refuse
 from connectors.paging import Page, Record, by_time, chunks, gather, pull_start
 from connectors.signing import header, is_signed_base64
 from connectors.xero import mapping
@@ -38,6 +39,7 @@ PAGE_SIZE = 1000  # asked for; what was granted is read from the answer, because
 USUAL_PAGE = 100
 IDS_AT_ONCE = 40  # GUIDs in one address
 RECENT = timedelta(days=90)  # payments of a first pull
+NOTE_LENGTH = 2000  # characters of a history record [R]
 ROUNDING = timedelta(seconds=1)  # If-Modified-Since has whole seconds, and may or may not mean "at or after"
 SALES = {"where": 'Type=="ACCREC"', "summaryOnly": "true"}
 RECEIVED = {"where": 'PaymentType=="ACCRECPAYMENT"'}
@@ -54,13 +56,15 @@ class Xero(Connector):
         token_url="https://identity.xero.com/connect/token",  # noqa: S106  an address
         revoke_url="https://identity.xero.com/connect/revocation",
         api_url="https://api.xero.com",
-        scopes="openid profile email offline_access accounting.invoices.read accounting.payments.read "
+        scopes="openid profile email offline_access accounting.invoices accounting.payments "
         "accounting.contacts.read accounting.settings.read",
         pkce=True,
         feed_days=36_500,  # If-Modified-Since reaches back to the first day
         calls_per_minute=60,
+        idle_days=60,
         reminders_help="In Xero: Business, Invoices, Invoice reminders.",  # [R]
         pay_hosts=("in.xero.com",),
+        writes=frozenset({"payment", "note"}),
     )
 
     def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
@@ -89,16 +93,32 @@ class Xero(Connector):
         yield from gather(books.singly(kind, external_ids), books.contacts)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
-        if not _GUID.fullmatch(invoice_external_id):
-            raise NotFound(f"{TITLE} does not have this.")
         try:
-            body = _Books(ctx).get(f"Invoices/{invoice_external_id}/OnlineInvoice")
+            body = _Books(ctx).get(f"Invoices/{_guid(invoice_external_id)}/OnlineInvoice")
         except GiveUp:  # a draft has none
             return None
         rows = body.get("OnlineInvoices")
         first = rows[0] if isinstance(rows, list) and rows else None
         url = first.get("OnlineInvoiceUrl") if isinstance(first, dict) else None
         return PayLink(url) if isinstance(url, str) and url else None
+
+    def document(self, ctx: Context, invoice_external_id: str) -> bytes | None:
+        return _Books(ctx).pdf(_guid(invoice_external_id))
+
+    def post_payment(self, ctx: Context, payment: OutsidePayment) -> str:
+        books = _Books(ctx)
+        entry = {
+            "Invoice": {"InvoiceID": _guid(payment.invoice_external_id)},
+            "Account": {"AccountID": books.bank_account(payment.amount.currency)},
+            "Date": payment.paid_on.isoformat(),
+            "Amount": payment.amount.amount,
+            "Reference": payment.reference,
+        }
+        return books.put("Payments", entry, payment.key, "PaymentID")
+
+    def add_note(self, ctx: Context, invoice_external_id: str, text: str, key: str) -> str:
+        note = {"HistoryRecords": [{"Details": text[:NOTE_LENGTH]}]}
+        return _Books(ctx).put(f"Invoices/{_guid(invoice_external_id)}/History", note, key, "DateUTC")
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
         return is_signed_base64(header(headers, "x-xero-signature"), body, secret)
@@ -132,6 +152,32 @@ class _Books:
         if self.started is None:
             self.started = pull_start(mapping.answered_at(body) or provider_time(response), self._ctx.now)
         return body
+
+    def pdf(self, invoice_id: str) -> bytes:
+        url = f"{self._ctx.endpoints.api_url}{API}/Invoices/{invoice_id}"
+        headers = {"Xero-tenant-id": self._tenant, "Accept": "application/pdf"}
+        return pdf(TITLE, self._ctx.http.get(url, headers=headers))
+
+    def put(self, path: str, entry: Json, key: str, id_field: str) -> str:
+        """One new object, the same for the same key; its id, by the name it has in the answer's only list."""
+        headers = {"Xero-tenant-id": self._tenant, "Idempotency-Key": key}
+        url = f"{self._ctx.endpoints.api_url}{API}/{path}"
+        body: Json = _checked(self._ctx.http.send("PUT", url, headers=headers, json=entry), dict)
+        rows = body.get(path.rpartition("/")[2], body.get("HistoryRecords"))
+        try:
+            return Fields(rows[0] if isinstance(rows, list) and rows else None).id(id_field)
+        except BadField as problem:
+            raise RetryLater(f"{TITLE} answered in a way we do not understand.") from problem
+
+    def bank_account(self, currency: str) -> str:
+        """Where a payment is booked: only the vendor could choose between two."""
+        rows = self.get("Accounts", {"where": 'Type=="BANK" AND Status=="ACTIVE"'}).get("Accounts")  # [R]
+        found = [row for row in rows or [] if isinstance(row, dict) and row.get("CurrencyCode") == currency]
+        if len(found) != 1:
+            raise GiveUp(
+                f"{TITLE} has {len(found) or 'no'} bank accounts in {currency}: please enter the payment there."
+            )
+        return str(found[0].get("AccountID", ""))
 
     def rows(self, name: str, params: Mapping[str, Any], since: datetime | None = None) -> Iterator[Any]:
         """All pages of a list, in the order of their last change."""
@@ -218,6 +264,12 @@ LISTS: dict[Kind, tuple[str, str, Mapper, dict[str, str]]] = {
     "invoice": ("Invoices", "InvoiceID", mapping.invoice, {}),
     "customer": ("Contacts", "ContactID", mapping.contact, {"includeArchived": "true"}),
 }
+
+
+def _guid(object_id: str) -> str:
+    if not _GUID.fullmatch(object_id):
+        raise NotFound(f"{TITLE} does not have this.")
+    return object_id
 
 
 def _mapped(rows: Iterable[Any], mapper: Mapper) -> Iterator[Record]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import parse_qsl
 
 import pytest
@@ -168,6 +168,10 @@ class Bench:
         rows = self.control.invoices(self.company, only_open=invoice_id is None)
         return next(row for row in rows if invoice_id in (None, row["id"]))
 
+    @property
+    def today(self) -> date:
+        return datetime.now(UTC).date()
+
     def act(self, do: str, **rest: Any) -> Json:
         return self.control.act(self.company, do, **rest)
 
@@ -179,14 +183,13 @@ class Catcher:
         self.connector, self.secret, self.url = connector, secret, ""
         self.caught: list[tuple[dict[str, str], bytes]] = []
         self.shaken: list[Json] = []  # what handshakes held out
+        self.asked_at, self.held = "", cast(Json, {})  # of a subscription
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         headers = {key[5:].replace("_", "-"): value for key, value in environ.items() if key.startswith("HTTP_")}
         headers["CONTENT-TYPE"] = environ.get("CONTENT_TYPE", "")
         asked = dict(parse_qsl(environ.get("QUERY_STRING", "")))
-        if "form-urlencoded" in headers["CONTENT-TYPE"]:
-            asked |= dict(parse_qsl(body.decode()))
         shake = self.connector.handshake(headers, asked, body)
         if shake:
             self.shaken += [shake.held] if shake.held else []
@@ -262,12 +265,12 @@ class Sandboxed:
 
     def subscribe(self, bench: Bench, catcher: Catcher, url: str, held: Json | None = None) -> Subscription:
         """As the engine does: ask, and when a handshake held something out, ask again with that."""
-        catcher.secret = SECRET
+        catcher.secret, catcher.asked_at = SECRET, url
         made = bench.connector.subscribe(bench.context(), url, SECRET, held or {})
         bench.control.wait_webhooks(10)
         if catcher.shaken:
             made = bench.connector.subscribe(bench.context(), url, SECRET, made.held | catcher.shaken.pop())
-        catcher.secret = made.secret or SECRET
+        catcher.secret, catcher.held = made.secret or SECRET, made.held
         return made
 
 

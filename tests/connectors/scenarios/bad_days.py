@@ -45,12 +45,6 @@ class BadDays(Scenarios):
             bench.pull("full")
         self.assert_quiet(bench, caught.value)
 
-    def test_a_withdrawn_consent_is_told_apart_from_trouble(self, bench: Bench) -> None:
-        """[M4 A2] Revoked by us, or removed by the vendor at the provider."""
-        bench.control.revoke(self.company)
-        with pytest.raises(self.on_revoked):
-            bench.pull("full")
-
     def test_a_line_cut_for_good_means_try_later(self, bench: Bench) -> None:
         """[M4] A kept connection that drops once is repeated in silence; one that keeps dropping is reported."""
         bench.control.fault("cut", company=self.company, times=1)

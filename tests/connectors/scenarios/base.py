@@ -16,9 +16,10 @@ Lack = Literal[
     "day limit",  # its headers name none
     "document",
     "errors with 200",
-    "grant",  # a key: nothing is consented to, refreshed or revoked
+    "news of deletions",  # in its changes: a sweep finds them
     "part payments back",  # an outside payment is in full or not at all
     "pay link",
+    "payments posted at once",  # a person there posts what we enter
     "pages",  # asked for by number or place: what moves in between cannot be seen
     "replay window",  # its signatures hold no time
     "zone",
@@ -31,6 +32,7 @@ class Scenarios(Sandboxed):
     module: ClassVar[ModuleType]
     lacks: ClassVar[frozenset[Lack]] = frozenset()
     impossible: ClassVar[frozenset[str]] = frozenset()  # acts that its books refuse
+    opens_several: ClassVar[bool] = False  # one consent, several companies
     on_401: ClassVar[type[ProviderError]] = AccessExpired
     on_revoked: ClassVar[type[ProviderError]] = AccessExpired
     errors: ClassVar[dict[str, type[ProviderError]]] = {}  # where this provider's word for it means something else
@@ -42,6 +44,18 @@ class Scenarios(Sandboxed):
     def needs(self, what: Lack) -> None:
         if what in self.lacks:
             pytest.skip(f"{self.spec.title} has no {what}")
+
+    def needs_consent(self) -> None:
+        if self.spec.kind == "key":
+            pytest.skip(f"{self.spec.title} has a key: nothing is consented to, renewed or revoked")
+
+    def needs_write(self, what: Literal["payment", "note"]) -> None:
+        if what not in self.spec.writes:
+            pytest.skip(f"{self.spec.title} takes no {what}")
+
+    def needs_webhooks(self) -> None:
+        if self.spec.webhooks == "none":
+            pytest.skip(f"{self.spec.title} has no webhooks")
 
     def absent_id(self, like: str) -> str:
         """An id of the same form that nobody has."""

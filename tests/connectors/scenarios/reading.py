@@ -107,6 +107,8 @@ class Reading(Scenarios):
             rest = {"to": next(row["id"] for row in bench.control.company(self.company)["customers"][1:])}
         bench.act(do, **rest)
         bench.changes(held)
+        if do == "delete" and "news of deletions" in self.lacks:
+            bench.sweep(held)
         assert held.open == bench.truth()
         assert not held.bad
 

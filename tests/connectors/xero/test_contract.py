@@ -10,4 +10,6 @@ from tests.connectors.contract import Birch, Contract
 
 class TestXero(Birch, Contract):
     module: ClassVar[ModuleType] = connector
+    opens_several = True
     on_revoked = Forbidden  # the grant lives on, the organisation has left it
+    lacks = frozenset({"replay window"})
