@@ -210,7 +210,7 @@ def test_what_a_provider_wants_shown_back_is_shown_at_once(house: House, product
     asked = toy.subscribe
 
     def while_asking(*given: Any) -> Any:
-        toy.subscribe = asked  # type: ignore[method-assign,assignment]
+        toy.subscribe = asked  # type: ignore[method-assign]
         assert product.test_client().post(f"{path}?verifier=v").status_code == 200
         return asked(*given)
 
