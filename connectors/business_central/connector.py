@@ -30,7 +30,7 @@ from connectors.base import (
 )
 from connectors.business_central import mapping
 from connectors.fields import BadField, Fields, micros, parse_instant, parse_json
-from connectors.http import provider_time, refuse
+from connectors.http import pdf, provider_time, refuse
 from connectors.paging import Record, chunks, gather, pull_start
 
 TITLE = "Business Central"
@@ -225,14 +225,9 @@ class _Company(_Books):
         for some in chunks((each for each in ids if _GUID.fullmatch(each)), IDS_AT_ONCE):
             yield from self.listed(resource, " or ".join(f"id eq {each}" for each in some))
 
-    def pdf(self, invoice: str) -> bytes | None:
+    def pdf(self, invoice: str) -> bytes:
         url = f"{self.api}/{self._company}/salesInvoices({invoice})/pdfDocument/pdfDocumentContent"  # [R]
-        response = self._ctx.http.get(url, headers={"Accept": "application/pdf"})
-        if response.status == 204:
-            return None
-        if not 200 <= response.status < 300:
-            refuse(TITLE, response)
-        return response.body if response.body.startswith(b"%PDF") else None
+        return pdf(TITLE, self._ctx.http.get(url, headers={"Accept": "application/pdf"}))
 
     # --- subscriptions ---
 
@@ -265,7 +260,7 @@ class _Company(_Books):
             "customerId": payment.bill_to_external_id,
             "postingDate": payment.paid_on.isoformat(),
             "externalDocumentNumber": reference,
-            "amount": float(payment.amount.amount),  # their JSON has numbers; 15 digits of one are exact
+            "amount": payment.amount.amount,
             "appliesToInvoiceId": payment.invoice_external_id,
             "description": payment.reference[:100],
         }

@@ -103,9 +103,11 @@ def add_invoice(
     """`number` "next" continues the company's series; None leaves it empty, as QuickBooks allows."""
     if draft and company.provider == "quickbooks":
         raise NotPossible("QuickBooks has no drafts")
-    unnumbered = draft and company.provider == "stripe"
+    unnumbered, named = draft and company.provider == "stripe", company.new_id("invoice")
+    if PLAYS[company.provider].names_are_numbers:
+        number = named
     invoice = Invoice(
-        company.new_id("invoice"),
+        named,
         None if unnumbered else next_invoice_number(company, customer) if number == "next" else number,
         customer.id,
         currency or customer.currency,

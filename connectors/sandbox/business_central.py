@@ -1,10 +1,11 @@
 """Dynamics 365 Business Central and its part of Entra, under /business_central."""
 
 import base64
+import json
 import operator
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -357,24 +358,26 @@ def keep(number: str, asked: Json) -> Response:
     return jsonify(subscriptions()[number])
 
 
-def told(change: Change, now: datetime) -> list[tuple[str, Json]]:
-    """The notifications that a change is worth, each with the address it goes to."""
-    name = RESOURCES.get(change.noun)
+def told(change: Change) -> list[tuple[str, str, dict[str, str]]]:
+    """The requests that a change is worth: address, body, headers."""
+    name, now = RESOURCES.get(change.noun), here().clock.now()
     if name is None or change.record is None:
         return []
     folder = f"api/v2.0/companies({change.company.external_id})/{name}"
     return [
-        (
-            held["notificationUrl"],
-            {
-                "subscriptionId": held["subscriptionId"],
-                "clientState": held["clientState"],
-                "expirationDateTime": held["expirationDateTime"],
-                "resource": f"{folder}({change.record.id})",
-                "changeType": change.op if change.op in ("created", "deleted") else "updated",
-                "lastModifiedDateTime": shapes.moment(change.at),
-            },
-        )
-        for held in list(subscriptions().values())
+        (held["notificationUrl"], json.dumps({"value": [notification(held, folder, change)]}), {})
+        for held in subscriptions().values()
         if held["resource"].strip("/") == folder and parse_moment(held["expirationDateTime"]) > now
     ]
+
+
+def notification(held: Json, folder: str, change: Change) -> Json:
+    assert change.record is not None
+    return {
+        "subscriptionId": held["subscriptionId"],
+        "clientState": held["clientState"],
+        "expirationDateTime": held["expirationDateTime"],
+        "resource": f"{folder}({change.record.id})",
+        "changeType": change.op if change.op in ("created", "deleted") else "updated",
+        "lastModifiedDateTime": shapes.moment(change.at),
+    }

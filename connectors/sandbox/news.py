@@ -70,6 +70,10 @@ def tell(sandbox: Sandbox, change: Change, base_url: Callable[[], str]) -> None:
         )
     elif heard and company.provider == "xero" and change.record and change.noun in XERO_CATEGORIES:
         courier.post("xero", xero_event(change, base_url()))
+    elif heard and company.provider in sandbox.parts:
+        told = getattr(sandbox.parts[company.provider], "told", None)  # those that must be polled have none
+        for url, body, headers in told(change) if told else ():
+            courier.send(company.provider, url, body, headers)
 
 
 def xero_event(change: Change, base_url: str) -> dict[str, object]:

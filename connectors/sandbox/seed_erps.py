@@ -6,6 +6,7 @@ from .world import Address, World
 
 def fill(world: World) -> None:
     elder(world)
+    fern(world)
 
 
 def elder(world: World) -> None:
@@ -38,3 +39,30 @@ def elder(world: World) -> None:
     keeper.invoice(cobalt, "700.00", 0, 30, draft=True)
     keeper.paid(keeper.invoice(dune, "310.00", -92, -62), -60)
     keeper.credit_on_account(dune, -10, "45.00")
+
+
+def fern(world: World) -> None:
+    """Its site tells the time of Kolkata."""
+    keeper = Bookkeeper(
+        world,
+        add_company(
+            world, "erpnext", "Fern Foods", "INR", "Asia/Kolkata", "India", tax_percent=18,
+            address=Address("14 Residency Road", "Bengaluru", "KA", "560025", "India"),
+        ),
+    )  # fmt: skip
+    cobalt = keeper.customer("Cobalt Ltd", "ap@cobalt.example", contact="Ana Cobb", currency="USD")
+    kite = keeper.customer("Kite Hotels", "accounts@kite.example")
+    lotus = keeper.customer("Lotus Spa", None)
+    keeper.invoice(cobalt, "2360.00", -70, -40, reference="PO-7795")
+    keeper.invoice(cobalt, "590.00", -28, 2)
+    keeper.paid(keeper.invoice(cobalt, "1180.00", -51, -21), -16, "400.00")
+    keeper.invoice(kite, "47200.00", -44, -14)
+    keeper.invoice(kite, "8260.00", -11, 19)
+    keeper.credited(keeper.invoice(kite, "5900.00", -63, -33), -30)
+    keeper.invoice(lotus, "3540.00", -35, -5)
+    keeper.invoice(lotus, "1770.00", -7, None)
+    keeper.voided(keeper.invoice(kite, "944.00", -22, 8), -20)
+    keeper.invoice(kite, "7080.00", 0, 30, draft=True)
+    keeper.paid(keeper.invoice(kite, "3186.00", -97, -67), -61)
+    keeper.credit_on_account(kite, -9, "500.00")
+    keeper.cash_on_account(kite, -6, "1000.00")

@@ -43,6 +43,8 @@ class Delivery:
     provider: Provider
     body: str
     events: int
+    url: str = ""  # of a subscription's own; empty: the one address that all of the provider's webhooks go to
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     note: str = ""
     status: str = "waiting"
     attempts: list[dict[str, Any]] = field(default_factory=list)
@@ -80,6 +82,12 @@ class Courier:
             return
         with self._wake:
             self._waiting[provider].append(event)
+        self._run()
+
+    def send(self, provider: Provider, url: str, body: str, headers: dict[str, str]) -> None:
+        """Take a whole request along, to the address that a subscription named."""
+        with self._wake:
+            self._queue(Delivery(next(self._numbers), provider, body, 1, url, headers))
         self._run()
 
     def wait_idle(self, timeout: float) -> bool:
@@ -145,9 +153,11 @@ class Courier:
                     self._enqueue(provider, events[start : start + size])
 
     def _enqueue(self, provider: Provider, events: Sequence[dict[str, Any]]) -> None:
-        copies = 2 if self.faults.take("duplicate_webhooks", provider) else 1
-        delivery = Delivery(next(self._numbers), provider, self._body(provider, events), len(events))
-        if self.faults.take("lost_webhooks", provider):
+        self._queue(Delivery(next(self._numbers), provider, self._body(provider, events), len(events)))
+
+    def _queue(self, delivery: Delivery) -> None:
+        copies = 2 if self.faults.take("duplicate_webhooks", delivery.provider) else 1
+        if self.faults.take("lost_webhooks", delivery.provider):
             delivery.status = "lost"
             copies = 0
         self.log.append(delivery)
@@ -178,7 +188,7 @@ class Courier:
             delivery.status, delivery.note = "not sent", "intent to receive was not confirmed"
             return
         unasked = delivery.provider == "xero" and self.xero_state != "ok"
-        status = "no intent to receive yet" if unasked else self._send(delivery.provider, delivery.body)
+        status = "no intent to receive yet" if unasked else self._carry(delivery)
         with self._wake:
             delivery.attempts.append({"at": self.clock.now().isoformat(), "answer": status})
             if isinstance(status, int) and 200 <= status < 300:
@@ -190,20 +200,23 @@ class Courier:
             else:
                 delivery.status = "given up"
 
+    def _carry(self, delivery: Delivery) -> int | str:
+        if delivery.url:
+            return self._post(delivery.provider, delivery.url, delivery.body.encode(), delivery.headers)
+        return self._send(delivery.provider, delivery.body)
+
     def _send(self, provider: Provider, body: str, *, wrongly: bool = False) -> int | str:
         raw = body.encode()
         secret = PLAYS[provider].webhook_secret if not wrongly else "wrong-" + secrets.token_hex(4)
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            **signature(provider, secret, raw, self.clock.epoch()),
-        }
+        headers = signature(provider, secret, raw, self.clock.epoch())
+        return self._post(provider, f"{self.settings.target}/webhooks/{provider}", raw, headers)
+
+    @staticmethod
+    def _post(provider: Provider, url: str, raw: bytes, headers: dict[str, str]) -> int | str:
+        given = {"Content-Type": "application/json; charset=utf-8", **headers}
         try:
             answer = requests.post(
-                f"{self.settings.target}/webhooks/{provider}",
-                data=raw,
-                headers=headers,
-                timeout=PLAYS[provider].answers_within,
-                allow_redirects=False,
+                url, data=raw, headers=given, timeout=PLAYS[provider].answers_within, allow_redirects=False
             )
         except requests.RequestException as problem:
             return type(problem).__name__

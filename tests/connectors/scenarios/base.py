@@ -19,8 +19,10 @@ Lack = Literal[
     "news of deletions",  # in its changes: a sweep finds them
     "part payments back",  # an outside payment is in full or not at all
     "pay link",
+    "payments",  # they show in what invoices owe, and nowhere else
     "payments posted at once",  # a person there posts what we enter
     "pages",  # asked for by number or place: what moves in between cannot be seen
+    "revocation",  # nobody there can be told that a consent is no longer needed
     "replay window",  # its signatures hold no time
     "zone",
 ]

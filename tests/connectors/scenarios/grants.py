@@ -99,6 +99,7 @@ class Grants(Scenarios):
     def test_revoking_ends_the_grant(self, bench: Bench) -> None:
         """[M4 inv-K5] Disconnect revokes at the provider: what it gave is worth nothing, and gives nothing new."""
         self.needs_consent()
+        self.needs("revocation")
         bench.connector.revoke(bench.context())
         assert not bench.control.company(self.company)["connected"]
         with pytest.raises((AccessExpired, MustReconnect)):
@@ -122,5 +123,6 @@ class Grants(Scenarios):
     )
     def test_an_answer_without_a_token_means_reconnect(self, answer: Json) -> None:
         """[M4 inv-K4] Also with status 200."""
+        self.needs_consent()
         with pytest.raises(MustReconnect):
             registry.get(self.provider).parse_token(answer, datetime.now(UTC))

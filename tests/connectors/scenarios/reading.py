@@ -119,6 +119,8 @@ class Reading(Scenarios):
         bench.changes(held)
         invoice = held.invoices[done["invoice_id"]]
         assert (invoice.state, invoice.balance.minor) == ("paid", 0)
+        if "payments" in self.lacks:
+            return
         payment = next(
             each for each in held.payments.values() if any(part[0] == invoice.external_id for part in each.applied)
         )
