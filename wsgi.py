@@ -25,7 +25,7 @@ from connectors import health_views, hook_views, registry
 from connectors import jobs as connector_jobs
 from connectors import views as connector_views
 from digest import commands as digest_commands
-from digest import corrections, delivery_jobs, dev_mail, hooks, plan, preview_views
+from digest import corrections, delivery_jobs, dev_mail, hooks, plan, preview_views, vendor_preview_views
 from digest import views as digest_views
 from digest.inbound import commands as inbound_commands
 from digest.recompose import recompose
@@ -42,7 +42,8 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     app.extensions["offered_providers"] = registry.offered
     for blueprint in (
         connector_views.blueprint, health_views.blueprint, hook_views.blueprint,
-        digest_views.blueprint, preview_views.blueprint, hooks.delivery, dev_mail.dev_mail,
+        digest_views.blueprint, preview_views.blueprint, vendor_preview_views.blueprint, hooks.delivery,
+        dev_mail.dev_mail,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     sending = _sending(house)

@@ -20,6 +20,7 @@ from app.mailboxes.actions import accept_vendor, relation_with
 from app.mailboxes.queries import lines_of
 from app.models import DigestLine, Invoice, Thread
 from app.receivables.actions import Paid, PayDesk, disown_invoice, own_invoice, press_pay
+from app.receivables.direct import report_direct, said_at
 from app.receivables.forms import read_press
 from app.receivables.queries import Row, find_rows_by_id, timeline
 from app.trust.queries import is_suspended, names_known, pay_terms
@@ -73,6 +74,7 @@ def line(number: int) -> str:
             moments=moments,
             is_shut=is_new,
             is_paused=is_suspended(session, found.vendor_id),
+            direct_at=said_at(session, found.vendor_id),
             alike=[name for name in known if looks_like(name, found.vendor_name)],
         )
 
@@ -114,6 +116,19 @@ def own(number: int) -> Response:
     with database().transaction() as session:
         found, row = _payable(session, number)
         own_invoice(session, invoice=_invoice(session, row or abort(404)), now=clock.now())
+    return redirect(url_for("links.line", token=g.token, number=found.line), 303)
+
+
+@blueprint.post("/<int:number>/direct")
+@link_holder
+@opened
+def got_directly(number: int) -> Response:
+    """The supplier's own system reminded, too: it is told so."""
+    with database().transaction() as session:
+        found, row = _payable(session, number)
+        if row is None:
+            abort(404)
+        report_direct(session, vendor_id=row.vendor_id, customer_id=g.scope.customer_id, now=clock.now())
     return redirect(url_for("links.line", token=g.token, number=found.line), 303)
 
 

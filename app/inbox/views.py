@@ -37,6 +37,7 @@ from app.mailboxes.queries import (
 from app.mailboxes.rules import without_links
 from app.models import CustomerRole, Invoice, Mailbox, Vendor
 from app.receivables.actions import Paid, PayDesk, disown_invoice, own_invoice, press_pay
+from app.receivables.direct import report_direct, said_at
 from app.receivables.forms import read_press
 from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, timeline
 from app.trust.queries import PayTerms, pay_terms
@@ -93,6 +94,7 @@ def invoice(invoice_id: UUID) -> str:
             moments=timeline(session, invoice_id),
             credits=credits_of(session, row.vendor_id),
             threads=threads_about(session, invoice_id),
+            direct_at=said_at(session, row.vendor_id),
         )
 
 
@@ -114,6 +116,17 @@ def say_whose(invoice_id: UUID) -> Response:
         else:
             abort(400)
     flash("It rests, and the supplier is asked whose it is." if act == "not_mine" else "It is yours again.", "ok")
+    return redirect(url_for("inbox.invoice", invoice_id=invoice_id), 303)
+
+
+@blueprint.post("/invoices/<uuid:invoice_id>/direct")
+@customer_member(*ACTS)
+def got_directly(invoice_id: UUID) -> Response:
+    """The supplier's own system reminded, too: it is told so."""
+    with database().transaction() as session:
+        row = _row_or_404(find_row(session, invoice_id, now := clock.now()))
+        report_direct(session, vendor_id=row.vendor_id, customer_id=g.customer_id, now=now, person_id=g.person.id)
+    flash(f"Thank you. {row.vendor_name} is asked to switch its own reminders off.", "ok")
     return redirect(url_for("inbox.invoice", invoice_id=invoice_id), 303)
 
 

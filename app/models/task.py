@@ -18,6 +18,7 @@ class TaskKind(StrEnum):
     CALL = "call"  # reminded often enough by mail (FEATURES D11)
     NOT_MINE = "not_mine"  # whoever reads that mailbox says the invoice is not theirs
     BOOKS = "books"  # our copy of the books is too old to remind from (FEATURES D9)
+    DIRECT = "direct"  # a customer is also reminded by the vendor's own system (FEATURES A3)
     PROOF = "proof"  # something of the vendor's own record waits for proof or approval
 
 

@@ -1,0 +1,67 @@
+"""Reminders that a supplier's own system still sends beside ours: what its customers say of it (FEATURES A3)."""
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.ids import new_id
+from app.models import AuditEntry, DirectReminder, TaskKind
+from app.scope import widened
+from app.tasks.actions import drop_task, raise_task
+
+log = structlog.get_logger()
+
+_TASK = "direct"
+
+
+def report_direct(
+    session: Session, *, vendor_id: UUID, customer_id: UUID, now: datetime, person_id: UUID | None = None
+) -> None:
+    """ "I also got one directly": said once or often, it counts as one customer, and the vendor has one task."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    said = insert(DirectReminder).values(
+        id=new_id(), vendor_id=vendor_id, customer_id=customer_id, said_at=now, created_at=now
+    )
+    keys = [DirectReminder.vendor_id, DirectReminder.customer_id]
+    with widened(session, "a customer tells its vendor; both own the row"):
+        session.execute(said.on_conflict_do_update(index_elements=keys, set_={"said_at": now}))
+        raise_task(
+            session, vendor_id, TaskKind.DIRECT, _TASK,
+            "A customer got a reminder from your own system beside ours.",
+            "Switch its reminders off there, and confirm it on the Connections page.", now,
+        )  # fmt: skip
+    session.add(
+        AuditEntry(
+            at=now,
+            actor="person" if person_id else "link",
+            person_id=person_id,
+            vendor_id=vendor_id,
+            customer_id=customer_id,
+            action="reminder.direct",
+            subject_id=vendor_id,
+        )
+    )
+    log.info("direct reminder reported", vendor=str(vendor_id))
+
+
+def said_at(session: Session, vendor_id: UUID) -> datetime | None:
+    """When this session's customer last said so of that vendor."""
+    query = select(func.max(DirectReminder.said_at)).where(DirectReminder.vendor_id == vendor_id)
+    return session.execute(query).scalar_one()
+
+
+def customers_since(session: Session, since: datetime | None) -> int:
+    """How many of this session's vendor's customers have said so since then, or ever."""
+    query = select(func.count()).select_from(DirectReminder)
+    if since is not None:
+        query = query.where(DirectReminder.said_at > since)
+    return session.execute(query).scalar_one()
+
+
+def settle_reports(session: Session, vendor_id: UUID, now: datetime) -> None:
+    """The vendor says that its own reminders are off: the task has ended."""
+    drop_task(session, vendor_id, TaskKind.DIRECT, _TASK, now)

@@ -1,0 +1,90 @@
+"""What one customer would be sent of one vendor, before anything goes out (FEATURES A7): the composer's own path over
+that vendor's rows alone. Changes nothing.
+
+It is the mail of a mailbox that is new to us. When and how often the real one wants mail, whom else it hears from and
+what it has decided about anybody is not the vendor's to know (INVARIANTS I2), so none of it is looked at.
+"""
+
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.house import House
+from app.models import BillTo, Cadence, Invoice, InvoiceState, Vendor
+from app.scope import Everything
+from digest.book import Book
+from digest.gather import Gathered, gather
+from digest.plan import Plan, compose_window
+from digest.schedule import Box
+
+_WORKER = Everything("a vendor's preview is composed as the planner would, and holds that vendor's rows only")
+SHOWN = 25  # customers at once
+_A_WEEK = timedelta(days=7)
+
+
+def customers(session: Session, text: str) -> list[tuple[BillTo, int]]:
+    """The vendor's customers that owe something and are reached, by name or address; who owes most invoices first."""
+    count = func.count(Invoice.id)
+    query = (
+        select(BillTo, count)
+        .join(Invoice, (Invoice.bill_to_id == BillTo.id) & (Invoice.state == InvoiceState.OPEN))
+        .where(BillTo.mailbox_id.is_not(None))
+        .group_by(BillTo.id)
+        .order_by(count.desc(), BillTo.name, BillTo.id)
+        .limit(SHOWN)
+    )
+    if text:
+        query = query.where(
+            or_(
+                BillTo.name.icontains(text, autoescape=True),
+                BillTo.address.icontains(text, autoescape=True),
+                BillTo.chosen_address.icontains(text, autoescape=True),
+            )
+        )
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def compose_for(house: House, vendor: Vendor, bill_to: BillTo, now: datetime) -> Plan:
+    """``bill_to`` is one of the vendor's, and is reached."""
+    assert bill_to.vendor_id == vendor.id
+    assert bill_to.mailbox_id is not None
+    with house.database.reading(_WORKER) as session:
+        found = gather(session.connection(), [bill_to.mailbox_id], (), now)[bill_to.mailbox_id].book
+    mine = Gathered(_of_vendor(found, vendor.id, now), organisation=bill_to.name)
+    return compose_window(house, _new_box(bill_to, vendor), mine, now + _A_WEEK, now)
+
+
+def _of_vendor(whole: Book, vendor_id: UUID, now: datetime) -> Book:
+    """As if the vendor were live."""
+    items = [item for item in whole.items if item.vendor_id == vendor_id]
+    return Book(
+        {key: card._replace(live_at=card.live_at or now) for key, card in whole.vendors.items() if key == vendor_id},
+        whole.sources,
+        items,
+        [credit for credit in whole.credits if credit.vendor_id == vendor_id],
+        holds={item.id: whole.holds[item.id] for item in items if item.id in whole.holds},
+        talks={item.id: whole.talks[item.id] for item in items if item.id in whole.talks},
+    )
+
+
+def _new_box(bill_to: BillTo, vendor: Vendor) -> Box:
+    """Weekly, as every mailbox begins; at the address the vendor's books give."""
+    assert bill_to.mailbox_id is not None
+    nothing = dict.fromkeys(Box._fields)
+    known = {
+        "id": bill_to.mailbox_id,
+        "address": bill_to.chosen_address or bill_to.address or "",
+        "locale": "en",
+        "zone": vendor.zone,
+        "cadence": Cadence.WEEKLY,
+        "weekday": 0,
+        "month_day": 1,
+        "send_at": time(9),
+        "spread_seconds": 0,
+        "quiet_country": "",
+        "amounts_in_subject": False,
+        "suppressed_reason": "",
+    }
+    return Box(**{**nothing, **known})  # type: ignore[arg-type]

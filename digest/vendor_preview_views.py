@@ -1,0 +1,61 @@
+"""The vendor looks at the mails its customers would get, before and after going live (FEATURES A7)."""
+
+from uuid import UUID
+
+from flask import Blueprint, abort, g, make_response, render_template, request
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app import clock
+from app.access import vendor_member
+from app.db import database
+from app.headers import content_policy
+from app.house import the_house
+from app.mailboxes.rules import without_links
+from app.models import BillTo, Vendor
+from digest.plan import Plan
+from digest.vendor_preview import SHOWN, compose_for, customers
+
+blueprint = Blueprint("vendor_preview", __name__, url_prefix="/desk/preview", template_folder="templates")
+
+
+@blueprint.get("")
+@vendor_member()
+def index() -> str:
+    """Choose a customer."""
+    text = request.args.get("q", "").strip()[:100]
+    with database().reading() as session:
+        vendor = session.get_one(Vendor, g.vendor_id)
+        return render_template(
+            "preview/customers.html", vendor=vendor, customers=customers(session, text), text=text, most=SHOWN
+        )
+
+
+@blueprint.get("/<uuid:bill_to_id>")
+@vendor_member()
+def show(bill_to_id: UUID) -> Response:
+    """The mail in a frame, or why there would be none."""
+    vendor, bill_to, plan = _composed(bill_to_id)
+    page = make_response(render_template("preview/customer.html", vendor=vendor, bill_to=bill_to, plan=plan))
+    page.headers["Content-Security-Policy"] = content_policy(frame_src="'self'")
+    return page
+
+
+@blueprint.get("/<uuid:bill_to_id>/mail")
+@vendor_member()
+def mail(bill_to_id: UUID) -> Response:
+    """The mail itself, for the frame of show(); its links would open nothing and are taken out."""
+    _, _, plan = _composed(bill_to_id)
+    page = make_response(without_links((plan.mail or abort(404)).html))
+    page.headers["Content-Security-Policy"] = (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+    )
+    return page
+
+
+def _composed(bill_to_id: UUID) -> tuple[Vendor, BillTo, Plan]:
+    with database().reading() as session:
+        vendor = session.get_one(Vendor, g.vendor_id)
+        query = select(BillTo).where(BillTo.id == bill_to_id, BillTo.mailbox_id.is_not(None))
+        bill_to = session.execute(query).scalar_one_or_none() or abort(404)
+    return vendor, bill_to, compose_for(the_house(), vendor, bill_to, clock.now())
