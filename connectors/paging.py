@@ -54,6 +54,21 @@ def by_time(
             number, before = number + 1, page.rows
 
 
+def by_number(read: Callable[[int], Page]) -> Iterator[Any]:
+    """Rows of a list that can be asked for by the number of a page only, from 1. A row that leaves the list meanwhile
+    can push another over a page's edge: reconciling finds that one."""
+    number = 1
+    before: list[Any] = []
+    while True:
+        page = read(number)
+        if page.rows and page.rows == before:
+            raise RetryLater("The provider showed the same page twice.")
+        yield from page.rows
+        if page.is_last or not page.rows:
+            return
+        number, before = number + 1, page.rows
+
+
 def pull_start(theirs: datetime | None, ours: datetime) -> datetime:
     """When a pull began, by the earlier of the two clocks; one that is an hour off is not believed."""
     return min(theirs, ours) if theirs and abs(theirs - ours) < timedelta(hours=1) else ours

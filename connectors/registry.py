@@ -10,6 +10,7 @@ from connectors.business_central.connector import BusinessCentral
 from connectors.erpnext.connector import ErpNext
 from connectors.http import HttpClient, gate_of
 from connectors.quickbooks.connector import QuickBooks
+from connectors.sage.connector import Sage
 from connectors.stripe.connector import Stripe
 from connectors.xero.connector import Xero
 from connectors.zoho.connector import Zoho
@@ -19,6 +20,7 @@ PROVIDERS: dict[str, Connector] = {
     "xero": Xero(),
     "stripe": Stripe(),
     "zoho": Zoho(),
+    "sage": Sage(),
     "business_central": BusinessCentral(),
     "erpnext": ErpNext(),
 }

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from flask import Flask, render_template, request
 
-from . import business_central, control, guard, news, oauth_web, payments, quickbooks, stripe, xero, zoho
+from . import business_central, control, erpnext, guard, news, oauth_web, payments, quickbooks, sage, stripe, xero, zoho
 from .clock import Clock
 from .faults import Faults
 from .oauth import CLIENTS, Ledger
@@ -15,7 +15,9 @@ from .webhooks import Courier, Settings
 # A provider beside the first three, whose answers the shared parts know: its entry in plays.py and a line here.
 PARTS: dict[str, Part] = {
     "zoho": zoho,
+    "sage": sage,
     "business_central": business_central,
+    "erpnext": erpnext,
 }
 
 

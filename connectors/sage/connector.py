@@ -1,0 +1,238 @@
+"""How to ask Sage Accounting. What its answers mean is in mapping.py; the facts are FACTS.md section 7."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from connectors.base import (
+    Account,
+    Batch,
+    Connector,
+    Context,
+    CursorExpired,
+    Forbidden,
+    GiveUp,
+    Gone,
+    Json,
+    Kind,
+    Mode,
+    NotFound,
+    PayLink,
+    ProviderSpec,
+    Response,
+    RetryLater,
+    Tokens,
+)
+from connectors.fields import BadField, Fields, micros, parse_instant
+from connectors.http import provider_time, refuse
+from connectors.paging import Page, Record, by_number, gather, pull_start
+from connectors.sage import mapping
+
+TITLE = "Sage Accounting"
+API = "/v3.1"
+PAGE_SIZE = 200
+RECENT = timedelta(days=90)  # payments of a first pull
+_ID = re.compile(r"[0-9a-fA-F-]{8,64}", re.ASCII)
+
+Mapper = Callable[[Any], Record | None]
+
+
+class Sage(Connector):
+    spec: ClassVar[ProviderSpec] = ProviderSpec(
+        id="sage",
+        title=TITLE,
+        authorize_url="https://www.sageone.com/oauth2/auth/central?filter=apiv3.1",
+        token_url="https://oauth.accounting.sage.com/token",  # noqa: S106  an address
+        revoke_url="https://oauth.accounting.sage.com/revoke",
+        api_url="https://api.accounting.sage.com",
+        scopes="readonly",
+        client_auth="client_secret_post",
+        feed_days=36_500,  # [R] updated_or_created_since reaches back to the first day
+        calls_per_minute=100,  # [R] sources disagree
+        reminders_help="In Sage Accounting: Settings, Sales reminders.",  # [R]
+        webhooks="none",
+        idle_days=31,
+    )
+
+    def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
+        """The businesses of the person who allowed us; every later call names one of them."""
+        body = _checked(ctx.http.get(f"{ctx.endpoints.api_url}{API}/businesses", params={"attributes": "all"}))
+        try:
+            return [_account(ctx, Fields(row), callback.get("country", "")) for row in Fields(body).items("$items")]
+        except BadField as problem:
+            raise RetryLater(f"{TITLE} described the business in a way we do not understand.") from problem
+
+    def revoke(self, ctx: Context) -> None:
+        if ctx.tokens and ctx.tokens.refresh_token:
+            client = {"client_id": ctx.endpoints.client_id, "client_secret": ctx.endpoints.client_secret}
+            ctx.http.post(ctx.endpoints.revoke_url, data={**client, "token": ctx.tokens.refresh_token})
+
+    def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
+        books = _Books(ctx)
+        if mode == "changes":
+            yield from gather(books.changes(cursor), books.contacts, books.cursor)
+        elif mode == "full":
+            yield from gather(books.everything(), books.contacts, books.cursor)
+        else:
+            yield from gather(books.open_items(), books.contacts, lambda: (None, books.started))
+
+    def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
+        books = _Books(ctx)
+        yield from gather(books.singly(kind, external_ids), books.contacts)
+
+    def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
+        return None  # it has no pay page of its own
+
+    def document(self, ctx: Context, invoice_external_id: str) -> bytes | None:
+        return _Books(ctx).pdf(invoice_external_id)
+
+    def parse_token(self, answer: Json, now: datetime) -> Tokens:
+        return mapping.tokens(answer, now)
+
+
+class _Books:
+    """One business's books during one piece of work; remembers the provider's clock of the first answer."""
+
+    def __init__(self, ctx: Context, business: str = "") -> None:
+        self._ctx = ctx
+        business = business or (ctx.account.external_id if ctx.account else "")
+        if not _ID.fullmatch(business):
+            raise GiveUp(f"This connection names no {TITLE} business.")
+        self._business = business
+        self.started: datetime | None = None
+
+    # --- asking ---
+
+    def ask(self, path: str, params: Mapping[str, Any] | None = None, accept: str = "application/json") -> Response:
+        headers = {"X-Business": self._business, "Accept": accept}
+        return self._ctx.http.get(f"{self._ctx.endpoints.api_url}{API}/{path}", params=params, headers=headers)
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
+        response = self.ask(path, params)
+        body = _checked(response)
+        if self.started is None:
+            self.started = pull_start(provider_time(response), self._ctx.now)
+        return body
+
+    def pdf(self, invoice_id: str) -> bytes | None:
+        response = self.ask(f"sales_invoices/{_known(invoice_id)}", accept="application/pdf")  # [R]
+        if response.body.startswith(b"%PDF-") and response.status == 200:
+            return response.body
+        _checked(response)
+        return None
+
+    def rows(self, name: str, params: Mapping[str, Any]) -> Iterator[Any]:
+        """All pages of a list: there is a next one as long as the answer names it."""
+
+        def page(number: int) -> Page:
+            asked = {"items_per_page": PAGE_SIZE, "page": number, "attributes": "all"} | dict(params)
+            body = self.get(name, asked)
+            return Page(Fields(body).items("$items"), is_last=not body.get("$next"))
+
+        return by_number(page)
+
+    def moved(self, name: str, since: datetime) -> Iterator[Any]:
+        return self.rows(name, {"updated_or_created_since": _stamp(since)})
+
+    def cursor(self) -> tuple[Json, datetime]:
+        started = self.started or self._ctx.now
+        return {"since": (started - timedelta(seconds=Sage.spec.overlap_seconds)).isoformat()}, started
+
+    # --- what to ask for ---
+
+    def everything(self) -> Iterator[Record]:
+        yield from self.open_items()
+        yield from _payments(self.moved("contact_payments", self._ctx.now - RECENT))
+
+    def open_items(self) -> Iterator[Record]:
+        for status in mapping.OPEN_STATUSES:
+            yield from map(mapping.invoice, self.rows("sales_invoices", {"status_id": status}))
+        for status in mapping.OPEN_STATUSES:
+            yield from map(mapping.credit_note, self.rows("sales_credit_notes", {"status_id": status}))
+
+    def changes(self, cursor: Json) -> Iterator[Record]:
+        """Without a filter on the status, or what was paid or voided would never reach us."""
+        since = parse_instant(str(cursor.get("since", "")))
+        if since is None:
+            raise CursorExpired("There is no earlier pull to go on from.")
+        changed = (row.get("id") for row in self.moved("contacts", since) if isinstance(row, dict))
+        yield from self.singly("customer", [each for each in changed if isinstance(each, str)])
+        yield from map(mapping.invoice, self.moved("sales_invoices", since))
+        yield from map(mapping.credit_note, self.moved("sales_credit_notes", since))
+        yield from _payments(self.moved("contact_payments", since))
+        for name, kinds in FEEDS.items():
+            for row in self.rows(name, {"deleted_since": _stamp(since)}):
+                yield from (mapping.deletion(kind, row, self._ctx.now) for kind in kinds)
+
+    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
+        """Each as it is now, from the first place that has it; whatever is not there any more is gone."""
+        for object_id in dict.fromkeys(external_ids) if kind in PLACES else ():
+            for name, mapper in PLACES[kind]:
+                try:
+                    found = mapper(self.get(f"{name}/{_known(object_id)}"))
+                except NotFound:
+                    continue
+                if found is not None:
+                    yield found
+                break
+            else:
+                yield Gone(kind, object_id, micros(self._ctx.now))
+
+    def contacts(self, ids: list[str]) -> Iterator[Record]:
+        """One call each: only a single read shows the main contact person's address."""
+        return self.singly("customer", ids)
+
+
+FEEDS: dict[str, tuple[Kind, ...]] = {
+    "sales_invoices": ("invoice",),
+    "sales_credit_notes": ("credit",),
+    "contact_payments": ("payment", "credit"),  # [R] its name, and that it takes the same parameters
+}
+PLACES: dict[Kind, tuple[tuple[str, Mapper], ...]] = {
+    "invoice": (("sales_invoices", mapping.invoice),),
+    "customer": (("contacts", mapping.contact),),
+    "payment": (("contact_payments", mapping.payment),),
+    "credit": (("sales_credit_notes", mapping.credit_note), ("contact_payments", mapping.on_account)),
+}
+
+
+def _payments(rows: Iterable[Any]) -> Iterator[Record]:
+    for row in rows:
+        for record in (mapping.payment(row), mapping.on_account(row)):
+            if record is not None:
+                yield record
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _known(object_id: str) -> str:
+    """An id that can be part of an address. Raises NotFound."""
+    if not _ID.fullmatch(object_id):
+        raise NotFound(f"{TITLE} does not have this.")
+    return object_id
+
+
+def _account(ctx: Context, fields: Fields, country: str) -> Account:
+    business = fields.id("id")
+    try:
+        settings = _Books(ctx, business).get("financial_settings", {"attributes": "all"})  # [R]
+    except (Forbidden, NotFound):  # the business can still be chosen; its currency is then asked for
+        settings = {}
+    return Account(
+        external_id=business,
+        name=fields.text("name") or fields.text("displayed_as"),
+        currency=Fields(settings).text("base_currency", "id", most=3),  # [R]
+        country=country[:2].upper(),
+    )
+
+
+def _checked(response: Response) -> Json:
+    """The body, an object. Errors come as a list [R], also where the status is a good one."""
+    if not 200 <= response.status < 300:
+        refuse(TITLE, response)
+    if not isinstance(response.json, dict):
+        raise RetryLater(f"{TITLE} sent something other than data.")
+    return response.json
