@@ -266,7 +266,7 @@ class ProviderSpec:
     revoke_url: str
     api_url: str
     scopes: str
-    client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    client_auth: Literal["client_secret_basic", "client_secret_post", "client_secret_json"] = "client_secret_basic"
     pkce: bool = False
     account_param: str = ""  # callback parameter that names the company (QuickBooks: realmId)
     rotates_refresh_token: bool = True
@@ -326,6 +326,7 @@ class Http(Protocol):
         data: Mapping[str, Any] | str | bytes | None = None,
         json: Any = None,
         auth: tuple[str, str] | None = None,
+        is_read: bool = False,  # it only asks, and may be repeated
     ) -> Response: ...
 
     def send(

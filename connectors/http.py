@@ -143,7 +143,7 @@ class HttpClient:
     def get(
         self, url: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Response:
-        return self._call(requests.Request("GET", url, params=params), headers, None)
+        return self._call(requests.Request("GET", url, params=params), headers, None, is_read=True)
 
     def post(
         self,
@@ -154,8 +154,10 @@ class HttpClient:
         data: Mapping[str, Any] | str | bytes | None = None,
         json: Any = None,
         auth: tuple[str, str] | None = None,
+        is_read: bool = False,
     ) -> Response:
-        return self._call(_written(requests.Request("POST", url, params=params, data=data), json), headers, auth)
+        asked = _written(requests.Request("POST", url, params=params, data=data), json)
+        return self._call(asked, headers, auth, is_read=is_read)
 
     def send(
         self,
@@ -170,14 +172,20 @@ class HttpClient:
         return self._call(_written(requests.Request(method, url, params=params), json), headers, None)
 
     def _call(
-        self, request: requests.Request, headers: Mapping[str, str] | None, auth: tuple[str, str] | None
+        self,
+        request: requests.Request,
+        headers: Mapping[str, str] | None,
+        auth: tuple[str, str] | None,
+        *,
+        is_read: bool = False,
     ) -> Response:
         if self._gate:
             self._gate.enter()
         prepared = self._prepare(request, headers, auth)
         started = time.monotonic()
         answer: Response | ProviderError = self._exchange(prepared)
-        if isinstance(answer, ProviderError) and _may_repeat(answer, prepared, started, self._seconds):
+        if is_read and isinstance(answer, _Dropped) and time.monotonic() - started < self._seconds / 2:
+            # once more, for what only asks and was cut early: mostly a kept connection that had gone stale
             answer = self._exchange(prepared)
         took = round(time.monotonic() - started, 3)
         if isinstance(answer, ProviderError):
@@ -367,11 +375,6 @@ def _is_drop(problem: requests.RequestException) -> bool:
 
 def _dropped(title: str) -> ProviderError:
     return _Dropped(f"{title} cut the line before its answer was whole.")
-
-
-def _may_repeat(problem: ProviderError, prepared: requests.PreparedRequest, started: float, seconds: float) -> bool:
-    """Once more, for a read whose line was cut early: mostly a kept connection that had gone stale."""
-    return isinstance(problem, _Dropped) and prepared.method == "GET" and time.monotonic() - started < seconds / 2
 
 
 @cache
