@@ -6,7 +6,7 @@ narrowed are refused; and rows of others are not written.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     TextClause,
     Uuid,
     and_,
+    bindparam,
     event,
     exists,
     false,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.orm.interfaces import CriteriaOption
 from sqlalchemy.sql import visitors
 
 from app.scope import (
@@ -106,8 +108,14 @@ def _read(state: ORMExecuteState) -> None:
         _refuse(state.statement, scope)
     if state.is_column_load:  # the rest of a row that was found in scope
         return
-    target: Any = state.bind_mapper.class_ if state.bind_mapper and (state.is_update or state.is_delete) else None
-    state.statement = state.statement.options(*_criteria(scope, target))
+    if state.is_update or state.is_delete:
+        target: Any = state.bind_mapper.class_ if state.bind_mapper else None
+        state.statement = state.statement.options(*_criteria(scope, target))
+    elif type(scope) in SETTINGS:
+        state.statement = state.statement.options(_all_of(cast(Any, type(scope))))
+        state.parameters = {**cast(dict[str, Any], state.parameters or {}), **_told(scope)}
+    else:
+        raise NoScope(f"{scope!r} has no rows")
 
 
 def _refuse(statement: Executable, scope: Scope) -> None:
@@ -117,16 +125,52 @@ def _refuse(statement: Executable, scope: Scope) -> None:
             raise Foreign(f"no {type(scope).__name__} can narrow this: use classes, session.add() or widened(): {part}")
 
 
-@lru_cache(maxsize=4096)
-def _criteria(scope: Scope, target: Any) -> tuple[Any, ...]:
+class _Criteria(CriteriaOption):
+    """All criteria of a kind of scope as one option. A statement is looked up among those compiled before by what it is
+    made of, options included: with sixty of them, that took longer than to run it."""
+
+    inherit_cache = False
+
+    def __init__(self, criteria: tuple[Any, ...]) -> None:
+        self.each = criteria
+
+    def _gen_cache_key(self, _anon_map: Any, _bindparams: Any) -> tuple[Any, ...]:
+        return (self,)  # there is one for each kind of scope, and it does not change
+
+    def process_compile_state(self, compile_state: Any) -> None:
+        self.get_global_criteria(compile_state.global_attributes)
+
+    def get_global_criteria(self, attributes: dict[Any, Any]) -> None:
+        for one in self.each:
+            one.get_global_criteria(attributes)
+
+
+@cache
+def _all_of(kind: type[Scope]) -> _Criteria:
+    """What a ``kind`` of scope may see; its values are parameters, which _told() fills in."""
+    return _Criteria(_criteria(cast(Any, kind), None))
+
+
+def _told(scope: Scope) -> dict[str, Any]:
+    return {_parameter(setting): getattr(scope, field) for setting, field in SETTINGS[type(scope)].items()}
+
+
+def _parameter(setting: str) -> str:
+    return setting.replace(".", "_")
+
+
+@lru_cache(maxsize=1024)
+def _criteria(whose: Scope | type[Scope], target: Any) -> tuple[Any, ...]:
     """One criterion for every table: the rows the scope may see, of the ``target`` of a change those it may write, and
-    none where it has no say."""
-    kind = type(scope)
+    none where it has no say. Of a kind of scope: with parameters in place of values."""
+    kind = whose if isinstance(whose, type) else type(whose)
     if kind not in SETTINGS:
-        raise NoScope(f"{scope!r} has no rows")
+        raise NoScope(f"{whose!r} has no rows")
 
     def value(setting: str) -> ColumnElement[Any]:
-        return literal(getattr(scope, SETTINGS[kind][setting]), Uuid())
+        if isinstance(whose, type):
+            return bindparam(_parameter(setting), type_=Uuid())
+        return literal(getattr(whose, SETTINGS[kind][setting]), Uuid())
 
     rules = ((table, written if table is target else seen) for table in all_tables())
     return tuple(with_loader_criteria(table, rule(table, kind, value), include_aliases=True) for table, rule in rules)

@@ -20,7 +20,7 @@ from flask_wtf.csrf import CSRFProtect
 from app import clock
 from app.access import Access, Who, access_of
 from app.accounts.actions import stay
-from app.accounts.queries import Membership, SignedIn, memberships_of, signed_in_by
+from app.accounts.queries import Membership, SignedIn, signed_in_by
 from app.db import database
 from app.house import the_house
 from app.links import own_path
@@ -103,8 +103,7 @@ def _recognise() -> None:
         return
     person: Person = current_user.person
     _keep_awake(current_user.web_session)
-    with database().reading(_READER) as reading:
-        found = memberships_of(reading, person.id)
+    found = current_user.memberships
     g.person, g.zone, g.locale, g.memberships = person, person.zone, person.locale, found
     g.vendor, g.customer = _chosen(found, "vendor"), _chosen(found, "customer")
     g.vendor_id = g.vendor.id if g.vendor else None

@@ -70,13 +70,14 @@ def test_policies_hide_what_is_foreign_with_each_filter_removed(
     postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """[B7 inv-I1 inv-I2 inv-I3]"""
-    rows, whole, checked = filled(postgresql), narrow._criteria, 0
+    rows, checked = filled(postgresql), 0
     for scope, model, table, found in every(rows):
         if may_know(scope, table.name):
             continue
-        kept = tuple(rule for rule in whole(scope, None) if rule.entity.class_ is not model)
-        assert len(kept) == len(whole(scope, None)) - 1
-        monkeypatch.setattr(narrow, "_criteria", lambda *_, kept=kept: kept)
+        whole = narrow._criteria(type(scope), None)
+        kept = narrow._Criteria(tuple(rule for rule in whole if rule.entity.class_ is not model))
+        assert len(kept.each) == len(whole) - 1
+        monkeypatch.setattr(narrow, "_all_of", lambda _, kept=kept: kept)
         with postgresql.reading(scope) as session:
             assert _answer(session, select(func.count()).select_from(model).where(named(table, found))) in (0, _REFUSED)
         checked += 1
