@@ -1,17 +1,21 @@
 """What templates may call: money, dates and instants in the viewer's zone, plurals."""
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
-from flask import Flask, g, url_for
+from flask import Flask, g, request, url_for
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.routing import BuildError
 
 from app import clock
 from app.money import Money, format_minor
+
+_NIL = "00000000-0000-0000-0000-000000000000"
 
 
 def install(app: Flask) -> None:
@@ -23,6 +27,7 @@ def install(app: Flask) -> None:
     app.add_template_global(money)
     app.add_template_global(csrf_field)
     app.add_template_global(page_of)
+    app.add_template_global(url_of_row)
     app.context_processor(_time)
 
 
@@ -36,8 +41,14 @@ def day(value: date | None) -> str:
     """2 Feb 2026; an instant becomes the viewer's day; nothing for None."""
     if value is None:
         return ""
-    local = value.astimezone(_zone()).date() if isinstance(value, datetime) else value
-    return format_date(local, "d MMM y", locale=_locale())
+    return _day(value.astimezone(_zone()).date() if isinstance(value, datetime) else value, _locale())
+
+
+@lru_cache(maxsize=4096)
+def _day(value: date, locale: str) -> str:
+    """A list names the same few days again and again."""
+    said: str = format_date(value, "d MMM y", locale=locale)
+    return said
 
 
 def moment(value: datetime | None) -> str:
@@ -77,6 +88,18 @@ def page_of(endpoint: str, **values: Any) -> str:
         return url_for(endpoint, **values)
     except BuildError:
         return ""
+
+
+def url_of_row(endpoint: str, **key: UUID) -> str:
+    """``url_for(endpoint, thread_id=row.id)`` for a list, where the address of each row differs by its key alone."""
+    ((name, value),) = key.items()
+    return _url_of_rows(endpoint, name, request.script_root).replace(_NIL, str(value))
+
+
+@lru_cache(maxsize=256)
+def _url_of_rows(endpoint: str, name: str, _script_root: str) -> str:
+    key: dict[str, Any] = {name: UUID(_NIL)}
+    return url_for(endpoint, **key)
 
 
 def _time() -> dict[str, Any]:
