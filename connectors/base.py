@@ -277,6 +277,7 @@ class ProviderSpec:
     overlap_seconds: int = 300
     calls_per_minute: int = 60
     reminders_help: str = ""  # where the vendor switches the provider's own reminders off
+    reminders_url: str = ""  # that very page, where it has an address of its own
     pay_hosts: tuple[str, ...] = ()  # hosts a pay link may have; settings' api host is added for sandboxes
     kind: Literal["oauth", "key"] = "oauth"  # "key": no dance, ``asks`` holds a field named "key"
     asks: tuple[Asked, ...] = ()  # asked on the connect page; the answers are kept, sealed, in Tokens.extra

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import requests
@@ -135,9 +136,9 @@ def finish(
     try:
         with _client(house, connector, heard) as client:
             answer = _ask(connector.spec, lambda: client.fetch_token(url, **given))
+        tokens = connector.parse_token(answer, now)
     except MustReconnect:  # a code lives for minutes and works once
         raise GiveUp(f"{title} says this attempt was already used or has grown old. Please begin again.") from None
-    tokens = connector.parse_token(answer, now)
     return replace(tokens, extra={**said, **tokens.extra})
 
 
@@ -162,10 +163,17 @@ def _client(house: House, connector: Connector, said: Mapping[str, Any], scope: 
         code_challenge_method="S256" if connector.spec.pkce else None,
         default_timeout=house.limits.http_seconds,
     )
+    client.register_client_auth_method(("client_secret_json", _in_json))
     if registry.public_only(connector.spec.id):
         client.mount("https://", PublicAdapter())
         client.mount("http://", PublicAdapter())
     return client
+
+
+def _in_json(client: OAuth2Session, _: str, url: str, headers: Any, body: str) -> tuple[str, Any, bytes]:
+    """Client and request as one JSON object: how Square wants to be asked."""
+    asked = dict(parse_qsl(body)) | {"client_id": client.client_id, "client_secret": client.client_secret}
+    return url, {**headers, "Content-Type": "application/json"}, json.dumps(asked).encode()
 
 
 def _ask(spec: ProviderSpec, call: Callable[[], Any]) -> Json:

@@ -8,9 +8,10 @@ from app.settings import provider_settings
 from connectors.base import Connector, Endpoints
 from connectors.business_central.connector import BusinessCentral
 from connectors.erpnext.connector import ErpNext
-from connectors.http import HttpClient, gate_of
+from connectors.http import HttpClient, RateGate, gate_of
 from connectors.quickbooks.connector import QuickBooks
 from connectors.sage.connector import Sage
+from connectors.square.connector import Square
 from connectors.stripe.connector import Stripe
 from connectors.xero.connector import Xero
 from connectors.zoho.connector import Zoho
@@ -19,6 +20,7 @@ PROVIDERS: dict[str, Connector] = {
     "quickbooks": QuickBooks(),
     "xero": Xero(),
     "stripe": Stripe(),
+    "square": Square(),
     "zoho": Zoho(),
     "sage": Sage(),
     "business_central": BusinessCentral(),
@@ -71,6 +73,12 @@ def pay_hosts(provider_id: str) -> frozenset[str]:
     return frozenset(get(provider_id).spec.pay_hosts) | ({overridden} if overridden else frozenset())
 
 
+def gate(provider_id: str, account_id: str) -> RateGate:
+    """The one this process keeps for that account."""
+    most = provider_settings(provider_id).calls_per_minute or get(provider_id).spec.calls_per_minute
+    return gate_of(provider_id, account_id, most)
+
+
 def client(
     provider_id: str,
     account_id: str = "",
@@ -82,11 +90,10 @@ def client(
     """An HTTP client for one account at the addresses it ``said``, through the rate gate this process keeps for it.
     ``authorization`` gives the header's value ("Bearer ...") at each call; Stripe brings its own and needs none."""
     spec = get(provider_id).spec
-    most = provider_settings(provider_id).calls_per_minute or spec.calls_per_minute
     return HttpClient(
         endpoints(provider_id, said),
         spec.title,
-        gate=gate_of(provider_id, account_id, most),
+        gate=gate(provider_id, account_id),
         authorization=authorization,
         seconds=seconds,
         public_only=public_only(provider_id),

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import books
 from .amounts import to_decimal, to_minor
+from .plays import PLAYS
 from .world import Change, Company, Customer, Invoice, Payment, World
 
 Json = dict[str, Any]
@@ -52,6 +53,8 @@ def perform(act: Act) -> tuple[Json, list[Change]]:
     verb = VERBS.get(str(act.asked.get("do")))
     if verb is None:
         raise books.NotPossible(f"do must be one of {', '.join(VERBS)}")
+    if act.asked["do"] in PLAYS[act.company.provider].refuses:
+        raise books.NotPossible(f"{PLAYS[act.company.provider].title} does not {act.asked['do']}")
     return verb(act)
 
 
@@ -163,6 +166,8 @@ def finalize(act: Act) -> tuple[Json, list[Change]]:
 
 def change_due(act: Act) -> tuple[Json, list[Change]]:
     invoice = act.invoice()
+    if act.asked.get("due") is None and "no due date" in PLAYS[act.company.provider].refuses:
+        raise books.NotPossible("every invoice has a due date here")
     return told(invoice, books.change_due(act.company, invoice, act.day("due", None), act.at), due=str(invoice.due_on))
 
 
@@ -176,6 +181,8 @@ def change_amount(act: Act) -> tuple[Json, list[Change]]:
 def new_invoice(act: Act) -> tuple[Json, list[Change]]:
     company, customer, today = act.company, act.customer(), act.world.clock.today(act.company.timezone)
     currency = str(act.asked.get("currency", customer.currency))
+    if currency != company.currency and "currencies" in PLAYS[company.provider].refuses:
+        raise books.NotPossible("every invoice is in the company's currency here")
     net, tax = books.net_and_tax(company, to_minor(act.asked.get("amount", "100"), currency))
     issued = act.day("issued", today) or today
     invoice, changes = books.add_invoice(

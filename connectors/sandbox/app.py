@@ -4,7 +4,21 @@ from datetime import datetime
 
 from flask import Flask, render_template, request
 
-from . import business_central, control, erpnext, guard, news, oauth_web, payments, quickbooks, sage, stripe, xero, zoho
+from . import (
+    business_central,
+    control,
+    erpnext,
+    guard,
+    news,
+    oauth_web,
+    payments,
+    quickbooks,
+    sage,
+    square,
+    stripe,
+    xero,
+    zoho,
+)
 from .clock import Clock
 from .faults import Faults
 from .oauth import CLIENTS, Ledger
@@ -14,6 +28,7 @@ from .webhooks import Courier, Settings
 
 # A provider beside the first three, whose answers the shared parts know: its entry in plays.py and a line here.
 PARTS: dict[str, Part] = {
+    "square": square,
     "zoho": zoho,
     "sage": sage,
     "business_central": business_central,

@@ -116,6 +116,13 @@ class Bookkeeper:
             **rest,
         )[0]
 
+    def parts(self, invoice: Invoice, due: tuple[int, ...]) -> Invoice:
+        """Owed in equal instalments, on so many days from today."""
+        share, rest = divmod(invoice.total, len(due))
+        amounts = [share] * (len(due) - 1) + [share + rest]
+        invoice.schedule = [(self.day(offset), amount) for offset, amount in zip(due, amounts, strict=True)]
+        return invoice
+
     def paid(self, invoice: Invoice, on: int, amount: str | None = None) -> Invoice:
         minor = None if amount is None else to_minor(amount, invoice.currency)
         books.pay_invoice(

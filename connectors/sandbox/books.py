@@ -174,6 +174,11 @@ def pay_invoice(
 
 def settle(company: Company, invoice: Invoice, at: datetime) -> Change:
     """After paid or credited moved: closed when nothing is owed any more, open otherwise."""
+    settled = invoice.paid + invoice.credited
+    for due_on, amount in invoice.schedule:
+        invoice.due_on, settled = due_on, settled - amount
+        if settled < 0:
+            break
     if invoice.balance <= 0:
         invoice.status, invoice.closed_at = "paid", at
         return changed(company, "invoice", "paid", invoice, at)

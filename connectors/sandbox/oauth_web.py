@@ -248,9 +248,9 @@ def deauthorize_stripe() -> ResponseReturnValue:
 
 
 def disconnect(company: Company) -> None:
-    """Stripe tells the platform, the others stay silent."""
+    """Stripe and Square tell the app, the others stay silent."""
     sandbox = here()
-    if company.provider == "stripe":
+    if company.provider in ("stripe", "square"):
         happened([Change(company, "application", "deauthorized", None, sandbox.clock.now())])
     sandbox.ledger.disconnect(company)
 

@@ -39,6 +39,7 @@ class Play:
     deletes_issued: bool = False  # an invoice that was sent can be deleted; else it is voided
     voids_paid: bool = False  # also one with money on it
     names_are_numbers: bool = False  # an invoice has no number beside its id
+    refuses: frozenset[str] = frozenset()  # acts its books do not know
     answers_within: float = 10.0  # seconds a webhook's receiver has
     events_a_body: int = 1
 
@@ -47,6 +48,8 @@ NAMED = {"customer": "CUST", "invoice": "ACC-SINV", "credit_note": "ACC-SINV", "
 _XERO_AREAS = (
     "transactions", "invoices", "payments", "contacts", "settings", "attachments", "banktransactions", "manualjournals",
 )  # fmt: skip
+
+_FRESHBOOKS_NOUNS = ("clients", "invoices", "payments", "credit_notes")
 
 PLAYS: dict[str, Play] = {
     one.id: one
@@ -219,6 +222,53 @@ PLAYS: dict[str, Play] = {
             refresh_life=timedelta(days=7),
             rotates=False,
             pkce=True,
+            deletes_issued=True,
+        ),
+        Play(
+            id="square",
+            title="Square",
+            client_id="sandbox-square",
+            client_secret="sandbox-square-secret",
+            webhook_secret="sandbox-square-key",
+            paths=(
+                "/square/oauth2/authorize?session=false",
+                "/square/oauth2/token",
+                "/square/oauth2/revoke",
+                "/square",
+            ),
+            scopes=frozenset(
+                {"INVOICES_READ", "INVOICES_WRITE", "CUSTOMERS_READ", "MERCHANT_PROFILE_READ", "PAYMENTS_READ"}
+                | {"ORDERS_READ"}
+            ),
+            full_scope="INVOICES_READ CUSTOMERS_READ MERCHANT_PROFILE_READ PAYMENTS_READ ORDERS_READ",
+            company_id=lambda source: ids.word(source, 13).upper(),
+            record_id=lambda source, noun: ("inv:0-" if noun == "invoice" else "") + ids.word(source, 26),
+            access_life=timedelta(days=30),
+            rotates=False,
+            refuses=frozenset({"credit", "write_off", "reopen", "reassign", "currencies", "no due date"}),
+        ),
+        Play(
+            id="freshbooks",
+            title="FreshBooks",
+            client_id="sandbox-freshbooks",
+            client_secret="sandbox-freshbooks-secret",
+            webhook_secret="",
+            paths=(
+                "/freshbooks/oauth/authorize",
+                "/freshbooks/auth/oauth/token",
+                "/freshbooks/auth/oauth/revoke",
+                "/freshbooks",
+            ),
+            scopes=frozenset(
+                {"user:profile:read"}
+                | {f"user:{noun}:{mode}" for noun in _FRESHBOOKS_NOUNS for mode in ("read", "write")}
+            ),
+            full_scope=" ".join(
+                ["user:profile:read", *(f"user:{noun}:read" for noun in _FRESHBOOKS_NOUNS), "user:payments:write"]
+            ),
+            company_id=lambda source: ids.word(source, 6),
+            access_life=timedelta(hours=12),
+            many_companies=True,
             deletes_issued=True,
         ),
     )

@@ -1,6 +1,6 @@
 """The world everybody knows: Acme Supply, Birch & Sons, Cedar Studio; Cobalt owes all three, Dune owes two."""
 
-from . import seed_erps, seed_ledgers
+from . import seed_erps, seed_ledgers, seed_shops
 from .bookkeeper import Bookkeeper, add_company
 from .world import Address, World
 
@@ -11,6 +11,7 @@ def fill(world: World) -> None:
     cedar(world)
     seed_erps.fill(world)
     seed_ledgers.fill(world)
+    seed_shops.fill(world)
 
 
 def acme(world: World) -> None:

@@ -78,6 +78,7 @@ class Invoice:
     version: int = 0
     finalized_at: datetime | None = None
     closed_at: datetime | None = None
+    schedule: list[tuple[date, int]] = field(default_factory=list)  # instalments; `due_on` is the next one's
     notes: list[str] = field(default_factory=list)  # what somebody put into its history
 
     @property

@@ -33,7 +33,7 @@ class Scenarios(Sandboxed):
 
     module: ClassVar[ModuleType]
     lacks: ClassVar[frozenset[Lack]] = frozenset()
-    impossible: ClassVar[frozenset[str]] = frozenset()  # acts that its books refuse
+    impossible: ClassVar[frozenset[str]] = frozenset()  # acts that its books refuse: "credit", "new_invoice EUR"
     opens_several: ClassVar[bool] = False  # one consent, several companies
     on_401: ClassVar[type[ProviderError]] = AccessExpired
     on_revoked: ClassVar[type[ProviderError]] = AccessExpired
