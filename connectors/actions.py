@@ -28,6 +28,7 @@ from app.models import (
 from app.money import MoneyError, exponent
 from app.outbox.actions import write_mail
 from app.outbox.rendering import inert, mail_template
+from app.receivables.direct import settle_reports
 from app.receivables.matching import reach_customers, touch
 from app.scope import widened
 from app.settings import ROOT, Limits
@@ -299,6 +300,16 @@ def go_live(session: Session, vendor: Vendor, *, person: Person, now: datetime) 
                        subject_id=vendor.id)
         )  # fmt: skip
         log.info("vendor live", vendor=str(vendor.id))
+
+
+def answer_reminders(
+    session: Session, vendor: Vendor, connection: Connection, *, is_off: bool, person: Person, now: datetime
+) -> None:
+    """What the vendor says of its provider's own reminders (FEATURES A3)."""
+    connection.reminders_off, connection.reminders_said_at = is_off, now
+    _record(session, connection, "reminders.off" if is_off else "reminders.on", now, person.id)
+    if is_off:
+        settle_reports(session, vendor.id, now)
 
 
 def choose_address(session: Session, bill_to: BillTo, written: str, *, person: Person, now: datetime) -> str | None:

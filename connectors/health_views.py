@@ -1,6 +1,7 @@
 """What is connected: the first pull and going live, the health of each, and what the vendor decides of it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -16,7 +17,7 @@ from app.models import BillTo, Connection, ConnectionState
 from connectors import actions, hooks, oauth, queries, registry
 from connectors.actions import MANAGING
 from connectors.asking import context
-from connectors.base import Context, ProviderError
+from connectors.base import Context, ProviderError, ProviderSpec
 
 log = structlog.get_logger()
 
@@ -25,11 +26,15 @@ blueprint = Blueprint("connections", __name__)
 
 @blueprint.context_processor
 def _shown() -> dict[str, object]:
-    return {"may_manage": g.get("role") in MANAGING, "title_of": _title_of}
+    return {"may_manage": g.get("role") in MANAGING, "title_of": _title_of, "spec_of": _spec_of}
 
 
 def _title_of(provider: str) -> str:
-    return registry.get(provider).spec.title
+    return _spec_of(provider).title
+
+
+def _spec_of(provider: str) -> ProviderSpec:
+    return registry.get(provider).spec
 
 
 # --- the first pull, and going live ---------------------------------------------------------------------------------
@@ -48,6 +53,7 @@ def progress(connection_id: UUID) -> str:
             connection=connection,
             spec=registry.get(connection.provider).spec,
             vendor=queries.vendor_of(reading),
+            doubled=queries.doubled(reading) if is_done else [],
             run=queries.running(reading, connection_id),
             found=queries.found(reading, connection_id) if is_done else None,
             invoices=invoices,
@@ -59,7 +65,7 @@ def progress(connection_id: UUID) -> str:
 @vendor_member(*MANAGING)
 def go_live() -> Response:
     with database().transaction() as writing:
-        if not any(one.connection.first_synced_at for one in queries.health_of(writing)):
+        if not any(one.connection.first_synced_at for one in queries.health_of(writing, clock.now())):
             flash("The first sync has not finished yet. Going live is possible right after it.", "warn")
             return redirect(url_for("connections.health"), 303)
         actions.go_live(writing, queries.vendor_of(writing), person=g.person, now=clock.now())
@@ -81,13 +87,57 @@ def _health_page(wrong: Mapping[UUID, str] | None = None) -> str:
         return render_template(
             "connectors/health.html",
             vendor=queries.vendor_of(reading),
-            healths=queries.health_of(reading),
+            healths=queries.health_of(reading, clock.now()),
+            doubled=queries.doubled(reading),
             unreached=queries.unreached(reading),
             chosen=queries.chosen(reading),
             quarantined=queries.quarantined(reading),
             offered=registry.offered(),
             wrong=wrong or {},
         )
+
+
+@blueprint.get("/desk/connections/<uuid:connection_id>")
+@vendor_member()
+def connection(connection_id: UUID) -> str:
+    """One connection with its history."""
+    before = _instant(request.args.get("before", ""))
+    with database().reading() as reading:
+        found = _connection_or_404(reading, connection_id)
+        runs = queries.history_of(reading, connection_id, before)
+        return render_template(
+            "connectors/connection.html",
+            vendor=queries.vendor_of(reading),
+            connection=found,
+            is_heard=found.state == ConnectionState.ACTIVE and hooks.is_heard(found, clock.now()),
+            runs=runs[: queries.HISTORY],
+            before=runs[queries.HISTORY - 1].started_at.isoformat() if len(runs) > queries.HISTORY else "",
+        )
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+@blueprint.post("/desk/connections/<uuid:connection_id>/reminders")
+@vendor_member(*MANAGING)
+def answer_reminders(connection_id: UUID) -> Response:
+    """Whether the provider's own reminders are off (FEATURES A3)."""
+    answer = request.form.get("own", "")
+    if answer not in ("off", "on"):
+        abort(400)
+    with database().transaction() as writing:
+        found, vendor = _connection_or_404(writing, connection_id), queries.vendor_of(writing)
+        actions.answer_reminders(writing, vendor, found, is_off=answer == "off", person=g.person, now=clock.now())
+    title = _title_of(found.provider)
+    off, on = f"Noted: {title} sends no reminders.", f"Noted. Your customers are reminded twice until {title} stops."
+    flash(off if answer == "off" else on, "ok" if answer == "off" else "warn")
+    page = "connections.connection" if vendor.live_at else "connections.progress"
+    return redirect(url_for(page, connection_id=connection_id), 303)
 
 
 @blueprint.post("/desk/connections/<uuid:connection_id>/sync")

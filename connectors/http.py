@@ -52,6 +52,7 @@ class RateGate:
         self._tokens = self._most
         self._counted_at = time.monotonic()
         self._closed_until: datetime | None = None
+        self.calls_left: int | None = None  # today, where the provider says so
         self._sleep = sleep
         self._lock = threading.Lock()
 
@@ -79,6 +80,8 @@ class RateGate:
             with self._lock:
                 self._refill()
                 self._tokens = min(self._tokens, float(minute))
+        if day is not None:
+            self.calls_left = day
         if day == 0:
             now = clock.now()
             midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)

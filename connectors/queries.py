@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -14,6 +14,7 @@ from app.models import (
     Connection,
     ConnectionState,
     Credit,
+    DirectReminder,
     Invoice,
     InvoiceState,
     Mailbox,
@@ -22,17 +23,23 @@ from app.models import (
     Vendor,
 )
 from app.money import Money, Totals
+from connectors.rules import ROLES
 
 RUNS = 6  # shown of each connection
+HISTORY = 50  # on a connection's own page
+DAY = timedelta(days=1)
 ROWS = 50  # of a list on the health page
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One connection and its newest runs."""
+    """One connection, its newest runs, and what came in a day."""
 
     connection: Connection
     runs: list[SyncRun]
+    received: int = 0
+    changed: int = 0
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,9 @@ class Found:
     credits: int
     credit_sums: list[Money]
     quarantined: int
+    missing: int  # customers without a readable address
+    shared: int  # customers that share one with another
+    roles: int  # customers reached at an address like accounts@, which several people read
 
 
 def connection_of(session: Session, connection_id: UUID) -> Connection | None:
@@ -88,13 +98,48 @@ def vendor_of(session: Session) -> Vendor:
     return session.execute(select(Vendor)).scalar_one()
 
 
-def health_of(session: Session) -> list[Health]:
-    """The vendor's connections, those that work first, each with its newest runs: two statements."""
+def health_of(session: Session, now: datetime) -> list[Health]:
+    """The vendor's connections, those that need somebody first: three statements."""
     found = session.execute(select(Connection).order_by(Connection.created_at)).scalars().all()
     order = {ConnectionState.NEEDS_RECONNECT: 0, ConnectionState.ACTIVE: 1, ConnectionState.DISCONNECTED: 2}
     runs = _newest_runs(session, [one.id for one in found])
     ranked = sorted(found, key=lambda one: order.get(ConnectionState(one.state), 3))
-    return [Health(one, runs.get(one.id, [])) for one in ranked]
+    sums = _in_a_day(session, now)
+    return [Health(one, runs.get(one.id, []), *sums.get(one.id, ())) for one in ranked]
+
+
+def _in_a_day(session: Session, now: datetime) -> dict[UUID, tuple[int, int, int]]:
+    query = (
+        select(SyncRun.connection_id, *(func.sum(each) for each in (SyncRun.received, SyncRun.changed, SyncRun.gone)))
+        .where(SyncRun.started_at > now - DAY)
+        .group_by(SyncRun.connection_id)
+    )
+    return {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in session.execute(query)}
+
+
+def history_of(session: Session, connection_id: UUID, before: datetime | None) -> list[SyncRun]:
+    """Its runs, newest first, one more than are shown."""
+    query = select(SyncRun).where(SyncRun.connection_id == connection_id)
+    if before is not None:
+        query = query.where(SyncRun.started_at < before)
+    return list(session.execute(query.order_by(SyncRun.started_at.desc()).limit(HISTORY + 1)).scalars())
+
+
+def doubled(session: Session) -> list[tuple[Connection, int]]:
+    """Connections whose provider may remind beside us: not confirmed off, or customers have said otherwise since; with
+    the number of those customers (FEATURES A3)."""
+    is_doubted = Connection.reminders_off.is_not(True)
+    reports = (
+        select(func.count())
+        .select_from(DirectReminder)
+        .where(
+            DirectReminder.vendor_id == Connection.vendor_id,
+            or_(is_doubted, DirectReminder.said_at > Connection.reminders_said_at),
+        )
+        .scalar_subquery()
+    )
+    query = select(Connection, reports).where(Connection.state == ConnectionState.ACTIVE, or_(is_doubted, reports > 0))
+    return [(row[0], row[1]) for row in session.execute(query.order_by(Connection.created_at))]
 
 
 def _newest_runs(session: Session, connection_ids: Sequence[UUID]) -> dict[UUID, list[SyncRun]]:
@@ -153,7 +198,7 @@ def arrived(session: Session, connection_id: UUID) -> tuple[int, int]:
 
 
 def found(session: Session, connection_id: UUID) -> Found:
-    """What the books hold now, in four statements."""
+    """What the books hold now, in five statements."""
     is_open = (Invoice.connection_id == connection_id) & (Invoice.state == InvoiceState.OPEN)
     by_currency = session.execute(
         select(
@@ -171,6 +216,18 @@ def found(session: Session, connection_id: UUID) -> Found:
     lowering = session.execute(
         select(Credit.currency, Credit.remaining_minor).where(kept, Credit.remaining_minor > 0)
     ).all()
+    missing, shared, roles = session.execute(
+        select(
+            func.count(BillTo.id.distinct()).filter(BillTo.issue.in_((AddressIssue.MISSING, AddressIssue.INVALID))),
+            func.count(BillTo.id.distinct()).filter(BillTo.issue == AddressIssue.SHARED),
+            func.count(BillTo.id.distinct()).filter(
+                or_(*(func.coalesce(BillTo.chosen_address, BillTo.address).startswith(f"{one}@") for one in ROLES))
+            ),
+        )
+        .select_from(BillTo)
+        .join(Invoice, Invoice.bill_to_id == BillTo.id)
+        .where(is_open)
+    ).one()
     bad = session.execute(
         select(func.count()).where(Quarantined.connection_id == connection_id, Quarantined.resolved_at.is_(None))
     ).scalar_one()
@@ -185,4 +242,7 @@ def found(session: Session, connection_id: UUID) -> Found:
         credits=len(lowering),
         credit_sums=list(Totals(Money(row.remaining_minor, row.currency) for row in lowering)),
         quarantined=int(bad),
+        missing=missing,
+        shared=shared,
+        roles=roles,
     )

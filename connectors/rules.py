@@ -13,6 +13,12 @@ from app.names import LIMIT, NameRefused, vendor_name
 RETRY_FIRST = timedelta(minutes=1)
 RETRY_MOST = timedelta(hours=6)
 NAMELESS = "New supplier"
+# Mailboxes that several people read, in the languages our providers are used in.
+ROLES = (
+    "accounting", "accounts", "accountspayable", "admin", "ap", "billing", "buchhaltung", "buero", "comptabilite",
+    "contabilidad", "contact", "facturacion", "facturation", "finance", "hello", "info", "invoice", "invoices",
+    "kontakt", "mail", "office", "payables", "rechnung", "rechnungen",
+)  # fmt: skip
 _ADDRESS_LIKE = re.compile(r"\S*(?:@|://|www\.|[^\W_]\.[^\W\d_]{2})\S*", re.IGNORECASE)
 _PHONE_LIKE = re.compile(r"\+?(?:\d[\s()./-]{0,2}){7,}")
 _ODD = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "So", "Sk", "Zl", "Zp"})

@@ -277,11 +277,12 @@ class _Pull:
         self.end_run(str(problem))
 
     def _let_go(self, values: Mapping[str, Any]) -> None:
+        left = registry.gate(self._connection.provider, self._connection.account_id or "").calls_left
         with self._house.database.transaction(WORKER) as session:
             session.execute(
                 update(Connection)
                 .where(Connection.id == self._id, Connection.lease_owner == self._owner)
-                .values({**values, "lease_owner": None, "lease_until": None})
+                .values({**values, "calls_left": left, "lease_owner": None, "lease_until": None})
                 .execution_options(synchronize_session=False)
             )
 

@@ -54,14 +54,6 @@ def said_at(session: Session, vendor_id: UUID) -> datetime | None:
     return session.execute(query).scalar_one()
 
 
-def customers_since(session: Session, since: datetime | None) -> int:
-    """How many of this session's vendor's customers have said so since then, or ever."""
-    query = select(func.count()).select_from(DirectReminder)
-    if since is not None:
-        query = query.where(DirectReminder.said_at > since)
-    return session.execute(query).scalar_one()
-
-
 def settle_reports(session: Session, vendor_id: UUID, now: datetime) -> None:
     """The vendor says that its own reminders are off: the task has ended."""
     drop_task(session, vendor_id, TaskKind.DIRECT, _TASK, now)

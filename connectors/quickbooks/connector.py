@@ -68,6 +68,7 @@ class QuickBooks(Connector):
         calls_per_minute=500,
         idle_days=100,
         reminders_help="In QuickBooks: Account and settings, Sales, Reminders.",  # [R]
+        reminders_url="https://app.qbo.intuit.com/app/settings?p=Sales",  # [R]
         pay_hosts=("connect.intuit.com",),  # [R]
         writes=frozenset({"payment"}),
     )

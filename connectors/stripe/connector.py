@@ -66,6 +66,7 @@ class Stripe(Connector):
         feed_days=30,  # [R]
         calls_per_minute=1200,  # below the 25 a second of test mode
         reminders_help="In Stripe: Settings, Billing, Invoices, Reminders.",  # [R]
+        reminders_url="https://dashboard.stripe.com/settings/billing/invoice",  # [R]
         pay_hosts=("invoice.stripe.com", "pay.stripe.com"),  # [R]
         writes=frozenset({"payment"}),
     )

@@ -63,6 +63,7 @@ class Xero(Connector):
         calls_per_minute=60,
         idle_days=60,
         reminders_help="In Xero: Business, Invoices, Invoice reminders.",  # [R]
+        reminders_url="https://go.xero.com/InvoiceReminders/Settings",  # [R]
         pay_hosts=("in.xero.com",),
         writes=frozenset({"payment", "note"}),
     )

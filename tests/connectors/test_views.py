@@ -138,7 +138,8 @@ def test_health_tells_age_runs_and_remedy(
     pull_due(house)
     good = page(owner, "/desk/connections")
     assert "Working" in good
-    assert "Everything" in good
+    assert "In the last 24 hours: " in good
+    assert "Everything" in page(owner, f"/desk/connections/{acme.connection.id}")
     assert "Our copy is true as of" in good
     books.revoke("Acme Supply")
     with house.database.transaction(EVERYTHING) as session:
