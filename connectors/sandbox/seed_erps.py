@@ -7,6 +7,7 @@ from .world import Address, World
 def fill(world: World) -> None:
     elder(world)
     fern(world)
+    willow(world)
 
 
 def elder(world: World) -> None:
@@ -66,3 +67,30 @@ def fern(world: World) -> None:
     keeper.paid(keeper.invoice(kite, "3186.00", -97, -67), -61)
     keeper.credit_on_account(kite, -9, "500.00")
     keeper.cash_on_account(kite, -6, "1000.00")
+
+
+def willow(world: World) -> None:
+    """One invoice is due in two halves, one has been shared in the portal."""
+    keeper = Bookkeeper(
+        world,
+        add_company(
+            world, "odoo", "Willow Garden", "EUR", "Europe/Brussels", "BE", tax_percent=21,
+            address=Address("Chaussee de Namur 40", "Grand-Rosiere", "", "1367", "Belgium"),
+        ),
+    )  # fmt: skip
+    cobalt = keeper.customer("Cobalt Ltd", "ap@cobalt.example", contact="Ana Cobb", currency="USD")
+    dune = keeper.customer("Dune GmbH", "rechnung@dune.example", contact="Dirk Dunkel")
+    moss = keeper.customer("Moss & Daughters", None)
+    keeper.invoice(cobalt, "1815.00", -68, -38, reference="PO-7797")
+    keeper.invoice(cobalt, "242.00", -27, 3, memo="shared")
+    keeper.paid(keeper.invoice(cobalt, "968.00", -49, -19), -14, "300.00")
+    keeper.invoice(dune, "3025.01", -40, 20, memo="halves")
+    keeper.invoice(dune, "605.00", -45, -15)
+    keeper.credited(keeper.invoice(dune, "363.00", -60, -30), -27)
+    keeper.invoice(moss, "121.00", -34, -4)
+    keeper.invoice(moss, "84.70", -8, None)
+    keeper.voided(keeper.invoice(dune, "60.50", -23, 7), -21)
+    keeper.invoice(dune, "484.00", 0, 30, draft=True)
+    keeper.paid(keeper.invoice(dune, "726.00", -94, -64), -62)
+    keeper.credit_on_account(dune, -11, "36.30")
+    keeper.cash_on_account(dune, -5, "50.00")

@@ -1,0 +1,81 @@
+"""Odoo passes the contract."""
+
+from dataclasses import replace
+from types import ModuleType
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import pytest
+
+from connectors import registry
+from connectors.base import AccessExpired, Account
+from connectors.odoo import connector
+from connectors.sandbox.client import SandboxControl
+from tests.connectors.contract import Bench, Contract, Sandboxed
+
+
+class Willow(Sandboxed):
+    provider = "odoo"
+    company = "Willow Garden"
+    expected_account = Account("", "Willow Garden", "EUR", "", "BE")
+    said = {"database": "willow"}
+
+    @pytest.fixture
+    def bench(self, control: SandboxControl) -> Bench:
+        """An account is named by its server, its database and its company's number there."""
+        grant = control.grant(self.company)
+        site = urlsplit(registry.endpoints(self.provider).api_url)
+        grant["external_id"] = f"{site.netloc}{site.path}|willow|1"
+        account = replace(self.expected_account, external_id=grant["external_id"])
+        return Bench(control, registry.get(self.provider), self.company, grant, self.tokens(grant), account)
+
+
+class TestOdoo(Willow, Contract):
+    module: ClassVar[ModuleType] = connector
+    lacks = frozenset({"day limit", "document", "news of deletions", "pay link", "zone"})
+
+    def test_a_shared_invoice_has_a_page_and_a_document(self, bench: Bench) -> None:
+        """[M4 E1 A14] Its token is made when somebody there shares it, and only then."""
+        shared = next(row for row in bench.control.invoices(self.company) if row["total"] == "242.00")
+        link = bench.connector.pay_link(bench.context(), shared["id"])
+        assert link is not None
+        assert f"/my/invoices/{shared['id']}?access_token=" in link.url
+        document = bench.connector.document(bench.context(), shared["id"])
+        assert document is not None
+        assert document.startswith(b"%PDF-")
+        assert bench.connector.pay_link(bench.context(), bench.row()["id"]) is None
+
+    def test_terms_become_instalments(self, bench: Bench) -> None:
+        """[M4 A16] What falls due in parts, and nothing where it is due as a whole."""
+        found = bench.pull("full").invoices.values()
+        halves = next(each for each in found if each.total.minor == 302501)
+        assert [part.amount_minor for part in halves.instalments] == [151250, 151251]
+        assert [part.balance_minor for part in halves.instalments] == [151250, 151251]
+        assert {len(each.instalments) for each in found} == {0, 2}
+
+
+class TestOdooBefore19(Willow):
+    """The same books by the older way in."""
+
+    said = {"database": "willow", "user": "owner@willow.example"}
+
+    def test_it_reads_the_same(self, bench: Bench) -> None:
+        """[M4 A8] Over JSON-RPC, with a login name beside the key."""
+        held = bench.pull("full")
+        assert held.open == bench.truth()
+        bench.act("part_pay")
+        bench.pull("changes", held.cursor, into=held)
+        assert held.open == bench.truth()
+
+    def test_a_note_is_put_at_the_invoice_once(self, bench: Bench) -> None:
+        """[M4 A18] As by the newer way."""
+        row = bench.row()
+        first = bench.connector.add_note(bench.context(), row["id"], "promised for Monday", "sheaf-1")
+        assert bench.connector.add_note(bench.context(), row["id"], "promised for Monday", "sheaf-1") == first
+        assert len(bench.row(row["id"])["notes"]) == 1
+
+    def test_a_key_that_ended_is_named_inside_a_good_answer(self, bench: Bench) -> None:
+        """[M4] Status 200 says nothing there."""
+        bench.control.revoke(self.company)
+        with pytest.raises(AccessExpired):
+            bench.pull("full")
