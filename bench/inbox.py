@@ -1,10 +1,143 @@
-"""To be written."""
+"""The customer's inbox beside a hello on the same server, at two sizes of the tables; and every list's last page beside
+its first (goals C1-C5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+from sqlalchemy import Engine, event
+
+import wsgi
+from app import clock
+from app.house import House
+from app.links import digest_of, new_token
+from app.models import CustomerMember, CustomerRole, Person, WebSession
+from app.scope import Everything
+from app.settings import Settings
+from bench import lists
 from bench.ground import Ground, Size
+from bench.measure import cpu_ratio, race, ratio
 from bench.report import Found
+from bench.stock import Stock, fill, key
+from bench.web import RequestMeter, get_as, served, visits
+from tests.support.house import signed_in
+from tests.support.world import customer, invoice, vendor
+
+_EVERYTHING = Everything("a bench looks at all of its own rows")
+_VISITORS = 40
+_SECRET = "a bench keeps no secret, it only signs its own cookies"
 
 
 def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Found:
-    raise NotImplementedError
+    found = Found("inbox")
+    with _filled(ground, size.small) as small, _filled(ground, size.large) as large:
+        _pages(found, small, large, size.seconds, repeats)
+        lists.run(found, ground, large.url, repeats)
+    with ground.house() as house:
+        one, many = _statements(house, 1), _statements(house, 25)
+    found.goals |= {"C4": many, "C4-equal": many - one}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """A database with so many open invoices, how a server gets at it, and who is signed in."""
+
+    url: str
+    environment: dict[str, str]
+    cookies: list[str]
+    n: int
+
+
+def stock_of(open_invoices: int) -> Stock:
+    """Twenty-five open invoices a customer, of eight among twenty-five vendors: each vendor has many."""
+    return Stock(open_invoices // 25, vendors=25, open=open_invoices, closed=open_invoices // 5, now=clock.now())
+
+
+@contextmanager
+def _filled(ground: Ground, n: int) -> Iterator[_Filled]:
+    with ground.scratch() as url:
+        stock = stock_of(n)
+        fill(ground.owner_url(url), stock)
+        environment = {
+            "DATABASE_URL": url,
+            "SHEAF_INSTANCE": str(ground.folder / "instance"),
+            "SECRET_KEY": _SECRET,
+            "ENCRYPTION_KEYS": f"bench:{'A' * 43}",
+            "SCHEDULER": "off",
+        }
+        yield _Filled(url, environment, _visitors(url, environment, stock), n)
+
+
+def _visitors(url: str, environment: dict[str, str], stock: Stock) -> list[str]:
+    """Sign a person of every so-manieth customer in; returns their cookies."""
+    settings = Settings(DATABASE_URL=url, SHEAF_INSTANCE=environment["SHEAF_INSTANCE"], SECRET_KEY=_SECRET)  # type: ignore[call-arg]
+    house = House.open(settings)
+    app, _ = wsgi.build(house)
+    cookies = []
+    with house.database.transaction(_EVERYTHING) as session:
+        for nth in range(_VISITORS):
+            person = Person(address=f"reader{nth}@stock.example")
+            session.add(person)
+            session.flush()
+            whose = key("customer", nth * stock.customers // _VISITORS)
+            session.add(CustomerMember(customer_id=whose, person_id=person.id, role=CustomerRole.ADMIN))
+            token, now = new_token(), clock.now()
+            session.add(WebSession(token_hash=digest_of(token), person_id=person.id, created_at=now, seen_at=now))
+            signer = app.session_interface.get_signing_serializer(app)
+            cookies.append(f"sheaf={signer.dumps({'_user_id': token, '_fresh': True})}")
+    house.database.dispose()
+    return cookies
+
+
+def _pages(found: Found, small: _Filled, large: _Filled, seconds: float, repeats: int) -> None:
+    hello, ours, wide = "hello", f"inbox of 25 among {small.n:,}", f"inbox of 25 among {large.n:,}"
+    with (
+        served("bench.floors.web:app") as floor,
+        served("wsgi:app", **small.environment) as first,
+        served("wsgi:app", **large.environment) as second,
+    ):
+        contenders = [
+            visits(hello, floor, "/hello", seconds),
+            visits(ours, first, "/inbox", seconds, get_as(small.cookies)),
+            visits(wide, second, "/inbox", seconds, get_as(large.cookies)),
+        ]
+        results = race(contenders, repeats, RequestMeter(small.url, [floor, first, second]), "requests")
+    found.add(results, hello)
+    found.goals |= {
+        "C1": 1 / cpu_ratio(results[ours], results[hello]),
+        "C2-p50": ratio(results[ours], results[hello], lambda take: take.counts["p50"]),
+        "C2-p99": ratio(results[ours], results[hello], lambda take: take.counts["p99"]),
+        "C3-cpu": ratio(results[wide], results[ours], lambda take: take.cpu_us),
+        "C3-p50": ratio(results[wide], results[ours], lambda take: take.counts["p50"]),
+    }
+
+
+def _statements(house: House, invoices: int) -> int:
+    """Round trips of the page with so many invoices, each of another vendor: telling PostgreSQL the scope counts."""
+    app, _ = wsgi.build(house)
+    with house.database.transaction(_EVERYTHING) as session:
+        owing = customer(session, "Owing", address=f"owing{invoices}@stock.example")
+        for nth in range(invoices):
+            of = f"{invoices}-{nth}"
+            invoice(session, vendor(session, f"Vendor {of}", address=f"owner@{of}.example"), owing, number=of)
+    browser, said = signed_in(app, owing.person), []
+    with heard(house.database.engine, said.append):
+        page = browser.get("/inbox")
+    assert page.text.count('data-label="Invoice"') == invoices, page.status
+    return len(said)
+
+
+@contextmanager
+def heard(engine: Engine, say: Callable[[str], object]) -> Iterator[None]:
+    """Every statement sent to the database inside the block."""
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement not in ("BEGIN", "BEGIN IMMEDIATE"):
+            say(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", note)

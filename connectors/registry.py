@@ -9,8 +9,8 @@ from connectors.base import Connector, Endpoints
 from connectors.business_central.connector import BusinessCentral
 from connectors.erpnext.connector import ErpNext
 from connectors.http import HttpClient, RateGate, gate_of
-from connectors.odoo.connector import Odoo
 from connectors.netsuite.connector import NetSuite
+from connectors.odoo.connector import Odoo
 from connectors.quickbooks.connector import QuickBooks
 from connectors.sage.connector import Sage
 from connectors.square.connector import Square

@@ -9,8 +9,10 @@ from . import (
     control,
     erpnext,
     guard,
+    netsuite,
     news,
     oauth_web,
+    odoo,
     payments,
     quickbooks,
     sage,
@@ -31,8 +33,10 @@ PARTS: dict[str, Part] = {
     "square": square,
     "zoho": zoho,
     "sage": sage,
+    "netsuite": netsuite,
     "business_central": business_central,
     "erpnext": erpnext,
+    "odoo": odoo,
 }
 
 

@@ -271,5 +271,17 @@ PLAYS: dict[str, Play] = {
             many_companies=True,
             deletes_issued=True,
         ),
+        Play(
+            id="odoo",
+            title="Odoo",
+            client_id="",
+            client_secret="",
+            webhook_secret="",
+            paths=("", "", "", "/odoo"),
+            scopes=frozenset(),
+            full_scope="",
+            company_id=lambda source: ids.digits(source, 9),
+            access_life=None,
+        ),
     )
 }

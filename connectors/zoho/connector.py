@@ -139,7 +139,7 @@ class Zoho(Connector):
         held = _rows(books.get("customerpayments", {"reference_number": payment.key}), "customerpayments")
         if known := [row for row in held if isinstance(row, dict) and row.get("reference_number") == payment.key]:
             return Fields(known[0]).id("payment_id")
-        amount = str(payment.amount.amount)
+        amount = payment.amount.amount
         made = books.post(
             "customerpayments",
             {
