@@ -19,6 +19,7 @@ from app.desk import views as desk
 from app.dns import txt_records
 from app.house import House
 from app.inbox import supplier_views as suppliers
+from app.inbox import talk_views as talks
 from app.inbox import views as inbox
 from app.ops import abuse_views as abuse
 from app.ops import inbound_views as inbound
@@ -40,7 +41,7 @@ def create_app(house: House) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     for part in (headers, errors, filters, gate):
         part.install(app)
-    for room in (accounts, team, inbox, suppliers, desk, outlook, desk_trust, ops, abuse, inbound):
+    for room in (accounts, team, inbox, talks, suppliers, desk, outlook, desk_trust, ops, abuse, inbound):
         app.register_blueprint(room.blueprint)
     return app
 

@@ -12,11 +12,11 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import customer_member
 from app.conversations import actions as talk
-from app.conversations.queries import customer_threads, file_of, invoices_of, messages_of, thread_of, threads_about
-from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
+from app.conversations.queries import threads_about
+from app.conversations.rules import QUICK_QUESTIONS, ConversationError
 from app.db import database
 from app.filters import moment
-from app.headers import content_policy, download
+from app.headers import content_policy
 from app.house import the_house
 from app.inbox import queries
 from app.inbox.forms import read_moment, read_search, write_key, write_moment
@@ -35,7 +35,7 @@ from app.mailboxes.queries import (
     next_word_of,
 )
 from app.mailboxes.rules import without_links
-from app.models import CustomerRole, Invoice, Mailbox, Vendor
+from app.models import CustomerRole, Invoice, Mailbox
 from app.receivables.actions import Paid, PayDesk, disown_invoice, own_invoice, press_pay
 from app.receivables.direct import report_direct, said_at
 from app.receivables.forms import read_press
@@ -189,7 +189,7 @@ def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
     except ConversationError as problem:
         return _ask_page(invoice_id, error=str(problem)), 422
     flash(f"Sent to {row.vendor_name}. The answer comes to your mail and stands here.", "ok")
-    return redirect(url_for("inbox.thread", thread_id=thread.id), 303)
+    return redirect(url_for("talks.thread", thread_id=thread.id), 303)
 
 
 def _ask_page(invoice_id: UUID, error: str = "") -> str:
@@ -205,70 +205,6 @@ def _answer_box(session: Session) -> UUID | None:
     boxes = mailboxes_of(session)
     own = [box.id for box in boxes if box.address == g.person.address]
     return own[0] if own else (boxes[0].id if boxes else None)
-
-
-# --- conversations --------------------------------------------------------------------------------------------------
-
-
-@blueprint.get("/threads")
-@customer_member()
-def threads() -> str:
-    before = read_moment(request.args.get("before", ""))
-    with database().reading() as session:
-        found = customer_threads(session, before=before, limit=LIST + 1)
-    rows = found[:LIST]
-    after = write_moment((rows[-1].begun_at, rows[-1].id)) if len(found) > LIST else ""
-    part = "thread_rows" if request.headers.get("HX-Request") and before else "threads"
-    return render_template(f"inbox/{part}.html", threads=rows, after=after, before=before)
-
-
-@blueprint.get("/threads/<uuid:thread_id>")
-@customer_member()
-def thread(thread_id: UUID) -> str:
-    return _thread_page(thread_id)
-
-
-@blueprint.post("/threads/<uuid:thread_id>")
-@customer_member()
-def reply(thread_id: UUID) -> Response | tuple[str, int]:
-    """The customer writes on."""
-    body = request.form.get("body", "")
-    try:
-        with database().transaction() as session:
-            found = thread_of(session, thread_id) or abort(404)
-            talk.follow_up(
-                session, house=the_house(), thread=found, body=body, now=clock.now(), via="page", person=g.person
-            )
-    except ConversationError as problem:
-        return _thread_page(thread_id, error=str(problem), body=body), 422
-    flash("Sent.", "ok")
-    return redirect(url_for("inbox.thread", thread_id=thread_id), 303)
-
-
-@blueprint.get("/threads/<uuid:thread_id>/files/<uuid:file_id>")
-@customer_member()
-def file(thread_id: UUID, file_id: UUID) -> Response:
-    """A file of the conversation, to be kept."""
-    with database().reading() as session:
-        found = file_of(session, thread_id, file_id) or abort(404)
-        return download(found.name, found.kind, found.data)
-
-
-def _thread_page(thread_id: UUID, error: str = "", body: str = "") -> str:
-    with database().reading() as session:
-        found = thread_of(session, thread_id) or abort(404)
-        vendor = session.execute(select(Vendor.name).where(Vendor.id == found.vendor_id)).scalar_one()
-        return render_template(
-            "inbox/thread.html",
-            thread=found,
-            vendor_name=vendor,
-            messages=messages_of(session, thread_id),
-            invoices=invoices_of(session, [thread_id])[thread_id],
-            results=RESULTS,
-            file_url=lambda file: url_for("inbox.file", thread_id=thread_id, file_id=file.id),
-            error=error,
-            body=body,
-        )
 
 
 # --- digests --------------------------------------------------------------------------------------------------------

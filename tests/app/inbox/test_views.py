@@ -171,6 +171,7 @@ def test_a_foreign_id_looks_exactly_like_a_missing_one(inbox: Inbox) -> None:
         ("/inbox/invoices/{}/pay", world.acme_invoice.id, "GET POST"),
         ("/inbox/invoices/{}/ask", world.acme_invoice.id, "GET POST"),
         ("/inbox/threads/{}", thread, "GET POST"),
+        ("/inbox/threads/{}/close", thread, "POST"),
         ("/inbox/digests/{}", sent.digest.id, "GET"),
         ("/inbox/digests/{}/mail", sent.digest.id, "GET"),
         ("/inbox/rhythm/{}", world.cobalt.mailbox.id, "POST"),
@@ -300,6 +301,23 @@ def test_the_customer_writes_on_in_a_conversation(inbox: Inbox) -> None:
     assert "Still waiting." in inbox.admin.get(place).text
     assert inbox.admin.post(place, data={"body": ""}).status_code == 422
     assert "Invoice A-1" in inbox.admin.get("/inbox/threads").text
+
+
+def test_the_customer_closes_what_needs_no_answer_any_more(inbox: Inbox) -> None:
+    """[F11 inv-Q1] With a result of its own; the vendor's queue is rid of it, and writing opens it again."""
+    thread = _asked(inbox)
+    place = f"/inbox/threads/{thread}"
+    for wrong in ("", "corrected"):
+        refused = inbox.admin.post(f"{place}/close", data={"result": wrong})
+        assert refused.status_code == 422
+        assert "Choose how it ended." in refused.text
+    assert inbox.admin.post(f"{place}/close", data={"result": "withdrawn"}).status_code == 303
+    page = inbox.admin.get(place).text
+    assert "withdrawn" in page
+    assert "Close this question" not in page
+    assert [each.state for each in inbox.read(Thread)] == ["closed"]
+    inbox.admin.post(place, data={"body": "It is not settled after all."})
+    assert [each.state for each in inbox.read(Thread)] == ["waiting_vendor"]
 
 
 def test_conversations_page_by_key(inbox: Inbox) -> None:
