@@ -32,7 +32,8 @@ from tests.support.pooler import Through
 from tests.support.postgres import PLAIN
 from tests.support.world import EVERYTHING, World
 
-pytestmark = pytest.mark.postgresql
+# the database first, so that it outlives whatever a test has started
+pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("database_url")]
 
 _CONNECTIONS = 2  # of the fixture's pooler
 

@@ -31,6 +31,7 @@ auth_type = trust
 auth_file = {folder}/users
 default_pool_size = {connections}
 max_client_conn = 1000
+query_wait_timeout = 20
 logfile = {folder}/log
 """
 
