@@ -28,6 +28,7 @@ from sqlalchemy import (
     make_url,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -120,6 +121,11 @@ def database_now(session: Session) -> datetime:
         return clock.now()
     moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
     return moment.astimezone(UTC)
+
+
+def insert_into(session: Session, table: Any) -> Any:
+    """An INSERT that may say what happens ON CONFLICT, as this session's database spells it."""
+    return (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(table)
 
 
 def make_engine(url: str, **options: Any) -> Engine:

@@ -10,10 +10,9 @@ from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.db import database_now
+from app.db import database_now, insert_into
 from app.house import House
 from app.ids import new_id
 from app.models import (
@@ -67,8 +66,7 @@ def watch(house: House) -> int:
 
 
 def _ring(session: Session, house: House, name: str, words: str, now: datetime) -> bool:
-    insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    row = insert(Alarm).values(id=new_id(), name=name, words=words[:300], since=now)
+    row = insert_into(session, Alarm).values(id=new_id(), name=name, words=words[:300], since=now)
     alarm_id = session.execute(row.on_conflict_do_nothing().returning(Alarm.id)).scalar_one_or_none()
     if alarm_id is None:
         return False

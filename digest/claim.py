@@ -13,10 +13,9 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import and_, func, literal_column, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.db import database_now
+from app.db import database_now, insert_into
 from app.house import House
 from app.ids import new_id
 from app.keys import CannotOpen
@@ -252,8 +251,7 @@ def _begin(session: Session, taken: Sequence[DueMail], channel: str, now: dateti
         }
         for mail in taken
     ]
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(Attempt).on_conflict_do_nothing().returning(Attempt.outgoing_id, Attempt.id)
+    statement = insert_into(session, Attempt).on_conflict_do_nothing().returning(Attempt.outgoing_id, Attempt.id)
     begun = {row[0]: row[1] for row in session.execute(statement, rows)}
     doubled = [mail.id for mail in taken if mail.id not in begun]
     if doubled:

@@ -13,9 +13,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import insert_into
 from app.ids import new_id
 from app.models import Relation, Trust, Vendor
 from app.settings import Limits
@@ -91,8 +91,7 @@ def _remember(session: Session, granted: Collection[tuple[UUID, UUID]], now: dat
         {"id": new_id(), "customer_id": customer, "vendor_id": vendor, "created_at": now, "reached_at": now}
         for customer, vendor in sorted(granted)
     ]
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(Relation)
+    statement = insert_into(session, Relation)
     earlier = func.coalesce(Relation.reached_at, statement.excluded.reached_at)
     keys = [Relation.customer_id, Relation.vendor_id]
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"reached_at": earlier}), rows)

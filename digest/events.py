@@ -19,11 +19,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from sendgrid.helpers.eventwebhook import EventWebhook
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.address import canonical
-from app.db import database_now
+from app.db import database_now, insert_into
 from app.house import House
 from app.ids import new_id
 from app.models import Attempt, AttemptResult, AuditEntry, DeliveryEvent, Mailbox, Outgoing
@@ -102,8 +101,7 @@ def store(session: Session, raw: bytes, headers: Mapping[str, str], now: datetim
     ]
     if not rows:
         return 0
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(DeliveryEvent).on_conflict_do_nothing().returning(DeliveryEvent.id)
+    statement = insert_into(session, DeliveryEvent).on_conflict_do_nothing().returning(DeliveryEvent.id)
     return len(session.execute(statement, rows).all())
 
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import insert_into
 from app.models import AttemptResult, Digest, Outgoing, SendGate
 from app.settings import Limits
 from digest.channels.base import Concern, Result
@@ -166,8 +166,7 @@ def _gate(channel: str) -> Select[Any]:
 def _locked(session: Session, channel: str, limits: Limits, now: datetime) -> Gate:
     row = session.execute(_gate(channel).with_for_update()).one_or_none()
     if row is None:
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        first = insert(SendGate).values(channel=channel, **asdict(fresh(limits, now)))
+        first = insert_into(session, SendGate).values(channel=channel, **asdict(fresh(limits, now)))
         session.execute(first.on_conflict_do_nothing())
         row = session.execute(_gate(channel).with_for_update()).one()
     return Gate(*row)

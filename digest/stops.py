@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import insert_into
 from app.house import House
 from app.models import AuditEntry, Outgoing, OutgoingKind, StopSwitch
 
@@ -48,8 +47,7 @@ def is_operators_own(house: House) -> ColumnElement[bool]:
 
 def stop_sending(session: Session, reason: str, by: str, now: datetime) -> bool:
     """Stop all mail until a human has looked; false when it is stopped already."""
-    insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(StopSwitch).values(name=SENDING, reason=reason[:200], by=by, since=now)
+    statement = insert_into(session, StopSwitch).values(name=SENDING, reason=reason[:200], by=by, since=now)
     stopped = session.execute(statement.on_conflict_do_nothing().returning(StopSwitch.name)).scalar_one_or_none()
     if stopped is None:
         return False

@@ -11,9 +11,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Table, and_, bindparam, func, null, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import insert_into
 from app.ids import new_id
 from app.models import (
     Attempt,
@@ -185,12 +185,11 @@ def _remember_first_mails(session: Session, digest_ids: Sequence[UUID], now: dat
     met = sorted((row[0], row[1]) for row in session.execute(query))
     if not met:
         return
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     rows = [
         {"id": new_id(), "customer_id": each, "vendor_id": vendor, "created_at": now, "first_mailed_at": now}
         for each, vendor in met
     ]
-    statement = insert(Relation).values(rows)
+    statement = insert_into(session, Relation).values(rows)
     earlier = func.coalesce(Relation.first_mailed_at, statement.excluded.first_mailed_at)
     keys = [Relation.customer_id, Relation.vendor_id]
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"first_mailed_at": earlier}))
@@ -211,9 +210,8 @@ def _count_mentions(session: Session, digest_ids: Sequence[UUID]) -> None:
         .group_by(Digest.mailbox_id, DigestLine.invoice_id, DigestLine.vendor_id, Mailbox.customer_id)
         .order_by(Digest.mailbox_id, DigestLine.invoice_id)
     )  # fmt: skip
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     columns = ["mailbox_id", "invoice_id", "vendor_id", "customer_id", "count", "last_at"]
-    statement = insert(Mention).from_select(columns, shown)
+    statement = insert_into(session, Mention).from_select(columns, shown)
     again = {"count": Mention.count + statement.excluded["count"], "last_at": statement.excluded.last_at}
     session.execute(statement.on_conflict_do_update(index_elements=columns[:2], set_=again))
 

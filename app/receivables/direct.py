@@ -5,9 +5,9 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import insert_into
 from app.ids import new_id
 from app.models import AuditEntry, DirectReminder, TaskKind
 from app.scope import widened
@@ -22,8 +22,7 @@ def report_direct(
     session: Session, *, vendor_id: UUID, customer_id: UUID, now: datetime, person_id: UUID | None = None
 ) -> None:
     """ "I also got one directly": said once or often, it counts as one customer, and the vendor has one task."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    said = insert(DirectReminder).values(
+    said = insert_into(session, DirectReminder).values(
         id=new_id(), vendor_id=vendor_id, customer_id=customer_id, said_at=now, created_at=now
     )
     keys = [DirectReminder.vendor_id, DirectReminder.customer_id]

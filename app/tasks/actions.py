@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import and_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import insert_into
 from app.ids import new_id
 from app.models import TaskKind, VendorTask
 from app.scope import widened
@@ -47,7 +47,6 @@ def raise_tasks(session: Session, matters: Collection[Matter], now: datetime, *,
     """The same for many at once. ``is_final``: what was raised once is left as the vendor's people left it."""
     if not matters:
         return
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     rows = [
         {
             "id": new_id(),
@@ -64,7 +63,7 @@ def raise_tasks(session: Session, matters: Collection[Matter], now: datetime, *,
         }
         for matter in matters
     ]
-    statement = insert(VendorTask)
+    statement = insert_into(session, VendorTask)
     said = {name: statement.excluded[name] for name in ("words", "remedy", "done_at", "done_by_id")}
     keys = [VendorTask.vendor_id, VendorTask.kind, VendorTask.subject_key]
     once = statement.on_conflict_do_nothing(index_elements=keys)

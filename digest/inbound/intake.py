@@ -16,10 +16,9 @@ from uuid import UUID
 import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, undefer
 
-from app.db import database_now
+from app.db import database_now, insert_into
 from app.house import House
 from app.ids import new_id
 from app.keys import KeyRing, Place
@@ -63,8 +62,7 @@ def store(session: Session, keys: KeyRing, raw: bytes, headers: Mapping[str, str
         "reason": "",
         "sender_domain": "",
     }
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(InboundMail).values(values).on_conflict_do_nothing().returning(InboundMail.id)
+    statement = insert_into(session, InboundMail).values(values).on_conflict_do_nothing().returning(InboundMail.id)
     is_new = session.execute(statement).scalar_one_or_none() is not None
     log.info("inbound mail stored", inbound=str(mail_id), size=len(raw), new=is_new)
     return is_new
