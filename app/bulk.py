@@ -138,6 +138,9 @@ class Bulk:
                 copy.write_row(row)
 
 
+_write_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
+
+
 def json_text(value: Any) -> str:
     """The JSON text both databases keep, keys in one order so that equal content is equal text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return _write_json(value)

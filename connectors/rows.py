@@ -5,6 +5,7 @@ The hash is what recognises an unchanged row. It covers what the provider said, 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -129,12 +130,7 @@ def _bill_to(record: BillToRecord) -> Row:
 def _invoice(record: InvoiceRecord) -> Row:
     currency, balance = record.total.currency, record.balance.minor
     state = record.state if record.state in _STATES else InvoiceState.UNKNOWN.value
-    due_on, due_minor = record.due_on, balance
-    for part in sorted(record.instalments, key=lambda part: part.due_on):
-        if part.balance_minor > 0:
-            due_on, due_minor = part.due_on, part.balance_minor
-            break
-    several = [[part.due_on.isoformat(), part.amount_minor, part.balance_minor] for part in record.instalments]
+    due_on, due_minor = _next_due(record) if record.instalments else (record.due_on, balance)
     values = (
         record.number[:80],
         record.po_number[:80],
@@ -146,7 +142,7 @@ def _invoice(record: InvoiceRecord) -> Row:
         _whole(record.total.minor),
         _whole(balance),
         _whole(due_minor),
-        json_text(several if len(several) > 1 else []),
+        _instalments(record) if len(record.instalments) > 1 else "[]",
         state,
         record.raw_state[:40],
         first_address(record.address_text),
@@ -155,6 +151,18 @@ def _invoice(record: InvoiceRecord) -> Row:
         json_text(record.details),
     )
     return (*_row(record, (record.bill_to_external_id,), values), record.settled_at)
+
+
+def _next_due(record: InvoiceRecord) -> tuple[date | None, int]:
+    """The next instalment that is not paid."""
+    for part in sorted(record.instalments, key=lambda part: part.due_on):
+        if part.balance_minor > 0:
+            return part.due_on, part.balance_minor
+    return record.due_on, record.balance.minor
+
+
+def _instalments(record: InvoiceRecord) -> str:
+    return json_text([[part.due_on.isoformat(), part.amount_minor, part.balance_minor] for part in record.instalments])
 
 
 def _credit(record: CreditRecord) -> Row:
@@ -186,13 +194,14 @@ def _payment(record: PaymentRecord) -> Row:
 def _row(record: Any, before: Row, values: Row) -> Row:
     if len(record.external_id) > 120:
         raise ValueError("its id is too long to keep")
-    said = "\x1f".join(map(str, (*before, *values))).encode("utf-8", "surrogatepass")
+    told = (*before, *values)
+    said = "\x1f".join(map(str, told)).encode("utf-8", "surrogatepass")
     content = int.from_bytes(blake2b(said, digest_size=8).digest(), "big", signed=True) or 1
-    return (record.external_id, _whole(record.version), content, *before, *values)
+    return (record.external_id, _whole(record.version), content, *told)
 
 
 def _whole(number: int) -> int:
-    if abs(number) >= _MOST:
+    if not -_MOST < number < _MOST:
         raise ValueError("a number in it is beyond all measure")
     return number
 

@@ -7,6 +7,7 @@ Never by name (INVARIANTS D2). All of it is set-based: the same few statements f
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -27,6 +28,10 @@ _WANTED: dict[str, Kind] = {
 }
 _CUSTOMER = cast("Table", Customer.__table__)
 _MAILBOX = cast("Table", Mailbox.__table__)
+_RHYTHM = {
+    name: cast("Any", _MAILBOX.c[name].default).arg
+    for name in ("cadence", "weekday", "month_day", "send_at", "quiet_country")
+}
 
 # The vendor's own choice wins; then the books' address; then whom the newest invoice itself names.
 _EFFECTIVE = """coalesce(b.chosen_address, b.address, (
@@ -134,8 +139,6 @@ def _take_along(bulk: Bulk) -> None:
 def _default_rhythm(zone: str, now: datetime) -> dict[str, Any]:
     """The rhythm nobody has chosen yet: the columns' own defaults, on the vendor's wall clock, some minutes apart from
     those of others."""
-    columns: Any = _MAILBOX.c
-    chosen = ("cadence", "weekday", "month_day", "send_at", "quiet_country")
-    rhythm = {name: columns[name].default.arg for name in chosen}
-    rhythm |= {"zone": zone, "spread_seconds": secrets.randbelow(SPREAD_SECONDS)}
-    return {**rhythm, "next_digest_at": first_due(Mailbox(**rhythm), now)}
+    rhythm = {**_RHYTHM, "zone": zone, "spread_seconds": secrets.randbelow(SPREAD_SECONDS)}
+    chosen: Any = SimpleNamespace(**rhythm, closed_from=None, closed_until=None, last_digest_at=None)
+    return {**rhythm, "next_digest_at": first_due(chosen, now)}

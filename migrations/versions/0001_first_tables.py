@@ -677,6 +677,31 @@ def upgrade() -> None:
     op.create_index("ix_credit_customer", "credit", ["customer_id", "vendor_id"], unique=False)
     op.create_index(op.f("ix_credit_vendor_id"), "credit", ["vendor_id"], unique=False)
     op.create_table(
+        "digest_line",
+        sa.Column("digest_id", sa.Uuid(), nullable=False),
+        sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("is_shown", sa.Boolean(), nullable=False),
+        sa.Column("vendor_name", sa.String(length=50), nullable=False),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("po_number", sa.String(length=80), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("status", sa.String(length=120), nullable=False),
+        sa.Column("as_of", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["digest_id"], ["digest.id"], name=op.f("fk_digest_line_digest_id_digest"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("digest_id", "line", name=op.f("pk_digest_line")),
+    )
+    op.create_index("ix_digest_line_invoice", "digest_line", ["invoice_id"], unique=False)
+    op.create_table(
         "inbound_mail",
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("headers", sa.JSON(), nullable=False),
@@ -754,9 +779,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name=op.f("fk_invoice_connection_id_connection"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_invoice_customer_id_customer")),
-        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_invoice_mailbox_id_mailbox")),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_invoice_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice")),
         sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_invoice_connection_id_external_id")),
         postgresql_with={"fillfactor": 90},
@@ -955,36 +977,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("result IN ('started', 'unknown', 'accepted')"),
     )
     op.create_table(
-        "digest_line",
-        sa.Column("digest_id", sa.Uuid(), nullable=False),
-        sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("invoice_id", sa.Uuid(), nullable=True),
-        sa.Column("kind", sa.String(length=12), nullable=False),
-        sa.Column("is_shown", sa.Boolean(), nullable=False),
-        sa.Column("vendor_name", sa.String(length=50), nullable=False),
-        sa.Column("number", sa.String(length=80), nullable=False),
-        sa.Column("po_number", sa.String(length=80), nullable=False),
-        sa.Column("issued_on", sa.Date(), nullable=True),
-        sa.Column("due_on", sa.Date(), nullable=True),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("status", sa.String(length=120), nullable=False),
-        sa.Column("as_of", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_digest_line_customer_id_customer")),
-        sa.ForeignKeyConstraint(
-            ["digest_id"], ["digest.id"], name=op.f("fk_digest_line_digest_id_digest"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["invoice_id"], ["invoice.id"], name=op.f("fk_digest_line_invoice_id_invoice"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_digest_line_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("digest_id", "line", name=op.f("pk_digest_line")),
-    )
-    op.create_index("ix_digest_line_invoice", "digest_line", ["invoice_id"], unique=False)
-    op.create_table(
         "held_reply",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -1063,11 +1055,9 @@ def upgrade() -> None:
         sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_invoice_change_customer_id_customer")),
         sa.ForeignKeyConstraint(
             ["invoice_id"], ["invoice.id"], name=op.f("fk_invoice_change_invoice_id_invoice"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_invoice_change_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_change")),
     )
     op.create_index("ix_invoice_change_invoice", "invoice_change", ["invoice_id", "at"], unique=False)
@@ -1095,14 +1085,12 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("last_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_mention_customer_id_customer")),
         sa.ForeignKeyConstraint(
             ["invoice_id"], ["invoice.id"], name=op.f("fk_mention_invoice_id_invoice"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
             ["mailbox_id"], ["mailbox.id"], name=op.f("fk_mention_mailbox_id_mailbox"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_mention_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("mailbox_id", "invoice_id", name=op.f("pk_mention")),
         postgresql_with={"fillfactor": 80},
     )
@@ -1308,8 +1296,6 @@ def downgrade() -> None:
     op.drop_table("hold")
     op.drop_index("ix_held_reply_digest", table_name="held_reply")
     op.drop_table("held_reply")
-    op.drop_index("ix_digest_line_invoice", table_name="digest_line")
-    op.drop_table("digest_line")
     op.drop_index(
         "uq_attempt_live",
         table_name="attempt",
@@ -1391,6 +1377,8 @@ def downgrade() -> None:
         sqlite_where=sa.text("handled_at IS NULL"),
     )
     op.drop_table("inbound_mail")
+    op.drop_index("ix_digest_line_invoice", table_name="digest_line")
+    op.drop_table("digest_line")
     op.drop_index(op.f("ix_credit_vendor_id"), table_name="credit")
     op.drop_index("ix_credit_customer", table_name="credit")
     op.drop_index("ix_credit_bill_to", table_name="credit")

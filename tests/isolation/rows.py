@@ -76,7 +76,7 @@ def _value(column: Column[Any], known: dict[str, Any]) -> Any:
         return known.get(key.column.table.name)
     kind: Any = type(column.type) if isinstance(column.type, UtcDateTime | JSON) else column.type.python_type
     if kind is UUID:
-        return uuid4()
+        return known.get(column.name.removesuffix("_id")) or uuid4()
     if kind is bytes:
         return b"%d" % next(_number)
     if kind is str:
