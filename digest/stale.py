@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, union
+from sqlalchemy.orm import Session
 
 from app.models import (
     BillTo,
@@ -39,58 +39,105 @@ def stale_digests(
 ) -> set[UUID]:
     """Those of ``digest_ids`` that list an invoice no longer open, with another amount or due date than now, on hold,
     being talked about, or now another mailbox's; or less or more credit than is left; or a vendor since muted, blocked,
-    suspended, doubted or stopped; or what came through books that ended, or a provider since stopped. One statement."""
+    suspended, doubted or stopped; or what came through books that ended, or a provider since stopped.
+
+    One statement, of joins only: asked line by line, the same questions cost ten times as much.
+    """
     if not digest_ids:
         return set()
-    other_amount = and_(
-        DigestLine.kind.in_(_WITH_AMOUNT),
-        or_(Invoice.due_minor != DigestLine.amount_minor, Invoice.due_on.is_distinct_from(DigestLine.due_on)),
-    )
-    on_hold = and_(
-        DigestLine.kind.in_(_ASKED),
-        select(Hold.id)
-        .where(Hold.invoice_id == DigestLine.invoice_id, Hold.ended_at.is_(None), Hold.ends_at > now)
-        .exists(),
-    )
-    held_with_all = and_(
-        DigestLine.kind.in_(_ASKED),
-        select(BillTo.id).where(BillTo.id == Invoice.bill_to_id, BillTo.held_until > now).exists(),
-    )
-    moved = and_(Invoice.id.is_not(None), Invoice.mailbox_id.is_distinct_from(Digest.mailbox_id))
-    query = (
-        select(DigestLine.digest_id)
+    lines = (
+        select(DigestLine, Digest.mailbox_id, Digest.created_at)
         .join(Digest, Digest.id == DigestLine.digest_id)
-        .join(Vendor, Vendor.id == DigestLine.vendor_id)
-        .outerjoin(Invoice, Invoice.id == DigestLine.invoice_id)
+        .where(DigestLine.digest_id.in_(digest_ids))
+        .cte("lines")
+    )
+    ended = or_(Connection.state == ConnectionState.DISCONNECTED, Connection.provider.in_(stopped_providers))
+    query = union(
+        _changed(lines.c, stopped_vendors, ended, now),
+        _held(lines.c, now),
+        _talked_about(lines.c),
+        _with_other_credit(lines.c),
+        _introducing_nobody(lines.c, ended),
+    )
+    return set(session.execute(query).scalars())
+
+
+def _changed(line: Any, stopped_vendors: Collection[UUID], ended: ColumnElement[bool], now: datetime) -> Select[Any]:
+    """What the line's own rows say: its invoice, and whose it is, its vendor and what is thought of it here."""
+    is_asked, unheard = line.kind.in_(_ASKED), Relation.first_mailed_at.is_(None)
+    is_other = or_(Invoice.due_minor != line.amount_minor, Invoice.due_on.is_distinct_from(line.due_on))
+    return (
+        select(line.digest_id)
+        .join(Vendor, Vendor.id == line.vendor_id)
+        .outerjoin(Invoice, Invoice.id == line.invoice_id)
+        .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
         .outerjoin(Connection, Connection.id == Invoice.connection_id)
-        .outerjoin(
-            Relation,
-            and_(Relation.customer_id == DigestLine.customer_id, Relation.vendor_id == DigestLine.vendor_id),
-        )
+        .outerjoin(Relation, and_(Relation.customer_id == line.customer_id, Relation.vendor_id == line.vendor_id))
         .where(
-            DigestLine.digest_id.in_(digest_ids),
             or_(
                 Invoice.state != InvoiceState.OPEN,
                 Invoice.balance_minor <= 0,
-                other_amount,
-                on_hold,
-                held_with_all,
-                _talked_about(),
-                _other_credit(),
-                _to_introduce(),
-                _frozen_before_contact(),
-                moved,
+                and_(line.kind.in_(_WITH_AMOUNT), is_other),
+                and_(is_asked, BillTo.held_until > now),
+                and_(Invoice.id.is_not(None), Invoice.mailbox_id.is_distinct_from(line.mailbox_id)),
                 Relation.muted_at.is_not(None),
                 Relation.blocked_at.is_not(None),
                 Vendor.trust == Trust.SUSPENDED,
-                DigestLine.vendor_id.in_(stopped_vendors),
-                Connection.provider.in_(stopped_providers),
-                Connection.state == ConnectionState.DISCONNECTED,
-            ),
+                # only to be introduced now (INVARIANTS A1), or reported too often and never heard of here (A2)
+                and_(line.kind != LineKind.INTRODUCED, Vendor.trust == Trust.NEW, Relation.accepted_at.is_(None)),
+                and_(Vendor.frozen_at.is_not(None), unheard, Relation.accepted_at.is_(None)),
+                line.vendor_id.in_(stopped_vendors),
+                ended,
+            )
         )
-        .distinct()
     )
-    return set(session.execute(query).scalars())
+
+
+def _held(line: Any, now: datetime) -> Select[Any]:
+    live = and_(Hold.ended_at.is_(None), Hold.ends_at > now)
+    return select(line.digest_id).join(Hold, Hold.invoice_id == line.invoice_id).where(line.kind.in_(_ASKED), live)
+
+
+def _talked_about(line: Any) -> Select[Any]:
+    """A human has written about it since it was composed: no reminder meanwhile (FEATURES D12)."""
+    return (
+        select(line.digest_id)
+        .join(ThreadInvoice, ThreadInvoice.invoice_id == line.invoice_id)
+        .join(Message, Message.thread_id == ThreadInvoice.thread_id)
+        .where(line.kind.in_(_ASKED), Message.created_at > line.created_at, Message.is_automatic.is_(False))
+    )
+
+
+def _with_other_credit(line: Any) -> Select[Any]:
+    """The vendor's credit in the currency of a line is not what the mail says: used up, or enough by now (A9)."""
+    amount = case((line.kind == LineKind.CREDIT, line.amount_minor), else_=0)
+    owners = (line.digest_id, line.customer_id, line.mailbox_id, line.vendor_id, line.currency)
+    said = (
+        select(*owners, func.sum(amount).label("minor"))
+        .group_by(*owners)
+        .having(func.max(case((line.kind.in_(_ASKED), 1), else_=0)) == 1)
+        .subquery("said")
+    )
+    keys = (Credit.customer_id, Credit.mailbox_id, Credit.vendor_id, Credit.currency)
+    left = (
+        select(*keys, func.sum(Credit.remaining_minor).label("minor"))
+        .where(Credit.customer_id.in_(select(line.customer_id)), Credit.remaining_minor > 0)
+        .group_by(*keys)
+        .subquery("left_over")
+    )
+    same = and_(*(left.c[key.key] == said.c[key.key] for key in keys))
+    return select(said.c.digest_id).outerjoin(left, same).where(said.c.minor != func.coalesce(left.c.minor, 0))
+
+
+def _introducing_nobody(line: Any, ended: ColumnElement[bool]) -> Select[Any]:
+    """Nothing of the vendor it introduces is open here any more, or none of that comes through books still read."""
+    owed = (
+        select(Invoice.id)
+        .join(Connection, Connection.id == Invoice.connection_id)
+        .where(Invoice.mailbox_id == line.mailbox_id, Invoice.vendor_id == line.vendor_id)
+        .where(Invoice.state == InvoiceState.OPEN, Invoice.balance_minor > 0, ~ended)
+    )
+    return select(line.digest_id).where(line.kind == LineKind.INTRODUCED, ~owed.exists())
 
 
 def names_unwanted(digest_id: Any) -> ColumnElement[bool]:
@@ -100,44 +147,3 @@ def names_unwanted(digest_id: Any) -> ColumnElement[bool]:
     gone = or_(Vendor.trust == Trust.SUSPENDED, Relation.muted_at.is_not(None), Relation.blocked_at.is_not(None))
     query = select(DigestLine.line).join(Vendor, Vendor.id == DigestLine.vendor_id).outerjoin(Relation, pair)
     return query.where(DigestLine.digest_id == digest_id, gone).exists()
-
-
-def _talked_about() -> ColumnElement[bool]:
-    """A human has written about it since it was composed: no reminder meanwhile (FEATURES D12)."""
-    said = (
-        select(Message.id)
-        .join(ThreadInvoice, ThreadInvoice.thread_id == Message.thread_id)
-        .where(ThreadInvoice.invoice_id == DigestLine.invoice_id)
-        .where(Message.created_at > Digest.created_at, Message.is_automatic.is_(False))
-    )
-    return and_(DigestLine.kind.in_(_ASKED), said.exists())
-
-
-def _other_credit() -> ColumnElement[bool]:
-    """The vendor's credit in the currency of a line is not what the mail says: used up, or enough by now (A9)."""
-    said, left = aliased(DigestLine), Credit
-    in_mail = select(func.coalesce(func.sum(said.amount_minor), 0)).where(
-        said.digest_id == DigestLine.digest_id,
-        said.kind == LineKind.CREDIT,
-        said.vendor_id == DigestLine.vendor_id,
-        said.currency == DigestLine.currency,
-    )
-    now_left = select(func.coalesce(func.sum(left.remaining_minor), 0)).where(
-        left.customer_id == DigestLine.customer_id,
-        left.vendor_id == DigestLine.vendor_id,
-        left.mailbox_id == Digest.mailbox_id,
-        left.currency == DigestLine.currency,
-        left.remaining_minor > 0,
-    )
-    return and_(DigestLine.kind.in_(_ASKED), in_mail.scalar_subquery() != now_left.scalar_subquery())
-
-
-def _frozen_before_contact() -> ColumnElement[bool]:
-    """A vendor reported too often, to somebody who never heard of it (INVARIANTS A2)."""
-    unheard = and_(Relation.first_mailed_at.is_(None), Relation.accepted_at.is_(None))
-    return and_(Vendor.frozen_at.is_not(None), unheard)
-
-
-def _to_introduce() -> ColumnElement[bool]:
-    """Lines in full of a vendor that would only be introduced now (INVARIANTS A1)."""
-    return and_(DigestLine.kind != LineKind.INTRODUCED, Vendor.trust == Trust.NEW, Relation.accepted_at.is_(None))

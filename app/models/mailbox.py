@@ -92,7 +92,7 @@ class Mention(VendorOwned, CustomerOwned, ReadOnly, Base):
 
     mailbox_id: Mapped[UUID] = mapped_column(ForeignKey("mailbox.id", ondelete="CASCADE"), primary_key=True)
     invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoice.id", ondelete="CASCADE"), primary_key=True, index=True)
-    vendor_id: Mapped[UUID] = owner("vendor")
-    customer_id: Mapped[UUID] = owner("customer")
+    vendor_id: Mapped[UUID]  # the invoice's and the mailbox's: their keys hold
+    customer_id: Mapped[UUID]
     count: Mapped[int]
     last_at: Mapped[datetime]

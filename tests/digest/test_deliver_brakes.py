@@ -266,14 +266,14 @@ def test_the_stop_switch_stops_in_the_middle_of_a_run(house: House, world: World
 
     channel = MemoryChannel()
     channel.behave = once(lambda: len(channel.taken) >= 10, stop)
-    while deliver_batch(house, channel):
+    while deliver_batch(house, channel, limit=32):
         pass
     stopped_at = len(channel.taken)
     assert 10 <= stopped_at <= 32  # the batch that was in the air
     with house.database.transaction(EVERYTHING) as session:
         session.delete(session.get_one(StopSwitch, "sending"))
     channel.behave = lambda envelope: None
-    while deliver_batch(house, channel):
+    while deliver_batch(house, channel, limit=32):
         pass
     assert len({envelope.recipient for envelope in channel.taken}) == len(channel.taken) == 96
 
