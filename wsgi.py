@@ -24,6 +24,7 @@ from connectors import commands as connector_commands
 from connectors import health_views, hook_views, registry
 from connectors import jobs as connector_jobs
 from connectors import views as connector_views
+from connectors.documents import invoice_pdf
 from digest import commands as digest_commands
 from digest import corrections, delivery_jobs, dev_mail, hooks, plan, preview_views, vendor_preview_views
 from digest import views as digest_views
@@ -39,6 +40,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         link=partial(_pay_url, house),
         host=partial(connector_jobs.pay_host, house),
     )
+    app.extensions["invoice_pdf"] = partial(invoice_pdf, house)
     app.extensions["offered_providers"] = registry.offered
     for blueprint in (
         connector_views.blueprint, health_views.blueprint, hook_views.blueprint,

@@ -47,6 +47,12 @@ def download(name: str, kind: str, data: bytes) -> Response:
     return answer
 
 
+def pdf(number: str, data: bytes) -> Response:
+    """An invoice's own file, named by its number."""
+    name = "".join(each if each.isalnum() or each in "-_." else "-" for each in number).strip(".-") or "invoice"
+    return download(f"{name[:80]}.pdf", "application/pdf", data)
+
+
 def _add(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", content_policy())

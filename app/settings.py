@@ -62,6 +62,9 @@ class Limits(BaseSettings):
     link_days: int = 60  # L2
     login_minutes: int = 10  # L3
     oauth_minutes: int = 10  # K3
+    document_bytes: int = 8_000_000  # A14: of a provider's PDF
+    document_minutes: int = 60  # A14: as long it is kept, sealed
+    document_seconds: float = 10.0  # A14: as long a page waits for it
     session_idle_hours: int = 12  # L5
     session_absolute_days: int = 30  # L5
     batch_mailboxes: int = 500  # digest batch
@@ -84,6 +87,10 @@ class Limits(BaseSettings):
     payee_freeze_hours: int = 72  # B10, L7: a new pay host or bank account waits so long, and the customers are told
     not_mine_days: int = 90  # B8: so long an invoice rests that somebody says is not theirs
     fresh_login_minutes: int = 15  # L7: who approves a pay host alone has just signed in
+    keep_notice_days: int = 30  # N1: providers' notices and mail that came to us, once handled; each comes again for days
+    keep_run_days: int = 30  # runs of jobs and pulls, for the run board and the health page
+    keep_mail_days: int = 180  # D15: mails as they went out, attempts, what the mail service said; the window's end stays
+    keep_line_days: int = 1100  # C6, F2: the lines of a digest: three years, as long as claims are commonly argued over
     proof_days: int = 7  # A13: how long the link in a domain's mail works
     proof_misses: int = 3  # A13: days in a row without the DNS record before a domain no longer counts as proven
 

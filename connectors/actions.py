@@ -282,6 +282,10 @@ def _forget_books(bulk: Bulk, connection_id: UUID, now: datetime) -> None:
         **forgotten,
     )
     bulk.run(
+        "DELETE FROM invoice_document WHERE invoice_id IN (SELECT id FROM invoice WHERE connection_id = :c)",
+        c=connection_id,
+    )
+    bulk.run(
         """UPDATE credit SET remaining_minor = 0, version = :version, content_hash = :hash
         WHERE connection_id = :c AND remaining_minor <> 0""",
         **forgotten,

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeVar
+from uuid import UUID
 
 from sqlalchemy import select
 
 from app import clock
 from app.house import House
-from app.models import Connection, ConnectionState
+from app.models import Connection, ConnectionState, Invoice
 from app.scope import Everything
 from connectors import registry
 from connectors.base import AccessExpired, Account, Batch, Context, Http, Kind, Response
@@ -74,6 +75,15 @@ def with_access(
     except AccessExpired:
         permission.renew()
         return work(context(house, connection, permission, clock.now(), seconds=seconds))
+
+
+def connection_of(house: House, invoice_id: UUID) -> tuple[Connection, str] | None:
+    """The active connection an invoice came through, and its id there."""
+    query = select(Connection, Invoice.external_id).join(Invoice, Invoice.connection_id == Connection.id)
+    query = query.where(Invoice.id == invoice_id, Connection.state == ConnectionState.ACTIVE)
+    with house.database.reading(WORKER) as session:
+        row = session.execute(query).one_or_none()
+    return (row[0], row[1]) if row else None
 
 
 def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, datetime]]:

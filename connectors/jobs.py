@@ -34,8 +34,9 @@ from app.tasks.actions import Matter, raise_tasks
 from app.trust.queries import bare, proofs_of
 from app.trust.rules import belongs_to
 from connectors import registry
-from connectors.asking import WORKER, fetch, with_access
+from connectors.asking import WORKER, connection_of, fetch, with_access
 from connectors.base import PayLink, ProviderError
+from connectors.documents import forget_documents
 from connectors.events import drain_events
 from connectors.hooks import keep_hooks
 from connectors.oauth import keep_grants
@@ -71,7 +72,8 @@ def _pull_and_go_on(house: House, claimed: Claimed) -> int:
 
 
 def forget_old(house: House) -> int:
-    """Runs and handled events of long ago, and consents nobody finished; returns how many rows went."""
+    """Runs and handled events of long ago, consents nobody finished, documents nobody asked for again; returns how many
+    rows went."""
     before = clock.now() - KEPT
     with house.database.transaction(WORKER) as session:
         gone = 0
@@ -87,7 +89,8 @@ def forget_old(house: House) -> int:
             gone += len(ids)
         unfinished = (Connection.state == ConnectionState.CHOOSING) & (Connection.created_at < clock.now() - UNFINISHED)
         left = session.execute(delete(Connection).where(unfinished).execution_options(synchronize_session=False))
-        return gone + int(getattr(left, "rowcount", 0))
+        gone += int(getattr(left, "rowcount", 0))
+    return gone + forget_documents(house, clock.now())
 
 
 def look_at_payments(house: House) -> int:
@@ -218,7 +221,7 @@ def _side_by_side(threads: int, seconds: float, calls: Sequence[Callable[[], Any
 
 def look_at_invoice(house: House, invoice_id: UUID, budget_seconds: float) -> None:
     """Read one invoice again at its provider and write what it is: within the budget, never an error for the page."""
-    found = _connection_of(house, invoice_id)
+    found = connection_of(house, invoice_id)
     if found is None:
         return
     connection, external_id = found
@@ -236,7 +239,7 @@ def look_at_invoice(house: House, invoice_id: UUID, budget_seconds: float) -> No
 
 def pay_link(house: House, invoice_id: UUID) -> PayLink | None:
     """The provider's live page for this invoice, when it leads where this provider's pages are (INVARIANTS L7)."""
-    found = _connection_of(house, invoice_id)
+    found = connection_of(house, invoice_id)
     if found is None:
         return None
     connection, external_id = found
@@ -265,18 +268,10 @@ def _is_payable(house: House, connection: Connection, url: str) -> bool:
 
 def pay_host(house: House, invoice_id: UUID) -> str:
     """The host that invoice's pay page will have, without asking anybody; "" when there is none."""
-    found = _connection_of(house, invoice_id)
+    found = connection_of(house, invoice_id)
     return next(iter(sorted(registry.pay_hosts(found[0].provider))), "") if found else ""
 
 
 def _ask_for_link(house: House, connection: Connection, external_id: str) -> PayLink | None:
     connector = registry.get(connection.provider)
     return with_access(house, connection, lambda ctx: connector.pay_link(ctx, external_id))
-
-
-def _connection_of(house: House, invoice_id: UUID) -> tuple[Connection, str] | None:
-    query = select(Connection, Invoice.external_id).join(Invoice, Invoice.connection_id == Connection.id)
-    query = query.where(Invoice.id == invoice_id, Connection.state == ConnectionState.ACTIVE)
-    with house.database.reading(WORKER) as session:
-        row = session.execute(query).one_or_none()
-    return (row[0], row[1]) if row else None

@@ -14,7 +14,7 @@ from app.conversations import actions as talk
 from app.conversations.queries import file_of, invoices_of, messages_of, thread_of
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
 from app.db import database
-from app.headers import download
+from app.headers import download, pdf
 from app.house import the_house
 from app.mailboxes.actions import accept_vendor, relation_with
 from app.mailboxes.queries import lines_of
@@ -77,6 +77,20 @@ def line(number: int) -> str:
             direct_at=said_at(session, found.vendor_id),
             alike=[name for name in known if looks_like(name, found.vendor_name)],
         )
+
+
+@blueprint.get("/<int:number>/pdf")
+@link_holder
+@opened
+def document(number: int) -> Response | str:
+    """The provider's own file; where it makes none, what we know of the invoice, to be printed."""
+    with database().reading() as session:
+        found, row = _payable(session, number)
+        if row is None or is_suspended(session, found.vendor_id):
+            abort(404)
+    if file := current_app.extensions["invoice_pdf"](row.id):
+        return pdf(row.number, file)
+    return render_template("links/document.html", line=found, row=row)
 
 
 @blueprint.post("/<int:number>/accept")

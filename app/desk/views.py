@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -16,7 +16,7 @@ from app.db import database
 from app.desk import queries, rules
 from app.desk.actions import change_profile
 from app.desk.forms import TERRITORIES, HoldForm, ProfileForm, queue_page, read_queue, read_shelf, shelf_page
-from app.headers import download
+from app.headers import download, pdf
 from app.house import the_house
 from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
 from app.receivables.actions import end_holds, hold_invoice, live_holds
@@ -140,6 +140,18 @@ def invoices() -> str:
 @vendor_member()
 def invoice(invoice_id: UUID) -> str:
     return _invoice_page(invoice_id)
+
+
+@blueprint.get("/invoices/<uuid:invoice_id>/pdf")
+@vendor_member()
+def document(invoice_id: UUID) -> Response:
+    """The file as the customer would get it, where the provider makes one."""
+    with database().reading() as session:
+        found = _invoice_or_404(session, invoice_id)
+    if file := current_app.extensions["invoice_pdf"](found.id):
+        return pdf(found.number, file)
+    flash("Your system gives no PDF of this invoice. The customer sees a page with its facts instead.", "warn")
+    return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)
 
 
 @blueprint.post("/invoices/<uuid:invoice_id>/hold")

@@ -16,7 +16,7 @@ from app.conversations.queries import threads_about
 from app.conversations.rules import QUICK_QUESTIONS, ConversationError
 from app.db import database
 from app.filters import moment
-from app.headers import content_policy
+from app.headers import content_policy, pdf
 from app.house import the_house
 from app.inbox import queries
 from app.inbox.forms import read_moment, read_search, write_key, write_moment
@@ -96,6 +96,18 @@ def invoice(invoice_id: UUID) -> str:
             threads=threads_about(session, invoice_id),
             direct_at=said_at(session, row.vendor_id),
         )
+
+
+@blueprint.get("/invoices/<uuid:invoice_id>/pdf")
+@customer_member()
+def document(invoice_id: UUID) -> Response | str:
+    """The provider's own file; where it makes none, what we know of the invoice, to be printed."""
+    with database().reading() as session:
+        row = _row_or_404(find_row(session, invoice_id, clock.now()))
+        instalments, _ = instalments_and_payments(session, row)
+    if found := current_app.extensions["invoice_pdf"](row.id):
+        return pdf(row.number, found)
+    return render_template("inbox/document.html", row=row, instalments=instalments)
 
 
 @blueprint.post("/invoices/<uuid:invoice_id>/whose")
