@@ -270,6 +270,7 @@ class ProviderSpec:
     pkce: bool = False
     account_param: str = ""  # callback parameter that names the company (QuickBooks: realmId)
     rotates_refresh_token: bool = True
+    refresh_names_callback: bool = False  # the redirect address is asked for on every refresh, too
     dead_grant: frozenset[str] = frozenset(
         {"invalid_grant"}
     )  # errors of the token address: only the vendor can mend it

@@ -343,11 +343,11 @@ def refreshed(house: House, connector: Connector, old: Tokens) -> Tokens:
     if not old.refresh_token:
         raise MustReconnect(f"{connector.spec.title} no longer honours the permission.")
     ends = registry.endpoints(connector.spec.id, old.extra)
+    given: dict[str, Any] = {"refresh_token": old.refresh_token, "allow_redirects": False}
+    if connector.spec.refresh_names_callback:
+        given["redirect_uri"] = callback_url(house, connector.spec.id)
     with _client(house, connector, old.extra) as client:
-        answer = _ask(
-            connector.spec,
-            lambda: client.refresh_token(ends.token_url, refresh_token=old.refresh_token, allow_redirects=False),
-        )
+        answer = _ask(connector.spec, lambda: client.refresh_token(ends.token_url, **given))
     fresh = connector.parse_token(answer, clock.now())
     return replace(fresh, refresh_token=fresh.refresh_token or old.refresh_token, extra={**old.extra, **fresh.extra})
 

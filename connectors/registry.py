@@ -8,6 +8,7 @@ from app.settings import provider_settings
 from connectors.base import Connector, Endpoints
 from connectors.business_central.connector import BusinessCentral
 from connectors.erpnext.connector import ErpNext
+from connectors.freshbooks.connector import FreshBooks
 from connectors.http import HttpClient, RateGate, gate_of
 from connectors.netsuite.connector import NetSuite
 from connectors.odoo.connector import Odoo
@@ -23,6 +24,7 @@ PROVIDERS: dict[str, Connector] = {
     "xero": Xero(),
     "stripe": Stripe(),
     "square": Square(),
+    "freshbooks": FreshBooks(),
     "zoho": Zoho(),
     "sage": Sage(),
     "netsuite": NetSuite(),
@@ -39,12 +41,17 @@ def get(provider_id: str) -> Connector:
 
 def offered() -> list[Connector]:
     """Those that Sheaf has a client id for, and those that need none, in the order they are shown."""
-    return [one for name, one in PROVIDERS.items() if one.spec.kind == "key" or provider_settings(name).client_id]
+    return [one for one in PROVIDERS.values() if _is_offered(one)]
 
 
 def offered_one(provider_id: str) -> Connector | None:
     """A provider that is not offered is not there (DESIGN.md 4)."""
-    return next((one for one in offered() if one.spec.id == provider_id), None)
+    found = PROVIDERS.get(provider_id)
+    return found if found and _is_offered(found) else None
+
+
+def _is_offered(connector: Connector) -> bool:
+    return connector.spec.kind == "key" or bool(provider_settings(connector.spec.id).client_id)
 
 
 def endpoints(provider_id: str, said: Mapping[str, Any] | None = None) -> Endpoints:

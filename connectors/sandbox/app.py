@@ -8,6 +8,7 @@ from . import (
     business_central,
     control,
     erpnext,
+    freshbooks,
     guard,
     netsuite,
     news,
@@ -31,6 +32,7 @@ from .webhooks import Courier, Settings
 # A provider beside the first three, whose answers the shared parts know: its entry in plays.py and a line here.
 PARTS: dict[str, Part] = {
     "square": square,
+    "freshbooks": freshbooks,
     "zoho": zoho,
     "sage": sage,
     "netsuite": netsuite,

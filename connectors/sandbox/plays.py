@@ -263,9 +263,8 @@ PLAYS: dict[str, Play] = {
                 {"user:profile:read"}
                 | {f"user:{noun}:{mode}" for noun in _FRESHBOOKS_NOUNS for mode in ("read", "write")}
             ),
-            full_scope=" ".join(
-                ["user:profile:read", *(f"user:{noun}:read" for noun in _FRESHBOOKS_NOUNS), "user:payments:write"]
-            ),
+            full_scope=" ".join(["user:profile:read", *(f"user:{noun}:read" for noun in _FRESHBOOKS_NOUNS)]),
+            refuses=frozenset({"void", "no due date"}),
             company_id=lambda source: ids.word(source, 6),
             access_life=timedelta(hours=12),
             many_companies=True,

@@ -48,7 +48,6 @@ def maple(world: World) -> None:
     keeper.invoice(dune, "1250.00", -27, 3)
     keeper.paid(keeper.invoice(cobalt, "990.00", -50, -20), -10, "400.00")
     keeper.invoice(rowan, "130.40", -32, -2)
-    keeper.voided(keeper.invoice(rowan, "60.00", -18, 12), -15)
     keeper.invoice(cobalt, "700.00", 0, 30, draft=True)
     keeper.paid(keeper.invoice(cobalt, "250.00", -85, -55), -52)
     keeper.credit_on_account(cobalt, -9, "80.00")

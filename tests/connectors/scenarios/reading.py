@@ -130,6 +130,8 @@ class Reading(Scenarios):
 
     def test_a_void_invoice_owes_nothing(self, bench: Bench) -> None:
         """[M4 A8] Whatever amounts the provider leaves on it."""
+        if "void" in self.impossible:
+            pytest.skip(f"{self.spec.title} voids no invoices")
         held = bench.pull("full")
         done = bench.act("void")
         bench.changes(held)
