@@ -70,7 +70,7 @@ def test_every_provider_states_its_facts(name: str) -> None:
 
 
 def test_a_provider_without_a_client_id_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """[M4 A1] Settings decide what vendors may choose from; where the vendor brings a key, nothing of ours is needed."""
+    """[M4 A1] Settings decide what vendors may choose from; where they bring a key, nothing of ours is needed."""
     by_key = [name for name, one in registry.PROVIDERS.items() if one.spec.kind == "key"]
     assert [each.spec.id for each in registry.offered()] == by_key
     monkeypatch.setenv("STRIPE_CLIENT_ID", "ca_1")
