@@ -11,7 +11,7 @@ import click
 from flask import Flask
 
 import demo.commands
-from app import create_app, rekeying
+from app import create_app, rekeying, retention
 from app.accounts import jobs as account_jobs
 from app.db import migrate
 from app.dns import txt_records
@@ -21,7 +21,7 @@ from app.receivables.actions import PayDesk
 from app.scheduler import Job, drain_all, start, work
 from app.settings import Settings
 from connectors import commands as connector_commands
-from connectors import health_views, hook_views, registry
+from connectors import health_views, hook_views, registry, write_views
 from connectors import jobs as connector_jobs
 from connectors import views as connector_views
 from connectors.documents import invoice_pdf
@@ -43,7 +43,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     app.extensions["invoice_pdf"] = partial(invoice_pdf, house)
     app.extensions["offered_providers"] = registry.offered
     for blueprint in (
-        connector_views.blueprint, health_views.blueprint, hook_views.blueprint,
+        connector_views.blueprint, health_views.blueprint, hook_views.blueprint, write_views.blueprint,
         digest_views.blueprint, preview_views.blueprint, vendor_preview_views.blueprint, hooks.delivery,
         dev_mail.dev_mail,
     ):  # fmt: skip
@@ -54,6 +54,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         *sending,
         *account_jobs.JOBS,
         *ops_jobs.jobs(txt_records),
+        *retention.JOBS,
     )  # an invoice taken in goes all the way in one pass
     rekeying.register(app)
     connector_commands.register(app)

@@ -2,7 +2,13 @@
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
+
+
+def first_id(at: datetime) -> UUID:
+    """Less than every id made at ``at`` or later, by the wall clock."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 def new_id() -> UUID:

@@ -3,6 +3,7 @@
 import os
 import secrets
 from email.utils import parseaddr
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -87,9 +88,9 @@ class Limits(BaseSettings):
     payee_freeze_hours: int = 72  # B10, L7: a new pay host or bank account waits so long, and the customers are told
     not_mine_days: int = 90  # B8: so long an invoice rests that somebody says is not theirs
     fresh_login_minutes: int = 15  # L7: who approves a pay host alone has just signed in
-    keep_notice_days: int = 30  # N1: providers' notices and mail that came to us, once handled; each comes again for days
+    keep_notice_days: int = 30  # N1: providers' notices and mail that came to us, once handled
     keep_run_days: int = 30  # runs of jobs and pulls, for the run board and the health page
-    keep_mail_days: int = 180  # D15: mails as they went out, attempts, what the mail service said; the window's end stays
+    keep_mail_days: int = 180  # D15: mails as they went out, attempts, what the mail service said
     keep_line_days: int = 1100  # C6, F2: the lines of a digest: three years, as long as claims are commonly argued over
     proof_days: int = 7  # A13: how long the link in a domain's mail works
     proof_misses: int = 3  # A13: days in a row without the DNS record before a domain no longer counts as proven
@@ -195,7 +196,15 @@ class ProviderSettings(BaseSettings):
 
 def provider_settings(provider: str) -> ProviderSettings:
     """Read the settings of ``provider`` (its id, such as ``quickbooks``) from the environment."""
-    return ProviderSettings(_env_prefix=f"{provider.upper()}_")  # type: ignore[call-arg]
+    prefix = f"{provider.upper()}_"
+    names = (f"{prefix}{name.upper()}" for name in ProviderSettings.model_fields)
+    return _provider_settings(prefix, tuple(map(os.environ.get, (*names, "SHEAF_ENV"))))
+
+
+@lru_cache(maxsize=256)
+def _provider_settings(prefix: str, _said: tuple[str | None, ...]) -> ProviderSettings:
+    """Checking them takes longer than all else a webhook costs us: once for what the environment says."""
+    return ProviderSettings(_env_prefix=prefix)  # type: ignore[call-arg]
 
 
 def _is_own(sender: str) -> bool:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, select
-from sqlalchemy.orm import InstrumentedAttribute
 
 from app import clock
 from app.db import database_now
@@ -23,8 +22,6 @@ from app.models import (
     HoldKind,
     Invoice,
     InvoiceState,
-    ProviderEvent,
-    SyncRun,
     TaskKind,
     VendorTask,
 )
@@ -42,14 +39,13 @@ from connectors.hooks import keep_hooks
 from connectors.oauth import keep_grants
 from connectors.rules import is_payable
 from connectors.sync import Claimed, claim, claim_due, sync
+from connectors.write_back import write_back
 
 log = structlog.get_logger()
 
 PULLS = 4  # at once in one process
 PULLS_A_RUN = 20  # by one thread, then the scheduler looks whether the worker is to stop
 LOOKS = 16  # threads of look_again
-KEPT = timedelta(days=30)  # runs and handled events
-FORGET_AT_ONCE = 1000
 UNFINISHED = timedelta(days=1)  # a company not chosen by then never will be
 
 
@@ -72,25 +68,13 @@ def _pull_and_go_on(house: House, claimed: Claimed) -> int:
 
 
 def forget_old(house: House) -> int:
-    """Runs and handled events of long ago, consents nobody finished, documents nobody asked for again; returns how many
-    rows went."""
-    before = clock.now() - KEPT
+    """Consents nobody finished, documents nobody asked for again; returns how many rows went."""
+    now = clock.now()
+    unfinished = (Connection.state == ConnectionState.CHOOSING) & (Connection.created_at < now - UNFINISHED)
     with house.database.transaction(WORKER) as session:
-        gone = 0
-        tables: tuple[tuple[Any, InstrumentedAttribute[datetime | None]], ...] = (
-            (ProviderEvent, ProviderEvent.handled_at),
-            (SyncRun, SyncRun.finished_at),
-        )
-        for table, ended_at in tables:
-            old = select(table.id).where(ended_at < before).limit(FORGET_AT_ONCE)
-            ids = list(session.execute(old).scalars())
-            if ids:
-                session.execute(delete(table).where(table.id.in_(ids)).execution_options(synchronize_session=False))
-            gone += len(ids)
-        unfinished = (Connection.state == ConnectionState.CHOOSING) & (Connection.created_at < clock.now() - UNFINISHED)
         left = session.execute(delete(Connection).where(unfinished).execution_options(synchronize_session=False))
-        gone += int(getattr(left, "rowcount", 0))
-    return gone + forget_documents(house, clock.now())
+        gone = int(getattr(left, "rowcount", 0))
+    return gone + forget_documents(house, now)
 
 
 def look_at_payments(house: House) -> int:
@@ -162,6 +146,7 @@ JOBS: list[Job] = [
     Job("provider events", 2.0, drain_events),
     Job("pull", 5.0, pull_due),
     Job("webhooks of connections", 30.0, keep_hooks),
+    Job("write back", 20.0, write_back),
     Job("idle grants", 3600.0, keep_grants),
     Job("started payments", 60.0, look_at_payments),
     Job("old books", 600.0, tell_of_old_books),

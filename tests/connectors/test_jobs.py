@@ -5,15 +5,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import insert, select, update
 
 from app import clock
 from app.house import House
+from app.ids import new_id
 from app.models import (
     Connection,
     ConnectionState,
@@ -30,7 +31,7 @@ from app.scheduler import drain_all
 from connectors import registry
 from connectors.base import Batch, Event
 from connectors.events import drain_events, store_event
-from connectors.jobs import JOBS, forget_old, look_again, look_at_invoice, pay_host, pay_link, pull_due
+from connectors.jobs import JOBS, look_again, look_at_invoice, pay_host, pay_link, pull_due
 from connectors.sandbox.client import SandboxControl
 from connectors.sync import claim, claim_due, sync
 from tests.support.books import connected
@@ -348,19 +349,19 @@ def test_the_pay_link_is_fetched_live_and_leads_to_the_providers_host(
 
 def tell(house: House, of: Selling, *external_ids: str, account: str = "", mark: str = "") -> None:
     """Store what QuickBooks would post of these invoices."""
+    body = _body(of, *external_ids, account=account, mark=mark)
+    events = registry.get("quickbooks").events({}, body)
+    with house.database.transaction(EVERYTHING) as session:
+        store_event(session, "quickbooks", {"intuit-signature": "x", "Cookie": "no"}, body, events, clock.now())
+
+
+def _body(of: Selling, *external_ids: str, account: str = "", mark: str = "") -> bytes:
     entities = [
         {"name": "Invoice", "id": one, "operation": "Update", "lastUpdated": "2026-11-22T10:00:00Z"}
         for one in external_ids
     ]
-    realm = account or of.connection.account_id or ""
-    body = json.dumps(
-        {"mark": mark, "eventNotifications": [{"realmId": realm, "dataChangeEvent": {"entities": entities}}]}
-    )
-    events = registry.get("quickbooks").events({}, body.encode())
-    with house.database.transaction(EVERYTHING) as session:
-        store_event(
-            session, "quickbooks", {"intuit-signature": "x", "Cookie": "no"}, body.encode(), events, clock.now()
-        )
+    told = [{"realmId": account or of.connection.account_id or "", "dataChangeEvent": {"entities": entities}}]
+    return json.dumps({"mark": mark, "eventNotifications": told}).encode()
 
 
 @pytest.fixture
@@ -385,6 +386,29 @@ def test_a_flood_of_events_reads_each_object_once(house: House, books: SandboxCo
     assert {one.outcome for one in all_of(house, ProviderEvent)} == {"read 3, changed 1"}
     assert drain_events(house) == 0
     assert all_of(house, ProviderEvent)[0].headers == {"intuit-signature": "x"}
+
+
+def test_ten_thousand_events_of_one_account_lead_to_one_pull(
+    house: House, books: SandboxControl, acme: Selling
+) -> None:
+    """[I1 perf-D3 inv-N3] FACTS.md section 16, case 11: too many to read one by one, and the pull reads them all."""
+    seen = clock.now()
+    rows = [
+        {"id": new_id(), "provider": "quickbooks", "event_key": str(one), "headers": {}, "received_at": seen,
+         "due_at": seen, "tries": 0, "outcome": "", "body": _body(acme, f"none-{one}")}
+        for one in range(10_000)
+    ]  # fmt: skip
+    with house.database.transaction(EVERYTHING) as session:
+        session.execute(insert(ProviderEvent), rows)
+    paid, *_ = open_there(books, "Acme Supply")
+    books.act("Acme Supply", "pay", invoice=paid)
+    books.reset_calls()
+    while drain_events(house):
+        pass
+    assert books.calls("Acme Supply") == 0
+    assert {one.outcome for one in all_of(house, ProviderEvent)} == {"left to the next pull"}
+    assert (pull_due(house), pull_due(house)) == (1, 0)
+    assert open_here(house, acme) == open_there(books, "Acme Supply")
 
 
 def test_an_event_of_an_unknown_account_is_kept_and_ignored(house: House, acme: Selling) -> None:
@@ -427,21 +451,6 @@ def test_a_very_large_batch_of_objects_becomes_a_pull(house: House, acme: Sellin
     tell(house, acme, *(str(number) for number in range(400)))
     assert drain_events(house) == 1
     assert (row(house, acme).next_pull_at or clock.now()) <= clock.now()
-
-
-def test_old_runs_and_events_are_forgotten(house: House, acme: Selling) -> None:
-    """[F2] After thirty days; what is not handled stays."""
-    tell(house, acme, "1", account="123")
-    drain_events(house)
-    tell(house, acme, "2", account="123")
-    ago = datetime(2026, 1, 1, tzinfo=UTC)
-    with house.database.transaction(EVERYTHING) as session:
-        session.execute(update(ProviderEvent).where(ProviderEvent.handled_at.is_not(None)).values(handled_at=ago))
-        session.execute(update(SyncRun).values(finished_at=ago))
-    assert forget_old(house) == 2
-    assert forget_old(house) == 0
-    with house.database.reading(EVERYTHING) as session:
-        assert session.scalar(select(func.count()).select_from(ProviderEvent)) == 1
 
 
 def test_a_broken_connector_is_our_fault_and_tried_again(
