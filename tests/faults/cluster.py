@@ -15,23 +15,32 @@ from tests.support.need import unavailable
 from tests.support.postgres import Server, as_postgres, binaries, make_cluster, make_folder
 from tests.support.server import free_port
 
-_DURABLE = "-c fsync=on -c full_page_writes=on -c max_connections=200 -c listen_addresses=127.0.0.1"
+_DURABLE = "-c fsync=on -c full_page_writes=on -c max_connections=200"
+_HERE = "127.0.0.1"
 _WAITS_FOR_STANDBY = "-c synchronous_commit=on -c synchronous_standby_names=*"
 _NAME = "sheaf"
 
 
 class Node:
-    """One server: a data folder and a port. ``more`` are options of PostgreSQL's own."""
+    """One server: a data folder and a port. ``more`` are options of PostgreSQL's own; on ``address`` it lets anybody
+    in."""
 
-    def __init__(self, folder: Path, more: str = "") -> None:
+    def __init__(self, folder: Path, more: str = "", address: str = _HERE) -> None:
         make_folder(folder)
         self._programs = binaries() or unavailable("no PostgreSQL server here (initdb, pg_ctl)")
         self._data, self._log = folder / "data", folder / "log"
+        self._address = address
         self.port = free_port()
-        self._options = f"{_DURABLE} -c port={self.port} -c unix_socket_directories={folder} {more}"
+        addresses = ",".join({_HERE, address})
+        self._options = (
+            f"{_DURABLE} -c listen_addresses={addresses} -c port={self.port} -c unix_socket_directories={folder} {more}"
+        )
 
     def create(self) -> None:
         make_cluster(self._programs, self._data)
+        if self._address != _HERE:
+            with (self._data / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {self._address}/24 trust\n")
         self._start()
 
     def follow(self, other: "Node") -> None:
@@ -68,14 +77,14 @@ class Node:
 class Pair:
     """A server with a migrated database, and on demand its standby. ``url`` finds whichever of them takes writes."""
 
-    def __init__(self, folder: Path, *, with_standby: bool) -> None:
-        self.first = Node(folder / "first")
-        self.second = Node(folder / "second") if with_standby else None
+    def __init__(self, folder: Path, *, with_standby: bool, address: str = _HERE) -> None:
+        self.first = Node(folder / "first", address=address)
+        self.second = Node(folder / "second", address=address) if with_standby else None
         self.first.create()
         server = Server(self.first.admin(), _NAME)
         server.execute("create database {}", _NAME)
         server.migrate(_NAME)
-        hosts = [f"127.0.0.1:{node.port}" for node in (self.first, self.second) if node]
+        hosts = [f"{address}:{node.port}" for node in (self.first, self.second) if node]
         where = {"host": hosts, "target_session_attrs": "read-write"}
         plain = make_url(server.url(_NAME)).set(host="", port=None)
         self.url = plain.update_query_dict(where).render_as_string(hide_password=False)
@@ -95,10 +104,10 @@ class Pair:
 
 
 @contextmanager
-def pair(*, with_standby: bool) -> Iterator[Pair]:
+def pair(*, with_standby: bool, address: str = _HERE) -> Iterator[Pair]:
     with tempfile.TemporaryDirectory(prefix="sheaf-pg-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # the server may run as another user
-        made = Pair(Path(folder), with_standby=with_standby)
+        made = Pair(Path(folder), with_standby=with_standby, address=address)
         try:
             yield made
         finally:

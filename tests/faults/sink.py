@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.settings import ROOT
 from tests.faults.postman import Post, Postman
@@ -42,9 +43,12 @@ _BAD = {
 
 @dataclass(frozen=True)
 class Manners:
-    """How the service behaves. ``faults`` is the share of bad answers; ``post`` how events travel."""
+    """How the service behaves. ``faults`` is the share of bad answers, of every kind or only of ``fault``; ``post`` how
+    events travel."""
 
     faults: float = 0.0
+    fault: str = ""
+    address: str = "127.0.0.1"
     seconds_each: float = 0.02
     seed: int = 20261123
     post: Post = field(default_factory=Post)
@@ -70,6 +74,10 @@ class Sink:
         self._taken: list[Line] = []
         self._begun = ""
         self.tally: dict[str, int] = {}  # answers given, and what became of events, by words; known when it has ended
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 80
 
     def taken(self) -> list[Line]:
         """All mails taken up to now."""
@@ -121,6 +129,7 @@ class _Double(SendGridDouble):
         self.postman = Postman(self, manners.post, folder / "acknowledged", manners.seed)
         self.answers: dict[str, int] = {}
         self.behave = self._behave
+        self.address = manners.address
         self._manners, self._dice = manners, random.Random(manners.seed)
         self._book = (folder / "taken").open("a", buffering=1)
         self._named: dict[str, str] = {}
@@ -130,7 +139,7 @@ class _Double(SendGridDouble):
         with self.lock:
             name = "202"
             if self._dice.random() < self._manners.faults:
-                (name,) = self._dice.choices(list(_BAD), list(_BAD.values()))
+                name = self._manners.fault or self._dice.choices(list(_BAD), list(_BAD.values()))[0]
             self.answers[name] = self.answers.get(name, 0) + 1
             self._named[mail.attempt] = name
         answer = YES if name == "202" else behaving(name)
@@ -157,7 +166,7 @@ def _main(folder: Path, words: dict[str, Any]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     double = _Double(folder, Manners(**words, post=post))
     signal.signal(signal.SIGUSR1, lambda *_: double.behave_well())
-    with sendgrid_double(double):
+    with sendgrid_double(double, double.address):
         print(json.dumps({"url": double.url, "public_key": double.public_key}), flush=True)
         double.postman.start()
         stopping.wait()

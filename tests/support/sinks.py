@@ -54,6 +54,7 @@ BEHAVIOURS: dict[str, Answer | Callable[[], Answer]] = {
     "429 with Retry-After": Answer(429, takes=False, headers={"Retry-After": "1"}),
     "429 with a reset": lambda: Answer(429, takes=False, headers=reset_in(1)),
     "500 before taking it": REFUSALS[500],
+    "503": Answer(503, takes=False),
     "500 after taking it": Answer(500),
     "silence before taking it": Answer(takes=False, then="silence"),
     "silence after taking it": Answer(then="silence"),
@@ -138,8 +139,9 @@ class SendGridDouble:
 
 
 @contextmanager
-def sendgrid_double(made: SendGridDouble | None = None) -> Iterator[SendGridDouble]:
-    """A double that listens on this machine as long as the block lasts; ``made`` keeps its books another way."""
+def sendgrid_double(made: SendGridDouble | None = None, address: str = "127.0.0.1") -> Iterator[SendGridDouble]:
+    """A double that listens as long as the block lasts, on this machine or for whoever reaches ``address``; ``made``
+    keeps its books another way."""
     double = made or SendGridDouble()
 
     class Handler(_Handler):
@@ -152,7 +154,7 @@ def sendgrid_double(made: SendGridDouble | None = None) -> Iterator[SendGridDoub
         def handle_error(self, *_about: object) -> None:
             """Nothing: a caller that was killed does not wait for its answer."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server((address, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     double.url = f"http://127.0.0.1:{server.server_port}"

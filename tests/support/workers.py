@@ -58,13 +58,20 @@ class Process:
 
 
 class Fleet:
-    """One process for each of ``roles`` (see ROLES, with their words); what they print goes to ``log``."""
+    """One process for each of ``roles`` (see ROLES, with their words); what they print goes to ``log``. ``inside`` is a
+    command that runs another one elsewhere: on another host of this machine."""
 
-    def __init__(self, roles: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> None:
+    def __init__(
+        self,
+        roles: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path | None = None,
+        inside: Sequence[str] = (),
+    ) -> None:
         with (log or Path(os.devnull)).open("ab") as output:  # through a pipe: there is room when the disk has none
             self._scribe = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=output)
         self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.workers"],
+            [*inside, sys.executable, "-m", "tests.support.workers"],
             env={**os.environ, **QUICK, **environment},
             cwd=ROOT,
             stdin=subprocess.PIPE,
