@@ -14,7 +14,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Endpoints,
     Forbidden,
     GiveUp,
@@ -29,10 +28,11 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, micros, parse_instant
+from connectors.books import Books
+from connectors.fields import BadField, Fields, micros
 from connectors.http import provider_time, refuse
 from connectors.netsuite import mapping, queries
-from connectors.paging import BATCH_SIZE, Record, chunks, gather, pull_start
+from connectors.paging import BATCH_SIZE, Record, chunks
 
 TITLE = "NetSuite"
 QUERY = "/services/rest/query/v1/suiteql"
@@ -104,17 +104,10 @@ class NetSuite(Connector):
             ctx.http.post(ctx.endpoints.revoke_url, data={"token": ctx.tokens.refresh_token}, auth=client)
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Books(ctx)
-        if mode == "changes":
-            yield from gather(books.changes(cursor), books.customers, books.cursor)
-        elif mode == "full":
-            yield from gather(books.everything(), books.customers, books.cursor)
-        else:
-            yield from gather(books.open_items(), books.customers, lambda: (None, books.started))
+        yield from _Books(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Books(ctx)
-        yield from gather(books.singly(kind, external_ids), books.customers)
+        yield from _Books(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         return None  # it has no pay page of its own
@@ -149,13 +142,12 @@ class NetSuite(Connector):
         return mapping.tokens(answer, now)
 
 
-class _Books:
+class _Books(Books):
     """One account's books during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+        super().__init__(ctx, NetSuite.spec)
         self._version = micros(ctx.now)
-        self.started: datetime | None = None
 
     # --- asking ---
 
@@ -172,8 +164,7 @@ class _Books:
         body = _checked(response)
         if not isinstance(body, dict) or not isinstance(body.get("items"), list):
             raise RetryLater(f"{TITLE} sent something other than data.")
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._ctx.now)
+        self.begin(provider_time(response))
         return body["items"], body.get("hasMore") is True
 
     def rows(self, query: str) -> Iterator[Any]:
@@ -195,10 +186,6 @@ class _Books:
         found, _ = self.ask(queries.payment_of(key), 0)
         return Fields(found[0]).id("id") if found else ""
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=NetSuite.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
@@ -211,12 +198,9 @@ class _Books:
         yield from self._credits(CREDIT, queries.UNUSED)
         yield from self._credits(PAYMENT, queries.UNUSED)
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
+    def changes(self, since: datetime) -> Iterator[Record]:
         """Paid and void ones, too. What was deleted is not among them: reconciling finds that. Whether a payment moves
         its invoice's time of change is unsure [R], so the invoices it was for are read as well."""
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None:
-            raise CursorExpired("There is no earlier pull to go on from.")
         changed = queries.changed_since(since)
         yield from (mapping.customer(row, self._version) for row in self.rows(queries.customers(changed)))
         yield from self._invoices(changed)
@@ -236,9 +220,6 @@ class _Books:
                 yield record
         if kind != "account":
             yield from (Gone(kind, each, self._version) for each in missing)
-
-    def customers(self, ids: list[str]) -> Iterator[Record]:
-        return self.singly("customer", ids)
 
     def _found(self, kind: Kind, condition: str) -> Iterator[Record]:
         if kind == "invoice":

@@ -6,7 +6,7 @@ by the moment we asked (``version``).
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from app.money import Money
@@ -15,11 +15,11 @@ from connectors.base import (
     BillToRecord,
     CreditRecord,
     InvoiceRecord,
-    MustReconnect,
     PaymentRecord,
     Tokens,
 )
-from connectors.fields import Fields, read, whole_seconds
+from connectors.books import usual_tokens
+from connectors.fields import Fields, read
 
 ACCESS_SECONDS = 3600  # life of an access token that does not say
 STATES = {"A": "open", "B": "paid", "V": "void"}  # [R] of an invoice; the letter may come as "CustInvc:A"
@@ -115,10 +115,5 @@ def _unsigned(fields: Fields, currency: str) -> Money:
 
 
 def tokens(answer: Mapping[str, Any], now: datetime) -> Tokens:
-    """Raises MustReconnect for an error inside the answer, or an answer without a token."""
-    access, refresh = answer.get("access_token"), answer.get("refresh_token")
-    if answer.get("error") or not isinstance(access, str) or not access:
-        raise MustReconnect("NetSuite did not give access. Please connect again.")
-    lifetime = whole_seconds(answer.get("expires_in"))
-    expires_at = now + timedelta(seconds=ACCESS_SECONDS if lifetime is None else lifetime)
-    return Tokens(access, refresh if isinstance(refresh, str) else "", expires_at)
+    """Raises MustReconnect."""
+    return usual_tokens("NetSuite", answer, now, ACCESS_SECONDS)

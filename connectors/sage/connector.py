@@ -10,7 +10,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Forbidden,
     GiveUp,
     Gone,
@@ -24,9 +23,10 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, micros, parse_instant
+from connectors.books import Books
+from connectors.fields import BadField, Fields, micros
 from connectors.http import provider_time, refuse
-from connectors.paging import Page, Record, by_number, gather, pull_start
+from connectors.paging import Page, Record, by_number
 from connectors.sage import mapping
 
 TITLE = "Sage Accounting"
@@ -69,17 +69,10 @@ class Sage(Connector):
             ctx.http.post(ctx.endpoints.revoke_url, data={**client, "token": ctx.tokens.refresh_token})
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Books(ctx)
-        if mode == "changes":
-            yield from gather(books.changes(cursor), books.contacts, books.cursor)
-        elif mode == "full":
-            yield from gather(books.everything(), books.contacts, books.cursor)
-        else:
-            yield from gather(books.open_items(), books.contacts, lambda: (None, books.started))
+        yield from _Books(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Books(ctx)
-        yield from gather(books.singly(kind, external_ids), books.contacts)
+        yield from _Books(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         return None  # it has no pay page of its own
@@ -91,16 +84,15 @@ class Sage(Connector):
         return mapping.tokens(answer, now)
 
 
-class _Books:
+class _Books(Books):
     """One business's books during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context, business: str = "") -> None:
-        self._ctx = ctx
+        super().__init__(ctx, Sage.spec)
         business = business or (ctx.account.external_id if ctx.account else "")
         if not _ID.fullmatch(business):
             raise GiveUp(f"This connection names no {TITLE} business.")
         self._business = business
-        self.started: datetime | None = None
 
     # --- asking ---
 
@@ -111,8 +103,7 @@ class _Books:
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
         response = self.ask(path, params)
         body = _checked(response)
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._ctx.now)
+        self.begin(provider_time(response))
         return body
 
     def pdf(self, invoice_id: str) -> bytes | None:
@@ -135,10 +126,6 @@ class _Books:
     def moved(self, name: str, since: datetime) -> Iterator[Any]:
         return self.rows(name, {"updated_or_created_since": _stamp(since)})
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=Sage.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
@@ -151,11 +138,8 @@ class _Books:
         for status in mapping.OPEN_STATUSES:
             yield from map(mapping.credit_note, self.rows("sales_credit_notes", {"status_id": status}))
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
+    def changes(self, since: datetime) -> Iterator[Record]:
         """Without a filter on the status, or what was paid or voided would never reach us."""
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None:
-            raise CursorExpired("There is no earlier pull to go on from.")
         changed = (row.get("id") for row in self.moved("contacts", since) if isinstance(row, dict))
         yield from self.singly("customer", [each for each in changed if isinstance(each, str)])
         yield from map(mapping.invoice, self.moved("sales_invoices", since))
@@ -179,7 +163,7 @@ class _Books:
             else:
                 yield Gone(kind, object_id, micros(self._ctx.now))
 
-    def contacts(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """One call each: only a single read shows the main contact person's address."""
         return self.singly("customer", ids)
 

@@ -1,7 +1,7 @@
 """What Sage Accounting's JSON means. Pure: FACTS.md section 7."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from app.money import Money
@@ -12,11 +12,11 @@ from connectors.base import (
     Gone,
     InvoiceRecord,
     Kind,
-    MustReconnect,
     PaymentRecord,
     Tokens,
 )
-from connectors.fields import BadField, Fields, micros, read, whole_seconds
+from connectors.books import usual_tokens
+from connectors.fields import BadField, Fields, micros, read
 
 ACCESS_SECONDS = 300  # life of an access token that does not say
 STATES = {  # [R] the ids of statuses
@@ -156,10 +156,5 @@ def _version(fields: Fields) -> int:
 
 
 def tokens(answer: Mapping[str, Any], now: datetime) -> Tokens:
-    """Raises MustReconnect for an error inside the answer, or an answer without a token."""
-    access, refresh = answer.get("access_token"), answer.get("refresh_token")
-    if answer.get("error") or not isinstance(access, str) or not access:
-        raise MustReconnect("Sage Accounting did not give access. Please connect again.")
-    lifetime = whole_seconds(answer.get("expires_in"))
-    expires_at = now + timedelta(seconds=ACCESS_SECONDS if lifetime is None else lifetime)
-    return Tokens(access, refresh if isinstance(refresh, str) else "", expires_at)
+    """Raises MustReconnect."""
+    return usual_tokens("Sage Accounting", answer, now, ACCESS_SECONDS)

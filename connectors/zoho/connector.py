@@ -13,7 +13,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Endpoints,
     Forbidden,
     GiveUp,
@@ -30,9 +29,10 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, known_zone, micros, parse_instant
+from connectors.books import Books
+from connectors.fields import BadField, Fields, known_zone, micros
 from connectors.http import provider_time, refuse, retry_after
-from connectors.paging import Page, Record, by_time, gather, pull_start
+from connectors.paging import Page, Record, by_time
 from connectors.zoho import mapping
 
 TITLE = "Zoho Books"
@@ -114,17 +114,10 @@ class Zoho(Connector):
             ctx.http.post(ctx.endpoints.revoke_url, data={"token": ctx.tokens.refresh_token})
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Books(ctx)
-        if mode == "changes":
-            yield from gather(books.changes(cursor), books.contacts, books.cursor)
-        elif mode == "full":
-            yield from gather(books.everything(), books.contacts, books.cursor)
-        else:
-            yield from gather(books.open_items(), books.contacts, lambda: (None, books.started))
+        yield from _Books(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Books(ctx)
-        yield from gather(books.singly(kind, external_ids), books.contacts)
+        yield from _Books(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         url = _Books(ctx).one("invoices", "invoice", invoice_external_id).get("invoice_url")
@@ -167,15 +160,14 @@ class Zoho(Connector):
         return mapping.tokens(answer, now)
 
 
-class _Books:
+class _Books(Books):
     """One organisation's books during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+        super().__init__(ctx, Zoho.spec)
         self._organisation = ctx.account.external_id if ctx.account else ""
         if not _NUMBER.fullmatch(self._organisation):
             raise GiveUp(f"This connection names no {TITLE} organisation.")
-        self.started: datetime | None = None
 
     # --- asking ---
 
@@ -183,8 +175,7 @@ class _Books:
         asked = {"organization_id": self._organisation} | dict(params or {})
         response = self._ctx.http.get(f"{self._ctx.endpoints.api_url}{API}/{path}", params=asked)
         body = _checked(response)
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._ctx.now)
+        self.begin(provider_time(response))
         return body
 
     def post(self, path: str, body: Json) -> Json:
@@ -219,10 +210,6 @@ class _Books:
             raise RetryLater(f"{TITLE} sent something other than data.")
         return found
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=Zoho.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
@@ -236,12 +223,9 @@ class _Books:
             yield from map(mapping.invoice, self.rows("invoices", {"filter_by": wanted}))
         yield from map(mapping.credit_note, self.rows("creditnotes", {"filter_by": "Status.Open"}))  # [R]
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
+    def changes(self, since: datetime) -> Iterator[Record]:
         """Without a filter on the status, or what was paid or voided would never reach us. What was deleted does not:
         reconciling finds that."""
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None:
-            raise CursorExpired("There is no earlier pull to go on from.")
         yield from _some(map(mapping.contact, self.rows("contacts", {}, since)))
         yield from map(mapping.invoice, self.rows("invoices", {}, since))
         yield from map(mapping.credit_note, self.rows("creditnotes", {}, since))
@@ -270,9 +254,6 @@ class _Books:
                 break
             else:
                 yield Gone(kind, object_id, micros(self._ctx.now))
-
-    def contacts(self, ids: list[str]) -> Iterator[Record]:
-        return self.singly("customer", ids)
 
 
 PLACES: dict[Kind, tuple[tuple[str, str, Mapper], ...]] = {

@@ -1,7 +1,8 @@
 """What Zoho Books' JSON means. Pure: FACTS.md section 6."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from app.money import Money
@@ -11,11 +12,11 @@ from connectors.base import (
     CreditRecord,
     InvoiceRecord,
     Json,
-    MustReconnect,
     PaymentRecord,
     Tokens,
 )
-from connectors.fields import BadField, Fields, micros, read, whole_seconds
+from connectors.books import usual_tokens
+from connectors.fields import BadField, Fields, micros, read
 
 ACCESS_SECONDS = 3600  # life of an access token that does not say
 OPEN_STATES = ("sent", "viewed", "unpaid", "partially_paid", "overdue")
@@ -143,12 +144,7 @@ def _version(fields: Fields) -> int:
 
 
 def tokens(answer: Mapping[str, Any], now: datetime) -> Tokens:
-    """Raises MustReconnect for an error inside the answer, which Zoho sends with status 200."""
-    access, refresh = answer.get("access_token"), answer.get("refresh_token")
-    if answer.get("error") or not isinstance(access, str) or not access:
-        raise MustReconnect("Zoho Books did not give access. Please connect again.")
-    lifetime = whole_seconds(answer.get("expires_in"))
-    expires_at = now + timedelta(seconds=ACCESS_SECONDS if lifetime is None else lifetime)
+    """Raises MustReconnect, also for an error that Zoho sends with status 200."""
     where = answer.get("api_domain")
     extra: Json = {"api_domain": where} if isinstance(where, str) and where else {}
-    return Tokens(access, refresh if isinstance(refresh, str) else "", expires_at, extra)
+    return replace(usual_tokens("Zoho Books", answer, now, ACCESS_SECONDS), extra=extra)

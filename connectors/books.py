@@ -1,0 +1,74 @@
+"""What reading anybody's books has in common: three ways to pull, reading singly, a cursor by the provider's clock, and
+the token endpoint's usual answer. How to ask is the provider's."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.base import Batch, Context, CursorExpired, Json, Kind, Mode, MustReconnect, ProviderSpec, Tokens
+from connectors.fields import parse_instant, whole_seconds
+from connectors.paging import Record, gather, pull_start
+
+
+class Books:
+    """One company's books during one piece of work. What raises NotImplementedError is each provider's own."""
+
+    def __init__(self, ctx: Context, spec: ProviderSpec) -> None:
+        self._ctx, self._spec = ctx, spec
+        self.started: datetime | None = None  # by the provider's clock, once it has answered
+
+    def pull(self, cursor: Json, mode: Mode) -> Iterator[Batch]:
+        """Connector.pull."""
+        if mode == "changes":
+            yield from gather(self.changes(self._since(cursor)), self.bill_tos, self._ending)
+        elif mode == "full":
+            yield from gather(self.everything(), self.bill_tos, self._ending)
+        else:
+            yield from gather(self.open_items(), self.bill_tos, lambda: (None, self.started))
+
+    def fetch(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
+        """Connector.fetch."""
+        yield from gather(self.singly(kind, external_ids), self.bill_tos)
+
+    def begin(self, theirs: datetime | None) -> None:
+        """The first answer tells the provider's time; later ones change nothing."""
+        if self.started is None:
+            self.started = pull_start(theirs, self._ctx.now)
+
+    def everything(self) -> Iterator[Record]:
+        raise NotImplementedError
+
+    def open_items(self) -> Iterator[Record]:
+        raise NotImplementedError
+
+    def changes(self, since: datetime) -> Iterator[Record]:
+        raise NotImplementedError
+
+    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
+        """Each as it is now; whatever is not there any more is Gone."""
+        raise NotImplementedError
+
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
+        """Those that records refer to and that did not come by themselves."""
+        return self.singly("customer", ids)
+
+    def _since(self, cursor: Json) -> datetime:
+        since = parse_instant(str(cursor.get("since", "")))
+        if since is None or since < self._ctx.now - timedelta(days=self._spec.feed_days):
+            raise CursorExpired("The list of changes does not reach back that far.")
+        return since
+
+    def _ending(self) -> tuple[Json, datetime]:
+        started = self.started or self._ctx.now
+        return {"since": (started - timedelta(seconds=self._spec.overlap_seconds)).isoformat()}, started
+
+
+def usual_tokens(title: str, answer: Mapping[str, Any], now: datetime, life: int) -> Tokens:
+    """``life``: seconds of an access token that does not say. Raises MustReconnect for an error inside, or an
+    answer without a token."""
+    access, refresh = answer.get("access_token"), answer.get("refresh_token")
+    if answer.get("error") or not isinstance(access, str) or not access:
+        raise MustReconnect(f"{title} did not give access. Please connect again.")
+    lifetime = whole_seconds(answer.get("expires_in"))
+    expires_at = now + timedelta(seconds=life if lifetime is None else lifetime)
+    return Tokens(access, refresh if isinstance(refresh, str) else "", expires_at)
