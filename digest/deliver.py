@@ -38,7 +38,7 @@ from digest.stops import stop_sending
 
 log = structlog.get_logger()
 
-BATCH = 2 * THREADS  # what a killed sender leaves in doubt is at most one batch
+BATCH = 8 * THREADS  # what a killed sender leaves in doubt is at most one batch
 _WORKER = Everything("the sender carries everybody's mail")
 _LOOK_AGAIN_SECONDS = 1.0
 

@@ -5,6 +5,7 @@ the mail leaves, and stands nowhere else (digest/replies.py).
 """
 
 from email.utils import parseaddr
+from functools import cache
 
 from app.keys import KeyRing
 from app.links import code_of
@@ -27,7 +28,7 @@ _LISTS = {
 def envelope_of(parcel: Parcel, settings: Settings, keys: KeyRing) -> Envelope:
     """Raises ValueError when a header would break or a link has no token."""
     mail = parcel.mail
-    name, sender = parseaddr(settings.login_from if mail.kind == OutgoingKind.LOGIN else settings.mail_from)
+    name, sender = _taken_apart(settings.login_from if mail.kind == OutgoingKind.LOGIN else settings.mail_from)
     written = dict(parcel.headers)
     return Envelope(
         attempt_id=parcel.attempt_id,
@@ -40,6 +41,12 @@ def envelope_of(parcel: Parcel, settings: Settings, keys: KeyRing) -> Envelope:
         reply_to=written.pop("Reply-To", "") or _reply_to(parcel, settings, keys),
         headers=_headers(parcel, sender.rpartition("@")[2], settings.public_url) | written,
     )
+
+
+@cache
+def _taken_apart(sender: str) -> tuple[str, str]:
+    """(name, address); one of two for the life of the process."""
+    return parseaddr(sender)
 
 
 def _reply_to(parcel: Parcel, settings: Settings, keys: KeyRing) -> str:

@@ -31,7 +31,7 @@ MAIL_FOLDER = ROOT / "app" / "templates" / "mail"
 
 _SPACES = re.compile(r"\s+")
 _LINK_LIKE = re.compile(r"(?<=\w)(\.(?=[^\W\d_]{2})|@(?=\w)|:(?=//))")
-_PLAIN = re.compile(r"[A-Za-z0-9_#/+ -]*")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_#/+-]+(?: [A-Za-z0-9_#/+-]+)*)?")
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 
@@ -78,7 +78,7 @@ def inert(text: str, limit: int = 80) -> str:
     A3).
     """
     if len(text) <= limit and _PLAIN.fullmatch(text):
-        return _SPACES.sub(" ", text).strip()
+        return text
     seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in _HIDDEN)
     line = _SPACES.sub(" ", seen).strip()
     line = line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -179,11 +179,16 @@ def eligibility(case: Case, standing: Standing, today: date, net_minor: int | No
 
     ``net_minor``: what this vendor would ask for in this currency after its credits, once known; see judge().
     """
+    return _judged(case, standing, today, net_minor, _shut_out(standing))
+
+
+def _judged(
+    case: Case, standing: Standing, today: date, net_minor: int | None, shut: Eligibility | None
+) -> Eligibility:
     if case.invoice.state != InvoiceState.OPEN or case.invoice.balance_minor <= 0:
         return _left_out(Reason.NOT_OPEN, "no longer open")
     return (
-        _against_vendor(standing)
-        or _before_contact(standing)
+        shut
         or _on_hold(case, standing)
         or _too_early(case, standing, today)
         or _often_enough(case, standing, today)
@@ -192,13 +197,19 @@ def eligibility(case: Case, standing: Standing, today: date, net_minor: int | No
     )
 
 
+def _shut_out(standing: Standing) -> Eligibility | None:
+    """What keeps all lines of a standing out, and need not be asked for each."""
+    return _against_vendor(standing) or _before_contact(standing)
+
+
 _RESTING = (Reason.MENTIONED, Reason.MENTIONED_ENOUGH)  # still asked for, only not in this mail
 
 
 def judge(cases: Sequence[tuple[Case, Standing]], today: date, credits_minor: Mapping[str, int]) -> list[Eligibility]:
     """The eligibility of all invoices one vendor has in one mailbox, in order, its credits per currency considered:
     where they cover all that would be asked for, nothing is (FEATURES A9)."""
-    first = [eligibility(case, standing, today) for case, standing in cases]
+    shut = {id(standing): _shut_out(standing) for standing in {id(each): each for _, each in cases}.values()}
+    first = [_judged(case, standing, today, None, shut[id(standing)]) for case, standing in cases]
     net = {code: -minor for code, minor in credits_minor.items()}
     if not net:
         return first
@@ -294,6 +305,8 @@ _HELD: dict[str, tuple[Reason, str]] = {
 
 
 def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
+    if not case.holds and not case.invoice.is_autopay:
+        return None
     live = [hold for hold in case.holds if hold.ended_at is None and hold.ends_at > standing.now]
     quiet = not standing.is_introduction  # of a vendor not accepted yet, no line is shown at all
     if live:
@@ -338,6 +351,8 @@ def _often_enough(case: Case, standing: Standing, today: date) -> Eligibility | 
         return Eligibility(Verdict.HOLD, Reason.MENTIONED_ENOUGH, f"{said}: no more mail about it")
     gaps = limits.mention_gap_days
     days = gaps[min(case.mentions, len(gaps)) - 1] if gaps else 0
+    if not days:
+        return None
     until = case.mentioned_at.astimezone(ZoneInfo(standing.zone)).date() + timedelta(days=days)
     if today < until:
         return Eligibility(Verdict.HOLD, Reason.MENTIONED, f"{said}, again from {in_words(until)}", until=until)

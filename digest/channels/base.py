@@ -1,5 +1,6 @@
 """What every channel is: it takes one envelope to somebody who carries it on, and says honestly what became of it."""
 
+import re
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from uuid import UUID
 
 from app.logs import clean_text
 from app.models import AttemptResult
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Envelope:
             self.reply_to,
             *self.headers.values(),
         ):
-            if any(ord(c) < 32 or ord(c) == 127 for c in value):
+            if _CONTROL.search(value):
                 raise ValueError("a header holds a control character")
 
 

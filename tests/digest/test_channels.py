@@ -17,6 +17,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from sendgrid.helpers.mail import (
+    ClickTracking,
+    CustomArg,
+    From,
+    Header,
+    Mail,
+    OpenTracking,
+    ReplyTo,
+    SubscriptionTracking,
+    To,
+    TrackingSettings,
+)
 
 from app import clock
 from app.models import AttemptResult
@@ -26,7 +38,7 @@ from digest.channels import open_channel
 from digest.channels.base import Concern
 from digest.channels.file import FileChannel, kept_eml, kept_mail, kept_mails
 from digest.channels.mime import message_bytes
-from digest.channels.sendgrid import SendGridChannel, checked_host, verdict
+from digest.channels.sendgrid import SendGridChannel, body_of, checked_host, verdict
 from digest.channels.smtp import SmtpChannel
 from tests.digest.mails import envelope
 from tests.support.sinks import SendGridDouble
@@ -130,6 +142,28 @@ def test_the_key_is_in_no_log(sink: SendGridDouble, channel: SendGridChannel, ca
     assert sink.requests[0][1]["Authorization"] == "Bearer SG.not-a-key"
     assert "SG.not-a-key" not in caplog.text
     assert "t" * 43 not in caplog.text
+
+
+def test_the_body_is_the_one_the_librarys_own_objects_make() -> None:
+    """[K1] Written out by hand for speed, it says what SendGrid's library would have said."""
+    sent = envelope(reply_to="reply@in.sheaf.example")
+    mail = Mail(
+        from_email=From(sent.sender, sent.sender_name),
+        to_emails=To(sent.recipient),
+        subject=sent.subject,
+        plain_text_content=sent.text,
+        html_content=sent.html,
+    )
+    for name, value in sent.headers.items():
+        mail.add_header(Header(name, value))
+    mail.reply_to = ReplyTo(sent.reply_to)
+    mail.add_custom_arg(CustomArg("attempt", str(sent.attempt_id), p=0))
+    mail.tracking_settings = TrackingSettings(
+        click_tracking=ClickTracking(enable=False, enable_text=False),
+        open_tracking=OpenTracking(enable=False),
+        subscription_tracking=SubscriptionTracking(enable=False),
+    )
+    assert body_of(sent) == mail.get()
 
 
 def test_what_is_sent_is_what_sendgrids_own_description_allows(sink: SendGridDouble, channel: SendGridChannel) -> None:
