@@ -128,10 +128,10 @@ def _instant(text: str) -> datetime | None:
 def answer_reminders(connection_id: UUID) -> Response:
     """Whether the provider's own reminders are off (FEATURES A3)."""
     answer = request.form.get("own", "")
-    if answer not in ("off", "on"):
-        abort(400)
     with database().transaction() as writing:
         found, vendor = _connection_or_404(writing, connection_id), queries.vendor_of(writing)
+        if answer not in ("off", "on"):
+            abort(400)
         actions.answer_reminders(writing, vendor, found, is_off=answer == "off", person=g.person, now=clock.now())
     title = _title_of(found.provider)
     off, on = f"Noted: {title} sends no reminders.", f"Noted. Your customers are reminded twice until {title} stops."
