@@ -67,7 +67,7 @@ def enter_payment(invoice_id: UUID) -> Response | tuple[str, int]:
     """Money that came by another road goes into the books; until they say so, the invoice rests."""
     now = clock.now()
     with database().transaction() as writing:
-        invoice, found = _payable_or_404(writing, invoice_id)
+        invoice, found = _invoice_or_404(writing, invoice_id)
         amount, paid_on, wrong = _read_payment(invoice)
         if found.payments_since is None:
             abort(400)
@@ -101,7 +101,7 @@ def _read_payment(invoice: Invoice) -> tuple[Money | None, date | None, dict[str
 
 def _paid_page(invoice_id: UUID, wrong: dict[str, str] | None = None) -> str:
     with database().reading() as reading:
-        invoice, found = _payable_or_404(reading, invoice_id)
+        invoice, found = _invoice_or_404(reading, invoice_id)
         return render_template(
             "connectors/paid.html",
             invoice=invoice,
@@ -112,10 +112,10 @@ def _paid_page(invoice_id: UUID, wrong: dict[str, str] | None = None) -> str:
         )
 
 
-def _payable_or_404(session: Session, invoice_id: UUID) -> tuple[Invoice, Connection]:
+def _invoice_or_404(session: Session, invoice_id: UUID) -> tuple[Invoice, Connection]:
     query = select(Invoice, Connection).join(Connection, Connection.id == Invoice.connection_id)
     row = session.execute(query.where(Invoice.id == invoice_id)).one_or_none() or abort(404)
-    return (row[0], row[1]) if row[0].is_open else abort(404)
+    return row[0], row[1]
 
 
 def _connection_or_404(session: Session, connection_id: UUID) -> Connection:
