@@ -11,9 +11,11 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Table, insert, text
-from sqlalchemy.dialects import postgresql, sqlite
+import sqlalchemy as sa
+from sqlalchemy import Table, text
 from sqlalchemy.orm import Session
+
+from app.db import insert_into
 
 Kind = Literal["uuid", "text", "int", "bigint", "bool", "date", "moment", "json"]
 
@@ -39,20 +41,16 @@ class Bulk:
     or rows that were found in scope before."""
 
     def __init__(self, session: Session) -> None:
+        self._session = session
         self._connection = session.connection()
         self.is_sqlite = self._connection.dialect.name == "sqlite"
         self.new_id = _NEW_ID_SQLITE if self.is_sqlite else _NEW_ID_POSTGRESQL
 
     def stage(self, table: str, columns: Mapping[str, Kind], rows: Iterable[Sequence[Any]]) -> None:
-        """Fill the temporary ``table`` with ``rows`` and nothing else. It is gone when the transaction ends.
-
-        Values come as native() makes them.
-        """
+        """Fill the temporary ``table`` with ``rows`` and nothing else. It is gone when the transaction ends."""
         self.make(table, columns)
         if self.is_sqlite:
-            if rows := list(rows):
-                marks = ", ".join("?" * len(columns))
-                self._connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({marks})", [tuple(row) for row in rows])  # noqa: S608
+            self._insert_many(f"INSERT INTO {table}", columns, rows)
         else:
             self._copy(table, columns, rows)
 
@@ -61,15 +59,13 @@ class Bulk:
 
         PostgreSQL has no COPY into a table with row-level security, so the rows take a step through a temporary one.
         """
-        natives = [tuple(self.native(value) for value in row) for row in rows]
         names = ", ".join(columns)
-        if not self.is_sqlite:
-            self.stage(f"new_{table}", columns, natives)
+        if self.is_sqlite:
+            self._insert_many(f"INSERT INTO {table} ({names})", columns, rows)
+        else:
+            self.stage(f"new_{table}", columns, rows)
             read = ", ".join(self.json(name) if kind == "json" else name for name, kind in columns.items())
             self._connection.exec_driver_sql(f"INSERT INTO {table} ({names}) SELECT {read} FROM new_{table}")  # noqa: S608
-        elif natives:
-            marks = ", ".join("?" * len(columns))
-            self._connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", natives)  # noqa: S608
 
     def make(self, table: str, columns: Mapping[str, Kind]) -> None:
         """An empty temporary table."""
@@ -86,16 +82,15 @@ class Bulk:
     def read(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._execute(sql, values)]
 
-    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]], *, unless: Sequence[str] = ()) -> int:
-        """Insert a few hundred rows with the columns' own defaults; returns how many were new.
-
-        Rows that meet one with the same ``unless`` columns are left out.
-        """
-        statement: Any = insert(table)
+    def insert(self, target: Table, stage: str, columns: Sequence[str], *, unless: Sequence[str] = ()) -> int:
+        """The rows of a staged table into a real one whose columns have the same names, all others as by default;
+        returns how many were new. Rows that meet one with the same ``unless`` columns are left out."""
+        source = sa.table(stage, *map(sa.column, columns))
+        statement: Any = insert_into(self._session, target)
+        statement = statement.from_select(columns, sa.select(source).where(sa.true()))
         if unless:
-            chosen = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
-            statement = chosen.on_conflict_do_nothing(index_elements=list(unless))
-        return int(self._connection.execute(statement, list(rows)).rowcount)
+            statement = statement.on_conflict_do_nothing(index_elements=unless)
+        return int(self._connection.execute(statement).rowcount)
 
     def _execute(self, sql: str, values: dict[str, Any]) -> Any:
         if "{new_id}" in sql:
@@ -128,6 +123,18 @@ class Bulk:
     def json(self, column: str) -> str:
         """SQL that turns a staged JSON text into what a JSON column takes."""
         return column if self.is_sqlite else f"CAST({column} AS json)"
+
+    def _insert_many(self, into: str, columns: Mapping[str, Kind], rows: Iterable[Sequence[Any]]) -> None:
+        """SQLite's driver takes texts and numbers; it prepares the statement once for all rows."""
+        strange = [place for place, kind in enumerate(columns.values()) if kind in ("uuid", "date", "moment")]
+        natives = []
+        for row in rows:
+            values = list(row)
+            for place in strange:
+                values[place] = self.native(values[place])
+            natives.append(tuple(values))
+        if natives:
+            self._connection.exec_driver_sql(f"{into} VALUES ({', '.join('?' * len(columns))})", natives)
 
     def _copy(self, table: str, columns: Mapping[str, Kind], rows: Iterable[Sequence[Any]]) -> None:
         driver: Any = self._connection.connection.driver_connection

@@ -7,9 +7,8 @@ from bench.floors.ingest import CopyFloor, read_pages
 from bench.ground import Ground, Size
 from bench.measure import Contender, Meter, cpu_ratio, peak_memory, progress, race
 from bench.report import Found
-from bench.writing import NOW, Writing, writing
+from bench.writing import NOW, Writing, write, writing
 from connectors import registry
-from connectors.ingest import ingest
 
 OURS, FLOOR = "backfill", "floor: rows into a bare table"
 PAGED, PAGED_FLOOR = "backfill from provider pages", "floor: pages into a bare table"
@@ -38,11 +37,8 @@ def _paged(work: Writing, floor: CopyFloor, n: int) -> list[Contender]:
     connector = registry.get("quickbooks")
 
     def ours() -> int:
-        provider = pages.Provider(answers, people)
-        for batch in connector.pull(pages.context(provider), {}, "full"):
-            with work.house.database.transaction(books.EVERYTHING) as session:
-                ingest(session, work.connection, batch, NOW)
-        return n
+        context = pages.context(pages.Provider(answers, people))
+        return write(work.house, work.connection, connector.pull(context, {}, "full"))
 
     return [
         Contender(PAGED, ours, work.empty),
@@ -58,7 +54,7 @@ def _weigh(work: Writing, size: Size, found: Found) -> None:
         work.empty()
         progress(f"  weighing {n:,} invoices")
         with peak_memory() as seen:
-            work.write(books.batches(n, work.batch_size))
+            write(work.house, work.connection, books.batches(n, work.batch_size))
         grown.append(seen["mb"])
         found.counts[f"MB grown by {n:,} invoices"] = seen["mb"]
     found.goals["A10"] = grown[1] - grown[0]

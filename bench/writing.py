@@ -1,7 +1,7 @@
 """The same books written by the product and by its floor (bench/floors/ingest.py), on one scratch database."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from bench import books
 from bench.floors.ingest import CopyFloor, LiteFloor, native, prepared
 from bench.ground import Ground
 from connectors.base import Batch
-from connectors.ingest import Counts, ingest
+from connectors.ingest import ingest
 from connectors.rows import Row
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -32,21 +32,15 @@ class Writing:
         self.batches: list[Batch] = list(books.batches(n, self.batch_size))
         self.rows: list[Row] = list(prepared(self.batches, NOW))
         url = house.settings.database_url
-        self.owner_url = ground.owner_url(url)
+        self.floor: CopyFloor | LiteFloor = LiteFloor(url) if ground.is_sqlite else CopyFloor(ground.owner_url(url))
         if ground.is_sqlite:
             self.rows = list(map(native, self.rows))
-        self.floor: CopyFloor | LiteFloor = LiteFloor(url) if ground.is_sqlite else CopyFloor(self.owner_url)
 
-    def write(self, batches: Iterable[Batch] | None = None) -> int:
-        """As a pull does: a transaction a batch."""
-        done = Counts()
-        for batch in self.batches if batches is None else batches:
-            with self.house.database.transaction(books.EVERYTHING) as session:
-                done += ingest(session, self.connection, batch, NOW)
-        return done.received
+    def write(self) -> int:
+        return write(self.house, self.connection, self.batches)
 
-    def write_floor(self, rows: Sequence[Row] | None = None) -> int:
-        return self.floor.write(self.rows if rows is None else rows)
+    def write_floor(self) -> int:
+        return self.floor.write(self.rows)
 
     def empty(self) -> None:
         """No customers, no invoices; the vendor and its connection stay."""
@@ -70,13 +64,28 @@ class Writing:
             for table in _FILLED:
                 owner.exec_driver_sql(f"ANALYZE {table}" if self.ground.is_sqlite else f"VACUUM ANALYZE {table}")
 
-    @contextmanager
-    def as_owner(self) -> Iterator[Any]:
-        """A connection that may do what the product's user may not; each statement is its own transaction."""
-        engine = create_engine(self.owner_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            yield connection
-        engine.dispose()
+    def as_owner(self) -> AbstractContextManager[Any]:
+        return as_owner(self.ground, self.house)
+
+
+@contextmanager
+def as_owner(ground: Ground, house: House) -> Iterator[Any]:
+    """A connection that may do what the product's user may not; each statement is its own transaction."""
+    url = ground.owner_url(house.settings.database_url)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def write(house: House, connection: Connection, batches: Iterable[Batch]) -> int:
+    """As a pull does it, a transaction a batch; returns how many invoices there were."""
+    written = 0
+    for batch in batches:
+        with house.database.transaction(books.EVERYTHING) as session:
+            ingest(session, connection, batch, NOW)
+        written += len(batch.invoices)
+    return written
 
 
 @contextmanager

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 from sqlalchemy import or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import database_now
+from app.db import database_now, insert_into
 from app.house import House
 from app.ids import new_id
 from app.models import Connection, ConnectionState, ProviderEvent, SyncRun
@@ -28,8 +27,8 @@ from connectors.rules import retry_at
 
 log = structlog.get_logger()
 
-BATCH = 200  # events a drain claims at once
-TOO_MANY = 300  # objects of one connection: a pull is cheaper than reading them singly
+BATCH = 500  # events a drain claims at once
+TOO_MANY = 100  # objects of one connection: a pull is cheaper than reading them singly
 TRIES = 8  # then an event is parked, visibly
 THREADS = 8
 KINDS: tuple[Kind, ...] = ("customer", "invoice", "payment", "credit")
@@ -62,8 +61,7 @@ def store_event(
         "handled_at": None if events else now,
         "outcome": "" if events else "points at nothing we follow",
     }
-    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(ProviderEvent.__table__).values(tries=0, **row)
+    statement = insert_into(session, ProviderEvent.__table__).values(tries=0, **row)
     session.execute(statement.on_conflict_do_nothing(index_elements=["provider", "event_key"]))
 
 
@@ -120,21 +118,26 @@ def drain_events(house: House) -> int:
         list(pool.map(partial(_run, house), unique))
     with house.database.transaction(WORKER) as session:
         now = database_now(session)
+        alike: dict[_Fate, list[UUID]] = {}
         for event in claimed:
-            _conclude(session, event, pointed[event.id], errands, now)
+            alike.setdefault(_fate(event, pointed[event.id], errands, now), []).append(event.id)
+        for fate, ids in alike.items():
+            _conclude(session, ids, fate)
     return len(claimed)
 
 
-def _claim(house: House) -> list[ProviderEvent]:
+def _claim(house: House) -> Sequence[ProviderEvent]:
+    """The due time is the lease: a worker that dies leaves them to the next one."""
     with house.database.transaction(WORKER) as session:
         now = database_now(session)
-        query = select(ProviderEvent).where(ProviderEvent.handled_at.is_(None), ProviderEvent.due_at <= now)
+        query = select(ProviderEvent.id).where(ProviderEvent.handled_at.is_(None), ProviderEvent.due_at <= now)
         query = query.order_by(ProviderEvent.due_at).limit(BATCH).with_for_update(skip_locked=True)
-        claimed = list(session.execute(query).scalars())
-        for event in claimed:  # the due time is the lease: a worker that dies leaves them to the next one
-            event.due_at = now + timedelta(seconds=house.limits.lease_seconds)
-            event.tries += 1
-    return claimed
+        ids = session.scalars(query).all()
+        if not ids:
+            return []
+        leased = {"due_at": now + timedelta(seconds=house.limits.lease_seconds), "tries": ProviderEvent.tries + 1}
+        taking = update(ProviderEvent).where(ProviderEvent.id.in_(ids)).values(leased).returning(ProviderEvent)
+        return session.scalars(taking.execution_options(synchronize_session=False)).all()
 
 
 def _read(event: ProviderEvent) -> list[_Pointer] | str:
@@ -240,34 +243,41 @@ def _note_run(house: House, connection: Connection, counts: Counts, started: dat
         )
 
 
-def _conclude(
-    session: Session,
+class _Fate(NamedTuple):
+    """What becomes of an event: handled, or due again."""
+
+    outcome: str
+    handled_at: datetime | None = None
+    due_at: datetime | None = None
+
+
+def _fate(
     event: ProviderEvent,
     pointed: list[_Pointer] | str,
     errands: Mapping[_Whose, list[_Errand]],
     now: datetime,
-) -> None:
+) -> _Fate:
     """Handled, to be tried again, or parked."""
     if isinstance(pointed, str):
-        _set(session, event, handled_at=now, outcome=pointed)
-        return
+        return _Fate(pointed, now)
     mine = [errand for pointer in pointed for errand in errands.get(pointer.whose, [])]
     problem = next((errand.problem for errand in mine if errand.problem), None)
     if isinstance(problem, RetryLater) and event.tries < TRIES:
         due = retry_at(now, event.tries, problem.after)
-        _set(session, event, due_at=due, outcome=f"will be tried again: {problem}"[:300])
-    elif problem is not None:
+        return _Fate(f"will be tried again: {problem}"[:300], due_at=due)
+    if problem is not None:
         log.warning("event parked", provider_event=str(event.id), problem=type(problem).__name__)
-        _set(session, event, handled_at=now, outcome=f"parked: {problem}"[:300])
-    else:
-        words = ", ".join(dict.fromkeys(errand.outcome for errand in mine)) or "of an account that is not connected"
-        _set(session, event, handled_at=now, outcome=words[:300])
+        return _Fate(f"parked: {problem}"[:300], now)
+    words = ", ".join(dict.fromkeys(errand.outcome for errand in mine)) or "of an account that is not connected"
+    return _Fate(words[:300], now)
 
 
-def _set(session: Session, event: ProviderEvent, **values: Any) -> None:
+def _conclude(session: Session, ids: Sequence[UUID], fate: _Fate) -> None:
+    """One statement for all that end alike."""
+    values = {name: value for name, value in fate._asdict().items() if value is not None}
     session.execute(
         update(ProviderEvent)
-        .where(ProviderEvent.id == event.id, ProviderEvent.handled_at.is_(None))
-        .values(**values)
+        .where(ProviderEvent.id.in_(ids), ProviderEvent.handled_at.is_(None))
+        .values(values)
         .execution_options(synchronize_session=False)
     )

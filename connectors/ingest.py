@@ -5,7 +5,7 @@ An unchanged row costs no write: it is recognised by version and content hash be
 """
 # ruff: noqa: S608  the names put into the SQL below are columns of connectors/rows.py
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.bulk import Bulk, Kind, json_text
 from app.models import Connection
-from app.receivables.matching import reach_customers
+from app.receivables.matching import TOUCHED, reach_customers
 from connectors.base import BadRecord, Batch, Gone
 from connectors.history import remember, remember_arrivals, remember_ends
 from connectors.rows import BILL_TO, CREDIT, GONE_HASH, INVOICE, NOUNS, PAYMENT, UNSEEN_VERSION, Noun, Row, rows_of
@@ -75,10 +75,10 @@ def ingest(
 def _write_bill_tos(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> int:
     if not (found := _find_fresh(bulk, BILL_TO, rows, place)):
         return 0
-    _store(bulk, BILL_TO, place)
-    bulk.make("stage_touched", {"bill_to_id": "uuid"})
+    _store(bulk, BILL_TO, found, place)
+    bulk.make("stage_touched", TOUCHED)
     bulk.run(
-        f"""INSERT INTO stage_touched SELECT b.id FROM fresh_bill_to f
+        f"""INSERT INTO stage_touched SELECT b.id, f.old_id IS NULL FROM fresh_bill_to f
         {bulk.seek("bill_to", "b", "b.connection_id = :c AND b.external_id = f.external_id")}""",
         c=place["c"],
     )
@@ -93,16 +93,16 @@ def _write_invoices(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> in
     if found.known:
         known = f"fresh_invoice f {bulk.seek('invoice', 'i', 'i.id = f.old_id')} WHERE {_DIFFERS}"
         remember_arrivals(bulk, known)
-    _store(bulk, INVOICE, place)
+    _store(bulk, INVOICE, found, place)
     if not found.changed:
         return 0
     if found.known:
         remember(bulk, known, place["now"])
         bulk.run(_SETTLED, now=place["now"], told_at=place["told_at"])
     # A bill_to without an address of its own is reached through the one its newest invoice names.
-    bulk.make("stage_touched", {"bill_to_id": "uuid"})
+    bulk.make("stage_touched", TOUCHED)
     touched = bulk.run(
-        f"""INSERT INTO stage_touched SELECT b.id FROM (
+        f"""INSERT INTO stage_touched SELECT b.id, false FROM (
             SELECT n.id FROM (SELECT DISTINCT bill_to FROM fresh_invoice) f {bulk.seek("bill_to", "n", _NAMED)}
             UNION SELECT f.old_bill_to_id FROM fresh_invoice f
         ) t {bulk.seek("bill_to", "b", "b.id = t.id")}
@@ -117,35 +117,42 @@ def _write_invoices(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> in
 def _write(bulk: Bulk, noun: Noun, rows: list[Row], place: Mapping[str, Any]) -> int:
     if not (found := _find_fresh(bulk, noun, rows, place)):
         return 0
-    _store(bulk, noun, place)
+    _store(bulk, noun, found, place)
     return found.changed
 
 
 @dataclass(frozen=True, slots=True)
 class _Fresh:
-    """How many staged rows say something new: other content than ours, about an object that we know already."""
+    """How many staged rows say something new: about an object we do not know, one we know, and as other content."""
 
-    changed: int
+    new: int
     known: int
+    changed: int
 
 
 def _find_fresh(bulk: Bulk, noun: Noun, rows: list[Row], place: Mapping[str, Any]) -> _Fresh | None:
     """Stage the rows and keep those that say something new, if any."""
     if not rows:
         return None
-    bulk.stage(f"stage_{noun.table}", noun.columns, _native(bulk, noun, rows))
+    bulk.stage(f"stage_{noun.table}", noun.columns, rows)
     bulk.make(f"fresh_{noun.table}", noun.columns | _OLD | (_OLD_INVOICE if noun is INVOICE else {}))
     given = {name: place[name] for name in ("c", "read_at") if name == "c" or noun is INVOICE}
-    if not bulk.run(_keep_fresh(bulk, noun), **given):
+    if not (kept := bulk.run(_keep_fresh(bulk, noun), **given)):
         return None
-    changed = "SUM(CASE WHEN old_hash IS DISTINCT FROM content_hash THEN 1 ELSE 0 END)"
-    return _Fresh(*map(int, bulk.read(f"SELECT {changed}, count(old_id) FROM fresh_{noun.table}")[0]))
+    changed = "count(CASE WHEN old_hash IS DISTINCT FROM content_hash THEN 1 END)"
+    known, differ = map(int, bulk.read(f"SELECT count(old_id), {changed} FROM fresh_{noun.table}")[0])
+    return _Fresh(kept - known, known, differ)
 
 
-def _store(bulk: Bulk, noun: Noun, place: Mapping[str, Any]) -> None:
+def _store(bulk: Bulk, noun: Noun, found: _Fresh, place: Mapping[str, Any]) -> None:
+    """Write what is fresh. A new row needs no look at what it might conflict with: its connection has one writer."""
+    given = {name: place[name] for name in ("c", "v", "now")}
     if noun.refers:
-        bulk.run(_NAME_UNSEEN.replace("NOUN", noun.table), c=place["c"], v=place["v"], now=place["now"])
-    bulk.run(_upsert(bulk, noun), c=place["c"], v=place["v"], now=place["now"])
+        bulk.run(_NAME_UNSEEN.replace("NOUN", noun.table), **given)
+    if found.new:
+        bulk.run(_insert(bulk, noun, "f.old_id IS NULL"), **given)
+    if found.known:
+        bulk.run(_insert(bulk, noun, "f.old_id IS NOT NULL") + _conflict(noun), **given)
 
 
 _OLD: dict[str, Kind] = {"old_id": "uuid", "old_hash": "bigint"}
@@ -197,48 +204,36 @@ def _keep_fresh(bulk: Bulk, noun: Noun) -> str:
         WHERE i.id IS NULL OR s.version > i.version OR ({tie})"""
 
 
-def _upsert(bulk: Bulk, noun: Noun) -> str:
-    kept = ["version", "content_hash", *noun.values]
-    targets = ["id", "created_at", "vendor_id", "connection_id", "external_id", *noun.keys, *kept]
-    sources = ["coalesce(f.old_id, {new_id})", ":now", ":v", ":c", "f.external_id", *(f"f.{key}" for key in noun.keys)]
-    sources += [bulk.json(f"f.{name}") if noun.values.get(name) == "json" else f"f.{name}" for name in kept]
-    sets = [f"{name} = excluded.{name}" for name in kept]
-    join = ""
-    if noun.refers:
-        reached = ["bill_to_id", "customer_id", *(["mailbox_id"] if noun is not PAYMENT else [])]
-        targets += reached
-        sources += ["n.id", *(f"n.{name}" for name in reached[1:])]
-        sets += [f"{name} = excluded.{name}" for name in reached]
-        join = bulk.seek("bill_to", "n", _NAMED)
-    else:
-        targets.append("issue")
-        sources.append("''")
+def _insert(bulk: Bulk, noun: Noun, which: str) -> str:
+    """The fresh rows of which ``which`` is true, each with the bill_to it is for."""
+    said = ["external_id", *noun.keys, "version", "content_hash", *noun.values]
+    values = {name: bulk.json(f"f.{name}") if noun.values.get(name) == "json" else f"f.{name}" for name in said}
+    values |= {"id": "coalesce(f.old_id, {new_id})", "created_at": ":now", "vendor_id": ":v", "connection_id": ":c"}
+    values |= {name: f"n.{name.removeprefix('bill_to_')}" for name in _reached(noun)}  # the bill_to's own, and its id
+    if noun is BILL_TO:
+        values["issue"] = "''"
     if noun is INVOICE:
-        targets += ["updated_at", "settled_at"]
-        sources += [":now", "CASE WHEN f.state = 'paid' THEN :now END"]
+        values |= {"updated_at": ":now", "settled_at": "CASE WHEN f.state = 'paid' THEN :now END"}
+    join = bulk.seek("bill_to", "n", _NAMED) if noun.refers else ""
+    return f"""INSERT INTO {noun.table} ({", ".join(values)}) SELECT {", ".join(values.values())}
+        FROM fresh_{noun.table} f {join} WHERE {which} ORDER BY f.external_id"""
+
+
+def _conflict(noun: Noun) -> str:
+    """What a row becomes that is there already."""
+    sets = [f"{name} = excluded.{name}" for name in ("version", "content_hash", *noun.values, *_reached(noun))]
+    if noun is INVOICE:
         sets += [
             "updated_at = CASE WHEN excluded.content_hash <> invoice.content_hash THEN excluded.updated_at"
             " ELSE invoice.updated_at END",
             "settled_at = CASE WHEN excluded.state = 'paid' THEN coalesce(invoice.settled_at, excluded.settled_at) END",
         ]
-    key = ", ".join(["connection_id", *noun.keys, "external_id"])
-    return f"""INSERT INTO {noun.table} ({", ".join(targets)})
-        SELECT {", ".join(sources)} FROM fresh_{noun.table} f {join} WHERE true ORDER BY f.external_id
-        ON CONFLICT ({key}) DO UPDATE SET {", ".join(sets)}"""
+    return f" ON CONFLICT ({', '.join(['connection_id', *noun.keys, 'external_id'])}) DO UPDATE SET {', '.join(sets)}"
 
 
-def _native(bulk: Bulk, noun: Noun, rows: list[Row]) -> Iterable[Row]:
-    if not bulk.is_sqlite:
-        return rows
-    dates = [place for place, kind in enumerate(noun.columns.values()) if kind in ("date", "moment")]
-    return (_with_native(bulk, row, dates) for row in rows)
-
-
-def _with_native(bulk: Bulk, row: Row, places: list[int]) -> Row:
-    changed = list(row)
-    for place in places:
-        changed[place] = bulk.native(row[place])
-    return tuple(changed)
+def _reached(noun: Noun) -> list[str]:
+    """The columns that follow a row's bill_to."""
+    return ["bill_to_id", "customer_id", *(["mailbox_id"] if noun is not PAYMENT else [])] if noun.refers else []
 
 
 # --- what is gone ---------------------------------------------------------------------------------------------------
@@ -285,13 +280,14 @@ def _close(bulk: Bulk, noun: Noun, place: Mapping[str, Any]) -> int:
 
 def _reach_without_gone(bulk: Bulk, place: Mapping[str, Any]) -> None:
     """A bill_to that is gone shares its address with nobody; a deleted invoice's recipient stands in for nobody."""
-    bulk.make("stage_touched", {"bill_to_id": "uuid"})
+    bulk.make("stage_touched", TOUCHED)
     touched = bulk.run(
-        """INSERT INTO stage_touched SELECT b.id FROM bill_to b JOIN stage_gone g ON g.external_id = b.external_id
-        WHERE b.connection_id = :c AND g.noun = 'customer'
-        UNION SELECT b.id FROM stage_gone g JOIN invoice i ON i.connection_id = :c AND i.external_id = g.external_id
-        JOIN bill_to b ON b.id = i.bill_to_id
-        WHERE g.noun = 'invoice' AND b.address IS NULL AND b.chosen_address IS NULL""",
+        """INSERT INTO stage_touched SELECT t.id, false FROM (
+            SELECT b.id FROM bill_to b JOIN stage_gone g ON g.external_id = b.external_id
+            WHERE b.connection_id = :c AND g.noun = 'customer'
+            UNION SELECT b.id FROM stage_gone g JOIN invoice i ON i.connection_id = :c AND i.external_id = g.external_id
+            JOIN bill_to b ON b.id = i.bill_to_id
+            WHERE g.noun = 'invoice' AND b.address IS NULL AND b.chosen_address IS NULL) t""",
         c=place["c"],
     )
     if touched:

@@ -18,8 +18,8 @@ from app.ids import new_id
 from app.models import Customer, Mailbox
 from app.windows import SPREAD_SECONDS, first_due
 
-_WANTED: dict[str, Kind] = {
-    "bill_to_id": "uuid",
+TOUCHED: dict[str, Kind] = {"bill_to_id": "uuid", "is_new": "bool"}  # a new one: nothing is owed by it yet
+_WANTED: dict[str, Kind] = TOUCHED | {
     "connection_id": "uuid",
     "vendor_id": "uuid",
     "name": "text",
@@ -28,10 +28,15 @@ _WANTED: dict[str, Kind] = {
 }
 _CUSTOMER = cast("Table", Customer.__table__)
 _MAILBOX = cast("Table", Mailbox.__table__)
-_RHYTHM = {
+_NEW_CUSTOMER: dict[str, Kind] = {"id": "uuid", "name": "text", "created_at": "moment"}
+_NEW_MAILBOX: dict[str, Kind] = {
+    "id": "uuid", "customer_id": "uuid", "address": "text", "zone": "text", "spread_seconds": "int",
+    "next_digest_at": "moment", "created_at": "moment",
+}  # fmt: skip
+_NOBODYS_CHOICE = {
     name: cast("Any", _MAILBOX.c[name].default).arg
     for name in ("cadence", "weekday", "month_day", "send_at", "quiet_country")
-}
+} | dict.fromkeys(("closed_from", "closed_until", "last_digest_at"))
 
 # The vendor's own choice wins; then the books' address; then whom the newest invoice itself names.
 _EFFECTIVE = """coalesce(b.chosen_address, b.address, (
@@ -41,7 +46,7 @@ _EFFECTIVE = """coalesce(b.chosen_address, b.address, (
 
 def touch(bulk: Bulk, bill_to_ids: Iterable[UUID]) -> None:
     """Name the bill_tos the next reach_customers() is about."""
-    bulk.stage("stage_touched", {"bill_to_id": "uuid"}, ([bulk.native(one)] for one in bill_to_ids))
+    bulk.stage("stage_touched", TOUCHED, ([one, False] for one in bill_to_ids))
 
 
 def reach_customers(bulk: Bulk, now: datetime) -> None:
@@ -50,8 +55,8 @@ def reach_customers(bulk: Bulk, now: datetime) -> None:
     bulk.make("stage_wanted", _WANTED)
     bulk.run(
         f"""INSERT INTO stage_wanted
-        SELECT b.id, b.connection_id, b.vendor_id, b.name, {_EFFECTIVE}, b.mailbox_id
-        FROM bill_to b JOIN stage_touched t ON t.bill_to_id = b.id"""
+        SELECT b.id, t.is_new, b.connection_id, b.vendor_id, b.name, {_EFFECTIVE}, b.mailbox_id
+        FROM stage_touched t {bulk.seek("bill_to", "b", "b.id = t.bill_to_id")}"""
     )
     _make_mailboxes(bulk, now)
     bulk.run(
@@ -62,7 +67,8 @@ def reach_customers(bulk: Bulk, now: datetime) -> None:
             OR b.customer_id IS DISTINCT FROM m.customer_id)"""
     )
     _mark_issues(bulk)
-    _take_along(bulk)
+    if bulk.read("SELECT 1 FROM stage_wanted WHERE NOT is_new LIMIT 1"):
+        _take_along(bulk)
 
 
 def _make_mailboxes(bulk: Bulk, now: datetime) -> None:
@@ -74,17 +80,14 @@ def _make_mailboxes(bulk: Bulk, now: datetime) -> None:
     )
     if not missing:
         return
-    customers = [{"id": new_id(), "name": (name or address)[:120], "created_at": now} for address, name, _ in missing]
-    mailboxes = [
-        {**_default_rhythm(zone, now), "customer_id": customer["id"], "address": address, "created_at": now}
-        for customer, (address, _, zone) in zip(customers, missing, strict=True)
-    ]
-    bulk.insert(_CUSTOMER, customers)
-    made = bulk.insert(_MAILBOX, mailboxes, unless=["address"])
-    if made < len(missing):
-        bulk.stage("stage_orphan", {"customer_id": "uuid"}, ([bulk.native(one["id"])] for one in customers))
+    boxes = [(new_id(), new_id(), address, zone, *_first_window(zone, now), now) for address, _, zone in missing]
+    names = [(box[1], (name or address)[:120], now) for box, (address, name, _) in zip(boxes, missing, strict=True)]
+    bulk.stage("new_customer", _NEW_CUSTOMER, names)
+    bulk.stage("new_mailbox", _NEW_MAILBOX, boxes)
+    bulk.insert(_CUSTOMER, "new_customer", list(_NEW_CUSTOMER))
+    if bulk.insert(_MAILBOX, "new_mailbox", list(_NEW_MAILBOX), unless=["address"]) < len(missing):
         bulk.run(
-            """DELETE FROM customer WHERE id IN (SELECT customer_id FROM stage_orphan)
+            """DELETE FROM customer WHERE id IN (SELECT id FROM new_customer)
             AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.customer_id = customer.id)"""
         )
 
@@ -125,7 +128,7 @@ def _take_along(bulk: Bulk) -> None:
         count = bulk.run(
             f"""UPDATE {table} AS t SET {sets}
             FROM stage_wanted w JOIN bill_to b ON b.id = w.bill_to_id
-            WHERE t.bill_to_id = b.id AND {differs}"""
+            WHERE NOT w.is_new AND t.bill_to_id = b.id AND {differs}"""
         )
         moved += count if table == "invoice" else 0
     if moved:
@@ -136,9 +139,9 @@ def _take_along(bulk: Bulk) -> None:
         )
 
 
-def _default_rhythm(zone: str, now: datetime) -> dict[str, Any]:
-    """The rhythm nobody has chosen yet: the columns' own defaults, on the vendor's wall clock, some minutes apart from
-    those of others."""
-    rhythm = {**_RHYTHM, "zone": zone, "spread_seconds": secrets.randbelow(SPREAD_SECONDS)}
-    chosen: Any = SimpleNamespace(**rhythm, closed_from=None, closed_until=None, last_digest_at=None)
-    return {**rhythm, "next_digest_at": first_due(chosen, now)}
+def _first_window(zone: str, now: datetime) -> tuple[int, datetime | None]:
+    """Of the rhythm nobody has chosen yet: the columns' own defaults, on the vendor's wall clock, some minutes apart
+    from those of others. How many seconds apart, and when it first comes round."""
+    spread = secrets.randbelow(SPREAD_SECONDS)
+    rhythm: Any = SimpleNamespace(**_NOBODYS_CHOICE, zone=zone, spread_seconds=spread)
+    return spread, first_due(rhythm, now)
