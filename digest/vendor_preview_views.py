@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from flask import Blueprint, abort, g, make_response, render_template, request
+from markupsafe import escape
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
@@ -46,7 +47,7 @@ def show(bill_to_id: UUID) -> Response:
 def mail(bill_to_id: UUID) -> Response:
     """The mail itself, for the frame of show(); its links would open nothing and are taken out."""
     _, _, plan = _composed(bill_to_id)
-    page = make_response(without_links((plan.mail or abort(404)).html))
+    page = make_response(without_links(plan.mail.html) if plan.mail else escape(f"No mail: {plan.reason}."))
     page.headers["Content-Security-Policy"] = (
         "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
     )
