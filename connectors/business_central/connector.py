@@ -11,7 +11,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Endpoints,
     Event,
     GiveUp,
@@ -28,10 +27,11 @@ from connectors.base import (
     Subscription,
     Tokens,
 )
+from connectors.books import Books
 from connectors.business_central import mapping
-from connectors.fields import BadField, Fields, micros, parse_instant, parse_json
+from connectors.fields import BadField, Fields, micros, parse_json
 from connectors.http import pdf, provider_time, refuse
-from connectors.paging import Record, chunks, gather, pull_start
+from connectors.paging import Record, chunks
 
 TITLE = "Business Central"
 ENVIRONMENT = "production"  # what Microsoft calls the first one
@@ -80,17 +80,10 @@ class BusinessCentral(Connector):
         """There is nobody to tell; what we held is destroyed here."""
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Company(ctx)
-        if mode == "changes":
-            yield from gather(books.changes(cursor), books.customers, books.cursor)
-        elif mode == "full":
-            yield from gather(books.open_items(), books.customers, books.cursor)
-        else:
-            yield from gather(books.open_items(), books.customers, lambda: (None, books.started))
+        yield from _Company(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Company(ctx)
-        yield from gather(books.singly(kind, external_ids), books.customers)
+        yield from _Company(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> None:
         """None has a page to pay on."""
@@ -136,20 +129,18 @@ class BusinessCentral(Connector):
         return mapping.tokens(answer, now)
 
 
-class _Books:
+class _Books(Books):
     """One environment during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+        super().__init__(ctx, BusinessCentral.spec)
         environment = _environment(ctx.tokens.extra if ctx.tokens else {})
         self.api = f"{ctx.endpoints.api_url}/v2.0/{environment}/api/v2.0"
-        self.started: datetime | None = None
 
     def get(self, url: str, params: Mapping[str, str] | None = None) -> Json:
         headers = {"Prefer": f"odata.maxpagesize={PAGE_SIZE}", "Data-Access-Intent": "ReadOnly"}
         response = self._ctx.http.get(url, params=params, headers=headers)
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._ctx.now)
+        self.begin(provider_time(response))
         return _checked(response)
 
     def rows(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
@@ -184,10 +175,6 @@ class _Company(_Books):
             "customers": mapping.customer,
         }
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=BusinessCentral.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def listed(self, resource: str, where: str) -> Iterator[Record]:
@@ -198,16 +185,13 @@ class _Company(_Books):
         yield from self.listed("salesInvoices", "status eq 'Open'")
         yield from self.listed("salesCreditMemos", "status eq 'Open'")
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
+    def changes(self, since: datetime) -> Iterator[Record]:
         """Without a filter on the status, or what was paid or cancelled would never reach us. Whether a part payment
         moves lastModifiedDateTime is not written anywhere [R]: where it does not, the daily reconcile brings it."""
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None:
-            raise CursorExpired("There is no earlier pull to go on from.")
         for resource in reversed(RESOURCES):
             yield from self.listed(resource, f"lastModifiedDateTime ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
-    def customers(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Those who are billed; an invoice shows another address than theirs."""
         return self._found("customers", ids)
 

@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from app.money import Money
@@ -14,10 +14,10 @@ from connectors.base import (
     InvoiceRecord,
     Json,
     Kind,
-    MustReconnect,
     Tokens,
 )
-from connectors.fields import BadField, Fields, micros, read, whole_seconds
+from connectors.books import usual_tokens
+from connectors.fields import BadField, Fields, micros, read
 
 ACCESS_SECONDS = 3600  # life of an access token that does not say
 # How an answer writes "In Review": with the space, or as OData encodes it [R].
@@ -107,13 +107,8 @@ def _version(fields: Fields) -> int:
 
 
 def tokens(answer: Json, now: datetime) -> Tokens:
-    """Raises MustReconnect where there is no access token."""
-    access, refresh = answer.get("access_token"), answer.get("refresh_token")
-    if answer.get("error") or not isinstance(access, str) or not access:
-        raise MustReconnect("Business Central did not give access. Please connect again.")
-    lifetime = whole_seconds(answer.get("expires_in"))
-    expires_at = now + timedelta(seconds=ACCESS_SECONDS if lifetime is None else lifetime)
-    return Tokens(access, refresh if isinstance(refresh, str) else "", expires_at)
+    """Raises MustReconnect."""
+    return usual_tokens("Business Central", answer, now, ACCESS_SECONDS)
 
 
 def is_ours(body: Any, secret: str) -> bool:

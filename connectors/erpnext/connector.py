@@ -18,7 +18,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Endpoints,
     Event,
     Forbidden,
@@ -36,10 +35,11 @@ from connectors.base import (
     Subscription,
     Tokens,
 )
+from connectors.books import Books
 from connectors.erpnext import mapping
-from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
+from connectors.fields import BadField, Fields, known_zone, micros, parse_json
 from connectors.http import pdf, provider_time, refuse
-from connectors.paging import Page, Record, by_time, chunks, gather, pull_start
+from connectors.paging import Page, Record, by_time, chunks
 from connectors.signing import header, is_signed_base64
 from connectors.sites import site
 
@@ -96,17 +96,10 @@ class ErpNext(Connector):
         """A key ends where it was made; what we held is destroyed here."""
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Company(ctx)
-        if mode == "changes":
-            yield from gather(books.changes(cursor), books.customers, books.cursor)
-        elif mode == "full":
-            yield from gather(books.everything(), books.customers, books.cursor)
-        else:
-            yield from gather(books.open_items(), books.customers, lambda: (None, books.started))
+        yield from _Company(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Company(ctx)
-        yield from gather(books.singly(kind, external_ids), books.customers)
+        yield from _Company(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         """That of the newest payment request; pages on other hosts than the site are not followed."""
@@ -149,17 +142,15 @@ class ErpNext(Connector):
         return books.once("Comment", wanted, note)
 
 
-class _Site:
+class _Site(Books):
     """A site during one piece of work; remembers its clock of the first answer."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self.started: datetime | None = None
+        super().__init__(ctx, ErpNext.spec)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
         response = self._ctx.http.get(f"{self._ctx.endpoints.api_url}/api/{path}", params=params)
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._ctx.now)
+        self.begin(provider_time(response))
         return _checked(response)
 
     def post(self, path: str, body: Json) -> Json:
@@ -185,10 +176,6 @@ class _Company(_Site):
         if ctx.account and ctx.account.zone:
             self.zone = ctx.account.zone
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=ErpNext.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
@@ -200,11 +187,8 @@ class _Company(_Site):
         yield from self.invoices([["docstatus", "=", 1], ["outstanding_amount", "!=", 0], *self._in_books])
         yield from self.payments([["docstatus", "=", 1], ["unallocated_amount", ">", 0]])
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
+    def changes(self, since: datetime) -> Iterator[Record]:
         """Cancelled ones, too; deleted ones leave no trace and are found by reconciling."""
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None:
-            raise CursorExpired("There is no earlier pull to go on from.")
         yield from map(self._customer, self.rows(CUSTOMERS, mapping.CUSTOMER, [], since))
         yield from self.invoices(self._in_books, since)
         yield from self.payments([["docstatus", "!=", 0]], since)
@@ -223,7 +207,7 @@ class _Company(_Site):
                 name = str(row.get("name")) if isinstance(row, dict) else ""
                 yield from mapping.payment(row, self._now, paid.get(name, []))
 
-    def customers(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         return self._named(CUSTOMERS, mapping.CUSTOMER, ids, self._customer)
 
     def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
@@ -237,7 +221,7 @@ class _Company(_Site):
 
     def _found(self, kind: Kind, ids: list[str]) -> Iterator[Record]:
         if kind == "customer":
-            yield from self.customers(ids)
+            yield from self.bill_tos(ids)
         for some in chunks(ids, NAMES_AT_ONCE):
             if kind in ("invoice", "credit"):
                 yield from self.invoices([["name", "in", some], *self._in_books])

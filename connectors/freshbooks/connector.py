@@ -12,7 +12,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Event,
     Forbidden,
     GiveUp,
@@ -30,10 +29,11 @@ from connectors.base import (
     Subscription,
     Tokens,
 )
-from connectors.fields import BadField, Fields, micros, parse_instant
+from connectors.books import Books
+from connectors.fields import BadField, Fields, micros
 from connectors.freshbooks import mapping
 from connectors.http import provider_time, refuse, retry_after
-from connectors.paging import Page, Record, by_number, gather, pull_start
+from connectors.paging import Page, Record, by_number
 from connectors.signing import header, is_signed_base64
 
 TITLE = "FreshBooks"
@@ -94,20 +94,10 @@ class FreshBooks(Connector):
             ctx.http.post(ctx.endpoints.revoke_url, data=client | {"token": ctx.tokens.refresh_token})
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Books(ctx)
-        if mode == "changes":
-            since = parse_instant(str(cursor.get("since", "")))
-            if since is None:
-                raise CursorExpired("There is no earlier pull to go on from.")
-            yield from gather(books.changes(since), books.clients, books.cursor)
-        elif mode == "full":
-            yield from gather(books.everything(), books.clients, books.cursor)
-        else:
-            yield from gather(books.open_invoices(), books.clients, lambda: (None, books.started))
+        yield from _Books(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Books(ctx)
-        yield from gather(books.singly(kind, external_ids), books.clients)
+        yield from _Books(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         try:
@@ -160,26 +150,24 @@ class FreshBooks(Connector):
         return mapping.tokens(answer, now)
 
 
-class _Books:
+class _Books(Books):
     """One account's books during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+        super().__init__(ctx, FreshBooks.spec)
         account = ctx.account.external_id if ctx.account else ""
         if not _WORD.fullmatch(account):
             raise GiveUp("This connection names no FreshBooks account.")
         self._base = f"{ctx.endpoints.api_url}/accounting/account/{account}"
         self._callbacks = f"{ctx.endpoints.api_url}/events/account/{account}/events/callbacks"
         self._now = ctx.now
-        self.started: datetime | None = None
 
     # --- asking ---
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
         response = self._ctx.http.get(f"{self._base}/{path}", params=params)
         body = _result(response)
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._now)
+        self.begin(provider_time(response))
         return body
 
     def object(self, kind: Kind, object_id: str, more: str = "", **params: str) -> Json:
@@ -218,19 +206,19 @@ class _Books:
     def forget(self, number: str) -> None:
         _result(self._ctx.http.send("DELETE", f"{self._callbacks}/{number}"))
 
-    def cursor(self) -> tuple[Json, datetime]:
+    # --- what to ask for ---
+
+    def _ending(self) -> tuple[Json, datetime]:
         """They know changes by the day, in New York: the day before is asked for again."""
         started = self.started or self._now
         return {"since": started.isoformat()}, started
 
-    # --- what to ask for ---
-
     def everything(self) -> Iterator[Record]:
-        yield from self.open_invoices()
+        yield from self.open_items()
         yield from self.records("credit", {})
         yield from self.records("payment", _since(self._now - RECENT))
 
-    def open_invoices(self) -> Iterator[Record]:
+    def open_items(self) -> Iterator[Record]:
         for status in mapping.OWED:
             yield from self.records("invoice", {"search[v3_status]": status})
 
@@ -250,7 +238,7 @@ class _Books:
             except NotFound:
                 yield Gone(kind, object_id, micros(self._now))
 
-    def clients(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Invoices remember whom they were for; what holds now is the client's own record."""
         if len(ids) <= SINGLY:
             yield from self.singly("customer", ids)

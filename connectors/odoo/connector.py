@@ -18,7 +18,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Endpoints,
     Forbidden,
     GiveUp,
@@ -35,10 +34,11 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, micros, parse_instant
+from connectors.books import Books
+from connectors.fields import BadField, Fields, micros
 from connectors.http import pdf, provider_time, refuse
 from connectors.odoo import mapping
-from connectors.paging import Page, Record, by_time, chunks, gather, pull_start
+from connectors.paging import Page, Record, by_time, chunks
 from connectors.sites import site
 
 TITLE = "Odoo"
@@ -100,17 +100,10 @@ class Odoo(Connector):
             return
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Company(ctx)
-        if mode == "changes":
-            yield from gather(books.changes(cursor), books.partners, books.cursor)
-        elif mode == "full":
-            yield from gather(books.everything(), books.partners, books.cursor)
-        else:
-            yield from gather(books.open_items(), books.partners, lambda: (None, books.started))
+        yield from _Company(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Company(ctx)
-        yield from gather(books.singly(kind, external_ids), books.partners)
+        yield from _Company(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         """The invoice's page in the portal, once somebody there has shared it: only then it has a token."""
@@ -129,14 +122,14 @@ class Odoo(Connector):
         return _Company(ctx).note(invoice_external_id, text, key)
 
 
-class _Server:
+class _Server(Books):
     """One database during one piece of work; remembers the server's clock of the first answer."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx, said = ctx, ctx.tokens.extra if ctx.tokens else {}
+        super().__init__(ctx, Odoo.spec)
+        said = ctx.tokens.extra if ctx.tokens else {}
         self.base, self.database = ctx.endpoints.api_url, str(said.get("database", ""))
         self._login = str(said.get("user", ""))
-        self.started: datetime | None = None
 
     def call(self, model: str, method: str, *, ids: list[int] | None = None, is_read: bool = True, **given: Any) -> Any:
         """What the method returns. ``ids``: of the records it is called on."""
@@ -172,8 +165,7 @@ class _Server:
 
     def _post(self, path: str, body: Json, headers: Mapping[str, str], is_read: bool) -> Response:
         response = self._ctx.http.post(f"{self.base}/{path}", json=body, headers=headers, is_read=is_read)
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._ctx.now)
+        self.begin(provider_time(response))
         if not 200 <= response.status < 300:
             refuse(TITLE, response)
         if response.json is None and response.body.strip() != b"null":
@@ -191,10 +183,6 @@ class _Company(_Server):
             raise GiveUp(f"This connection names no company of {TITLE}.")
         self._in_books = [["company_id", "=", int(company)]]
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=Odoo.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
@@ -205,11 +193,8 @@ class _Company(_Server):
         yield from self.moves([["state", "=", "posted"], ["amount_residual", "!=", 0]])
         yield from self.payments([["is_reconciled", "=", False], ["state", "in", sorted(mapping.RECEIVED)]])
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
+    def changes(self, since: datetime) -> Iterator[Record]:
         """A payment, a credit and a cancellation move the invoice's own write_date [R]; a deletion leaves no trace."""
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None:
-            raise CursorExpired("There is no earlier pull to go on from.")
         yield from map(mapping.partner, self.rows("res.partner", mapping.PARTNER, [["customer_rank", ">", 0]], since))
         yield from self.moves([], since)
         yield from self.payments([], since)
@@ -260,7 +245,7 @@ class _Company(_Server):
             found[payment] = applied, -sum(line.get("amount_residual_currency") or 0 for line in own)
         return found
 
-    def partners(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         for some in chunks(filter(_NUMBER.fullmatch, ids), IDS_AT_ONCE):
             wanted = [["id", "in", [int(each) for each in some]]]
             yield from map(mapping.partner, self.rows("res.partner", mapping.PARTNER, wanted))
@@ -276,7 +261,7 @@ class _Company(_Server):
 
     def _found(self, kind: Kind, ids: list[str]) -> Iterator[Record]:
         if kind == "customer":
-            yield from self.partners(ids)
+            yield from self.bill_tos(ids)
         for some in chunks(ids, IDS_AT_ONCE):
             wanted = [["id", "in", [int(each) for each in some]]]
             if kind in ("invoice", "credit"):

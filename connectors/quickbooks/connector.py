@@ -31,9 +31,10 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
+from connectors.books import Books
 from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
 from connectors.http import pdf, refuse, retry_after
-from connectors.paging import Page, Record, by_time, chunks, gather, pull_start
+from connectors.paging import Page, Record, by_time, chunks
 from connectors.quickbooks import mapping
 from connectors.signing import header, is_signed_base64
 
@@ -100,17 +101,10 @@ class QuickBooks(Connector):
             ctx.http.post(ctx.endpoints.revoke_url, data={"token": token}, auth=client)
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Books(ctx)
-        if mode == "changes":
-            yield from gather(books.changes(cursor), books.customers, books.cursor)
-        elif mode == "full":
-            yield from gather(books.everything(), books.customers, books.cursor)
-        else:
-            yield from gather(books.open_items(), books.customers, lambda: (None, books.started))
+        yield from _Books(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Books(ctx)
-        yield from gather(books.singly(kind, external_ids), books.customers)
+        yield from _Books(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         found = _Books(ctx).object("invoice", invoice_external_id, "Invoice", include="invoiceLink")
@@ -133,17 +127,16 @@ class QuickBooks(Connector):
         return mapping.tokens(answer, now)
 
 
-class _Books:
+class _Books(Books):
     """One company's books during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context, realm: str = "") -> None:
-        self._ctx = ctx
+        super().__init__(ctx, QuickBooks.spec)
         self._home = ctx.account.currency if ctx.account else ""
         realm = realm or (ctx.account.external_id if ctx.account else "")
         if not _REALM.fullmatch(realm):
             raise GiveUp("This connection names no QuickBooks company.")
         self._base = f"{ctx.endpoints.api_url}/v3/company/{realm}"
-        self.started: datetime | None = None
 
     # --- asking ---
 
@@ -151,8 +144,7 @@ class _Books:
         asked = {"minorversion": MINOR_VERSION} | params
         response = self._ctx.http.get(f"{self._base}/{path}", params=asked)
         body = _checked(response)
-        if self.started is None:
-            self.started = pull_start(parse_instant(str(body.get("time", ""))), self._ctx.now)
+        self.begin(parse_instant(str(body.get("time", ""))))
         return body
 
     def object(self, path: str, object_id: str, name: str, **params: str) -> Json:
@@ -202,11 +194,6 @@ class _Books:
         rows = answer.get(entity) if isinstance(answer, dict) else None
         return rows if isinstance(rows, list) else []
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        since = started - timedelta(seconds=QuickBooks.spec.overlap_seconds)
-        return {"since": since.isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
@@ -220,10 +207,7 @@ class _Books:
         for row in self._walk("CreditMemo", "Balance > '0'", None):
             yield mapping.credit_memo(row, self._home)
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None or since < self._ctx.now - timedelta(days=QuickBooks.spec.feed_days):
-            raise CursorExpired("The list of changes does not reach back that far.")
+    def changes(self, since: datetime) -> Iterator[Record]:
         found = self._changed(since)
         is_cut = sum(map(len, found.values())) >= CDC_LIMIT
         for entity, rows in found.items():
@@ -249,7 +233,7 @@ class _Books:
                 if kind == "payment":
                     yield Gone("credit", each, micros(self._ctx.now))
 
-    def customers(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         for some in chunks(ids, IDS_AT_ONCE):
             for row in self._by_ids("Customer", [each for each in some if each.isascii() and each.isdigit()]):
                 yield mapping.customer(row)

@@ -1,6 +1,7 @@
 """What QuickBooks Online's JSON means. Pure: FACTS.md section 1."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,10 +16,10 @@ from connectors.base import (
     InvoiceRecord,
     Json,
     Kind,
-    MustReconnect,
     PaymentRecord,
     Tokens,
 )
+from connectors.books import usual_tokens
 from connectors.fields import BadField, Fields, is_po_label, micros, parse_instant, read, whole_seconds
 
 ONE_SECOND = 1_000_000  # of a version: LastUpdatedTime has whole seconds, SyncToken orders the changes inside one
@@ -208,11 +209,7 @@ def _credit_memo(fields: Fields, home: str) -> CreditRecord:
 
 
 def tokens(answer: Json, now: datetime) -> Tokens:
-    """Raises MustReconnect for an error inside the answer, or an answer without a token."""
-    access = answer.get("access_token")
-    if answer.get("error") or not isinstance(access, str) or not access:
-        raise MustReconnect("QuickBooks did not give access. Please connect again.")
-    refresh = answer.get("refresh_token")
+    """Raises MustReconnect. When the grant itself ends is kept beside it, where the answer says."""
     extra: Json = {}
     for name, kept in (
         ("x_refresh_token_expires_in", "refresh_expires_at"),
@@ -220,9 +217,7 @@ def tokens(answer: Json, now: datetime) -> Tokens:
     ):
         if (seconds := whole_seconds(answer.get(name))) is not None:
             extra[kept] = (now + timedelta(seconds=seconds)).isoformat()
-    lifetime = whole_seconds(answer.get("expires_in"))
-    expires_at = now + timedelta(seconds=ACCESS_SECONDS if lifetime is None else lifetime)
-    return Tokens(access, refresh if isinstance(refresh, str) else "", expires_at, extra)
+    return replace(usual_tokens("QuickBooks", answer, now, ACCESS_SECONDS), extra=extra)
 
 
 def events(body: Any) -> list[Event]:

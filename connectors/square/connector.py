@@ -13,7 +13,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Event,
     Forbidden,
     GiveUp,
@@ -30,9 +29,10 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
+from connectors.books import Books
+from connectors.fields import BadField, Fields, known_zone, micros, parse_json
 from connectors.http import provider_time, refuse, retry_after
-from connectors.paging import Record, gather, pull_start
+from connectors.paging import Record
 from connectors.signing import header, is_signed_base64
 from connectors.square import mapping
 
@@ -89,20 +89,10 @@ class Square(Connector):
             ctx.http.post(ctx.endpoints.revoke_url, json=asked, headers=headers)
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        till = _Till(ctx)
-        if mode == "changes":
-            since = parse_instant(str(cursor.get("since", "")))
-            if since is None:
-                raise CursorExpired("There is no earlier pull to go on from.")
-            yield from gather(till.changes(since), till.customers, till.cursor)
-        elif mode == "full":
-            yield from gather(till.everything(), till.customers, till.cursor)
-        else:
-            yield from gather(till.open_invoices(), till.customers, lambda: (None, till.started))
+        yield from _Till(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        till = _Till(ctx)
-        yield from gather(till.singly(kind, external_ids), till.customers)
+        yield from _Till(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         """Read afresh: the address is there once the invoice is published, and may be replaced."""
@@ -121,14 +111,13 @@ class Square(Connector):
         return mapping.tokens(answer)
 
 
-class _Till:
+class _Till(Books):
     """One merchant during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+        super().__init__(ctx, Square.spec)
         self._version = micros(ctx.now)
         self._orders: dict[str, tuple[str, str]] = {}  # order id -> the invoice for it, and whom that is for
-        self.started: datetime | None = None
 
     # --- asking ---
 
@@ -142,8 +131,7 @@ class _Till:
 
     def _heard(self, response: Response) -> Json:
         body = _checked(response)
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._ctx.now)
+        self.begin(provider_time(response))
         return body
 
     def object(self, path: str, object_id: str, name: str) -> Json:
@@ -173,17 +161,13 @@ class _Till:
         rows = self.get("locations").get("locations")
         return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=Square.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
-        yield from self.open_invoices()
+        yield from self.open_items()
         yield from self._payments({"begin_time": _moment(self._ctx.now - RECENT)})
 
-    def open_invoices(self) -> Iterator[Record]:
+    def open_items(self) -> Iterator[Record]:
         """What we do not understand comes along: it may be owed."""
         for row in self._invoices():
             record = mapping.invoice(row)
@@ -228,7 +212,7 @@ class _Till:
             except NotFound:
                 yield Gone(kind, object_id, self._version)
 
-    def customers(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Invoices remember whom they were for; what holds now is the customer's own record."""
         if len(ids) <= SINGLY:
             yield from self.singly("customer", ids)

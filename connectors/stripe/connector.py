@@ -11,7 +11,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Event,
     Forbidden,
     GiveUp,
@@ -29,9 +28,10 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
+from connectors.books import Books
+from connectors.fields import BadField, Fields, known_zone, micros, parse_json
 from connectors.http import pdf, provider_time, refuse, retry_after
-from connectors.paging import Record, gather, pull_start
+from connectors.paging import Record
 from connectors.signing import header, is_signed_hex
 from connectors.stripe import mapping
 
@@ -97,17 +97,10 @@ class Stripe(Connector):
             ctx.http.post(ctx.endpoints.revoke_url, data=form, headers=_key(ctx))
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        ledger = _Ledger(ctx)
-        if mode == "changes":
-            yield from gather(ledger.changes(cursor), ledger.customers, ledger.cursor)
-        elif mode == "full":
-            yield from gather(ledger.everything(), ledger.customers, ledger.cursor)
-        else:
-            yield from gather(ledger.open_invoices(), ledger.customers, lambda: (None, ledger.started))
+        yield from _Ledger(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        ledger = _Ledger(ctx)
-        yield from gather(ledger.singly(kind, external_ids), ledger.customers)
+        yield from _Ledger(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         """Read afresh: a hosted page stops working some time after the due date."""
@@ -142,26 +135,24 @@ class Stripe(Connector):
         return mapping.tokens(answer)
 
 
-class _Ledger:
+class _Ledger(Books):
     """One connected account during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context, account: str = "") -> None:
-        self._ctx = ctx
+        super().__init__(ctx, Stripe.spec)
         account = account or (ctx.account.external_id if ctx.account else "")
         if not _ID.fullmatch(account):
             raise GiveUp("This connection names no Stripe account.")
         self._headers = {"Stripe-Account": account, "Stripe-Version": VERSION} | _key(ctx)
         self._zone = ctx.account.zone if ctx.account else ""
         self._version = micros(ctx.now)
-        self.started: datetime | None = None
 
     # --- asking ---
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
         response = self._ctx.http.get(f"{self._ctx.endpoints.api_url}/v1/{path}", params=params, headers=self._headers)
         body = _checked(response)
-        if self.started is None:
-            self.started = pull_start(provider_time(response), self._ctx.now)
+        self.begin(provider_time(response))
         return body
 
     def object(self, path: str, object_id: str, expand: Iterable[str] = ()) -> Json:
@@ -200,28 +191,21 @@ class _Ledger:
             seen.add(last)
             after = {"starting_after": last}
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=Stripe.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
-        yield from self.open_invoices()
+        yield from self.open_items()
         since = int((self._ctx.now - RECENT).timestamp())
         for row in self.rows("credit_notes", {"created[gte]": since}):
             yield mapping.credit_note(row, self._version, self._zone)
 
-    def open_invoices(self) -> Iterator[Record]:
+    def open_items(self) -> Iterator[Record]:
         expand = [f"data.{name}" for name in EXPANDED]
         for row in self.rows("invoices", {"status": "open", "expand[]": expand}):
             yield from self._invoice(row)
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
+    def changes(self, since: datetime) -> Iterator[Record]:
         """Events only say where to look; each object they name is read once, as it is now."""
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None or since < self._ctx.now - timedelta(days=Stripe.spec.feed_days):
-            raise CursorExpired("The list of changes does not reach back that far.")
         asked = {"types[]": list(FOLLOWED), "created[gte]": int(since.timestamp())}
         touched = dict.fromkeys(where for event in self.rows("events", asked) for where in mapping.touched(event))
         for kind, object_id in touched:
@@ -235,7 +219,7 @@ class _Ledger:
         for object_id in dict.fromkeys(external_ids):
             yield from self._one(kind, object_id)
 
-    def customers(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         for object_id in ids:
             yield from self._one("customer", object_id)
 

@@ -10,7 +10,6 @@ from connectors.base import (
     Batch,
     Connector,
     Context,
-    CursorExpired,
     Event,
     Forbidden,
     GiveUp,
@@ -26,9 +25,10 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
+from connectors.books import Books
+from connectors.fields import BadField, Fields, known_zone, micros, parse_json
 from connectors.http import pdf, provider_time, refuse
-from connectors.paging import Page, Record, by_time, chunks, gather, pull_start
+from connectors.paging import Page, Record, by_time, chunks
 from connectors.signing import header, is_signed_base64
 from connectors.xero import mapping
 from connectors.xero.zones import ZONES
@@ -81,17 +81,10 @@ class Xero(Connector):
             ctx.http.post(ctx.endpoints.revoke_url, data={"token": ctx.tokens.refresh_token}, auth=client)
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        books = _Books(ctx)
-        if mode == "changes":
-            yield from gather(books.changes(cursor), books.contacts, books.cursor)
-        elif mode == "full":
-            yield from gather(books.everything(), books.contacts, books.cursor)
-        else:
-            yield from gather(books.open_items(), books.contacts, lambda: (None, books.started))
+        yield from _Books(ctx).pull(cursor, mode)
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:
-        books = _Books(ctx)
-        yield from gather(books.singly(kind, external_ids), books.contacts)
+        yield from _Books(ctx).fetch(kind, external_ids)
 
     def pay_link(self, ctx: Context, invoice_external_id: str) -> PayLink | None:
         try:
@@ -131,16 +124,15 @@ class Xero(Connector):
         return mapping.tokens(answer, now)
 
 
-class _Books:
+class _Books(Books):
     """One organisation's books during one piece of work; remembers the provider's clock of the first answer."""
 
     def __init__(self, ctx: Context, tenant: str = "") -> None:
-        self._ctx = ctx
+        super().__init__(ctx, Xero.spec)
         tenant = tenant or (ctx.account.external_id if ctx.account else "")
         if not _GUID.fullmatch(tenant):
             raise GiveUp("This connection names no Xero organisation.")
         self._tenant = tenant
-        self.started: datetime | None = None
 
     # --- asking ---
 
@@ -150,8 +142,7 @@ class _Books:
             headers["If-Modified-Since"] = (since - ROUNDING).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         response = self._ctx.http.get(f"{self._ctx.endpoints.api_url}{API}/{path}", params=params, headers=headers)
         body: Json = _checked(response, dict)
-        if self.started is None:
-            self.started = pull_start(mapping.answered_at(body) or provider_time(response), self._ctx.now)
+        self.begin(mapping.answered_at(body) or provider_time(response))
         return body
 
     def pdf(self, invoice_id: str) -> bytes:
@@ -192,10 +183,6 @@ class _Books:
 
         return by_time(page, since, mapping.changed_at)
 
-    def cursor(self) -> tuple[Json, datetime]:
-        started = self.started or self._ctx.now
-        return {"since": (started - timedelta(seconds=Xero.spec.overlap_seconds)).isoformat()}, started
-
     # --- what to ask for ---
 
     def everything(self) -> Iterator[Record]:
@@ -207,11 +194,8 @@ class _Books:
         for name, mapper in CREDITS.items():
             yield from _mapped(self.rows(name, {"where": 'Status=="AUTHORISED"'}), mapper)
 
-    def changes(self, cursor: Json) -> Iterator[Record]:
+    def changes(self, since: datetime) -> Iterator[Record]:
         """Without a filter on the status, or what was paid or voided would never reach us."""
-        since = parse_instant(str(cursor.get("since", "")))
-        if since is None:
-            raise CursorExpired("There is no earlier pull to go on from.")
         yield from _mapped(self.rows("Contacts", {"includeArchived": "true"}, since), mapping.contact)
         yield from _mapped(self.rows("Invoices", SALES, since), mapping.invoice)
         for name, mapper in CREDITS.items():
@@ -228,7 +212,7 @@ class _Books:
         if kind != "account":
             yield from (Gone(kind, each, micros(self._ctx.now)) for each in missing)
 
-    def contacts(self, ids: list[str]) -> Iterator[Record]:
+    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Lists of invoices name their contacts without an address; this is where it is."""
         return (record for _, record in self._found("customer", ids) if record is not None)
 

@@ -17,11 +17,11 @@ from connectors.base import (
     InvoiceRecord,
     Json,
     Kind,
-    MustReconnect,
     PaymentRecord,
     Tokens,
 )
-from connectors.fields import EPOCH, BadField, Fields, micros, parse_instant, read, whole_seconds
+from connectors.books import usual_tokens
+from connectors.fields import EPOCH, BadField, Fields, micros, parse_instant, read
 
 ACCESS_SECONDS = 1800  # life of an access token that does not say
 STATES = {
@@ -199,13 +199,8 @@ def _day(fields: Fields, name: str) -> date | None:
 
 
 def tokens(answer: Json, now: datetime) -> Tokens:
-    """Raises MustReconnect for an error inside the answer, or an answer without a token."""
-    access, refresh = answer.get("access_token"), answer.get("refresh_token")
-    if answer.get("error") or not isinstance(access, str) or not access:
-        raise MustReconnect("Xero did not give access. Please connect again.")
-    lifetime = whole_seconds(answer.get("expires_in"))
-    expires_at = now + timedelta(seconds=ACCESS_SECONDS if lifetime is None else lifetime)
-    return Tokens(access, refresh if isinstance(refresh, str) else "", expires_at)
+    """Raises MustReconnect."""
+    return usual_tokens("Xero", answer, now, ACCESS_SECONDS)
 
 
 def events(body: Any) -> list[Event]:
