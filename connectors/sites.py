@@ -19,7 +19,7 @@ class NotPublic(Exception):
 
 def site(typed: str) -> str:
     """The server's address as we use it, without a slash at the end. Raises GiveUp, in words for who typed it."""
-    text = typed.strip().rstrip("/")
+    text = typed.strip()
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         host, _ = parts.hostname or "", parts.port
@@ -29,7 +29,7 @@ def site(typed: str) -> str:
         raise GiveUp("That is not the address of a server. It looks like https://books.example.com")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise GiveUp("The address must begin with https:// so that nobody else can read along.")
-    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
 def is_loopback(host: str) -> bool:
