@@ -1,4 +1,4 @@
-"""python -m connectors.sandbox: QuickBooks, Xero and Stripe on this laptop."""
+"""python -m connectors.sandbox: accounting systems on this laptop."""
 
 import argparse
 import logging
@@ -9,6 +9,7 @@ from werkzeug.serving import make_server
 
 from .app import create_sandbox
 from .clock import parse_moment
+from .plays import PLAYS
 
 
 def main() -> int:
@@ -19,7 +20,7 @@ def main() -> int:
     server = make_server(asked.host, asked.port, app, threaded=True)
     companies = app.extensions["sandbox"].world.companies
     say(
-        f"Sandbox of QuickBooks, Xero and Stripe at http://{asked.host}:{server.server_port}/ "
+        f"Sandbox of {len(PLAYS)} accounting systems at http://{asked.host}:{server.server_port}/ "
         f"({len(companies)} companies, {sum(len(one.invoices) for one in companies)} invoices, "
         f"ready in {time.perf_counter() - started:.2f} s)"
     )
