@@ -7,6 +7,13 @@ from gunicorn.glogging import Logger
 from app.logs import clean_text, redact
 
 control_socket_disable = True  # it would lie in the home folder, open to whoever runs as us
+graceful_timeout = 60  # longer than a lease: what is in hand when we are told to stop ends by itself
+
+
+def worker_exit(_server, worker):  # noqa: ANN001, ANN201  # gunicorn has no types
+    """The embedded ticker finishes the batch in hand, not all that is due."""
+    if worker.wsgi is not None:
+        worker.wsgi.extensions["house"].stopping.set()
 
 
 class logger_class(Logger):  # noqa: N801  # gunicorn's name for the setting

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import threading
 from dataclasses import dataclass, field
 
 from flask import current_app
@@ -18,12 +19,14 @@ def _worker_name() -> str:
 
 @dataclass(frozen=True)
 class House:
-    """Handed to create_app() and to every job. ``worker`` signs leases and runs."""
+    """Handed to create_app() and to every job. ``worker`` signs leases and runs. Once ``stopping`` is set, what is in
+    hand is finished and nothing more begun."""
 
     settings: Settings
     database: Database
     keys: KeyRing
     worker: str = field(default_factory=_worker_name)
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
     def open(cls, settings: Settings) -> "House":

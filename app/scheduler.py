@@ -5,7 +5,6 @@ tick at the same time with the same result.
 """
 
 import signal
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -34,11 +33,12 @@ class Job:
     run: Callable[[House], int]
 
 
-def drain(house: House, job: Job, stopping: threading.Event | None = None) -> int:
-    """Run ``job`` until nothing is due; returns how much was done. An error ends the drain, recorded, not raised."""
+def drain(house: House, job: Job) -> int:
+    """Run ``job`` until nothing is due or the house is stopping; returns how much was done. An error ends the drain,
+    recorded, not raised."""
     started, done, error = clock.now(), 0, ""
     try:
-        while not (stopping and stopping.is_set()):
+        while not house.stopping.is_set():
             step = job.run(house)
             done += step
             if not step:
@@ -70,12 +70,12 @@ def drain_all(house: House, jobs: Sequence[Job]) -> dict[str, int]:
             return totals
 
 
-def start(house: House, jobs: Sequence[Job], stopping: threading.Event | None = None) -> BaseScheduler:
+def start(house: House, jobs: Sequence[Job]) -> BaseScheduler:
     """Tick every job at its own interval in background threads; a job never overlaps itself within one process."""
     scheduler = BackgroundScheduler(timezone="UTC")
     for job in jobs:
         scheduler.add_job(
-            drain, "interval", (house, job, stopping), seconds=job.every_seconds, id=job.name,
+            drain, "interval", (house, job), seconds=job.every_seconds, id=job.name,
             coalesce=True, max_instances=1, misfire_grace_time=None, next_run_time=clock.now(),
         )  # fmt: skip
     scheduler.start()
@@ -84,13 +84,12 @@ def start(house: House, jobs: Sequence[Job], stopping: threading.Event | None = 
 
 def work(house: House, jobs: Sequence[Job]) -> None:
     """The worker process: ticks until SIGTERM or SIGINT, then finishes the batch in hand and leaves."""
-    stopping = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
+        house.stopping.set()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    scheduler = start(house, jobs, stopping)
-    stopping.wait()
+    scheduler = start(house, jobs)
+    house.stopping.wait()
     scheduler.shutdown(wait=True)

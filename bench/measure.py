@@ -136,8 +136,13 @@ def peak_memory() -> Iterator[dict[str, float]]:
     seen["mb"] = (_status("VmHWM") - before) / 1024
 
 
-def _status(name: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
+def process_peak_mb(pid: int) -> float:
+    """The most memory a living process has ever held."""
+    return _status("VmHWM", str(pid)) / 1024
+
+
+def _status(name: str, pid: str = "self") -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return float(next(line.split()[1] for line in lines if line.startswith(f"{name}:")))
 
 

@@ -1,10 +1,124 @@
-"""To be written."""
+"""What must not grow with the tables: the desk's queue, a tick of the scheduler, a claim; and how much memory a worker
+needs for a run and for an import (goals E).
 
-from collections.abc import Sequence
+Each is done at two sizes in turn, warm: on a small database and on a large one, by the product's own functions.
+"""
 
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import wsgi
+from app import clock
+from app.desk.queries import Box, QueueSearch, count_waiting, find_threads
+from app.house import House
+from app.scheduler import Job, drain
+from app.scope import Everything, VendorScope
 from bench.ground import Ground, Size
+from bench.measure import Contender, Meter, process_peak_mb, race, ratio
 from bench.report import Found
+from bench.sending import UNUSUAL, helpers
+from bench.sink import open_sink
+from bench.stock import Stock, fill, key
+from digest.schedule import claim, let_go
+
+_WORKER = Everything("a bench claims what is due")
+_DUE = 200
+_DESKS, _TICKS, _CLAIMS = 200, 10, 10  # as often in one repeat
 
 
-def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Found:
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A house over so many open invoices, its jobs, and what it was stocked with."""
+
+    house: House
+    jobs: Sequence[Job]
+    stock: Stock
+
+    def desks(self) -> int:
+        """Vendors in turn look who waits for an answer: the first page of the queue, and how many there are."""
+        for number in range(_DESKS):
+            vendor, person = key("vendor", number % self.stock.vendors), key("person", 0)
+            with self.house.database.reading(VendorScope(vendor, person)) as session:
+                find_threads(session, QueueSearch(Box.WAITING, "", vendor, person))
+                count_waiting(session)
+        return _DESKS
+
+    def ticks(self) -> int:
+        """Every job looks whether something is due, and nothing is."""
+        with clock.travel(self.stock.now - timedelta(seconds=1)):
+            for _ in range(_TICKS):
+                for job in self.jobs:
+                    drain(self.house, job)
+        return _TICKS
+
+    def claims(self) -> int:
+        """A batch of due mailboxes under a lease, let go for the next to claim."""
+        with clock.travel(self.stock.now):
+            for _ in range(_CLAIMS):
+                with self.house.database.transaction(_WORKER) as session:
+                    connection = session.connection()
+                    claimed = claim(connection, self.house, _DUE)
+                    due = {box.id: (self.stock.now, self.stock.now) for box in claimed.boxes}
+                    if len(let_go(connection, claimed.owner, due)) != _DUE:
+                        raise RuntimeError(f"{_DUE} mailboxes are due, and {len(due)} were claimed")
+        return _CLAIMS
+
+
+_WORK: dict[str, tuple[str, Callable[[Filled], int]]] = {
+    "E-desk": ("desk queue", Filled.desks),
+    "E-tick": ("tick with nothing due", Filled.ticks),
+    "E-claim": (f"claim of {_DUE}", Filled.claims),
+}
+
+
+def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Found:  # noqa: ARG001 - nobody to race
+    found = Found("size")
+    with filled(ground, size.small, _DUE) as small, filled(ground, size.large, size.due) as large:
+        meter = Meter(large.house.settings.database_url)
+        for goal, (words, work) in _WORK.items():
+            names = [f"{words}, {each.stock.open:,} open invoices" for each in (small, large)]
+            contenders = [
+                Contender(name, partial(work, each)) for name, each in zip(names, (small, large), strict=True)
+            ]
+            for each in contenders:
+                each.run()  # warm
+            results = race(contenders, repeats, meter, words.split()[0] + "s")
+            found.add(results)
+            found.goals[goal] = ratio(results[names[1]], results[names[0]], lambda take: take.cpu_us)
+        _weigh(ground, large, size, found)
+    return found
+
+
+@contextmanager
+def filled(ground: Ground, n: int, due: int) -> Iterator[Filled]:
+    """Questions about every fourth invoice, every twentieth of which waits; an odd number of customers, so that they
+    are of all vendors."""
+    with ground.house() as house:
+        customers, vendors = max(_DUE, n // 20) + 1, n // 1000 + 1
+        stock = Stock(customers, vendors, n, due=due, threads=n // 4, now=clock.now().replace(minute=0, microsecond=0))
+        fill(ground.owner_url(house.settings.database_url), stock)
+        _, jobs = wsgi.build(house)
+        yield Filled(house, jobs, stock)
+
+
+def _weigh(ground: Ground, large: Filled, size: Size, found: Found) -> None:
+    """The most a worker ever held: sending what is due on the large database, taking a vendor's books in."""
+    url = large.house.settings.database_url
+    with open_sink(ground.folder) as sink:
+        environment = os.environ | UNUSUAL | {
+            "DATABASE_URL": url, "SHEAF_INSTANCE": str(ground.folder / "instance"), "LOG_FILE": os.devnull,
+            "MAIL_CHANNEL": "sendgrid", "SENDGRID_API_HOST": sink.url, "SENDGRID_API_KEY": "SG.not-a-key",
+        }  # fmt: skip
+        for words, module, said in (
+            (f"MB at most, a worker sending {size.due:,} digests", "bench.sending", ()),
+            (f"MB at most, a worker taking in {size.invoices:,} invoices", "bench.importing", (str(size.invoices),)),
+        ):
+            with helpers(module, [environment], *said) as (worker,):
+                worker.begin()
+                worker.end()
+                found.counts[words] = process_peak_mb(worker.pid)
+    found.goals["E-memory"] = max(found.counts.values())

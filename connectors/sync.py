@@ -53,6 +53,10 @@ FORBIDDEN_AGAIN = timedelta(seconds=30)
 SQLITE_PAUSE = 0.005  # seconds between batches, so that a webhook gets its turn to write
 
 
+class Stopping(Exception):
+    """This worker is to leave: what is written is written, another one pulls the rest."""
+
+
 class LostLease(Exception):
     """Somebody else pulls this connection now, or it was disconnected: nothing more may be written by us."""
 
@@ -113,6 +117,9 @@ def sync(house: House, claimed: Claimed, *, is_quick: bool = False) -> Counts:
         done = pull.run(started, is_quick)
     except ProviderError as found:
         problem = found
+    except Stopping:
+        pull.put_back()
+        return pull.counts
     except LostLease:
         log.info("lease lost", connection=str(claimed.connection.id))
         pull.end_run("Another worker took over, or the connection ended.")
@@ -228,6 +235,8 @@ class _Pull:
 
     def _beat(self) -> None:
         """Called before every request: a long silence of the provider must not cost us the lease."""
+        if self._house.stopping.is_set():
+            raise Stopping
         if time.monotonic() - self._beaten_at < self._house.limits.lease_seconds / 4:
             return
         self._beaten_at = time.monotonic()
@@ -255,6 +264,12 @@ class _Pull:
             values["reconciled_at"] = started
         self._let_go(values)
         self.end_run("")
+
+    def put_back(self) -> None:
+        """Due at once, for the next worker."""
+        self._let_go({"next_pull_at": clock.now()})
+        self.end_run("The worker was stopped; another one goes on.")
+        log.info("pull put back", connection=str(self._id))
 
     def fail(self, problem: ProviderError) -> None:
         now, failures = clock.now(), self._connection.failures + 1

@@ -179,12 +179,11 @@ ROLES: dict[str, Callable[..., None]] = {
 
 def _tick(house: House, jobs: Sequence[Job], every_seconds: float = 0.1) -> None:
     """Drain every job again and again until SIGTERM, then finish what is in hand."""
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    while not stopping.is_set():
+    signal.signal(signal.SIGTERM, lambda *_: house.stopping.set())
+    while not house.stopping.is_set():
         for job in jobs:
-            drain(house, job, stopping)
-        stopping.wait(every_seconds)
+            drain(house, job)
+        house.stopping.wait(every_seconds)
 
 
 class _Quiet(WSGIRequestHandler):
