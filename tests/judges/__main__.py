@@ -9,9 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from tests.judges import contract, mail, prism, sdk, webhook
-from tests.judges.rooms import NotHere, node_room, python_room
-from tests.judges.stage import Stage, running_sandbox
+from tests.judges import contract, mail, prism, sdk, tryton, webhook
+from tests.judges.rooms import NotHere, node_room, python_room, tryton_room
+from tests.judges.stage import COMPANIES, SMALL, Stage, running_sandbox
 from tests.judges.table import Verdict, show
 from tests.judges.visits import stir
 
@@ -23,19 +23,20 @@ def main() -> int:
     if not (SHARED / "judges/spec_contract.py").exists():
         print(f"judges skipped: no {SHARED}/judges; SHEAF_SHARED may name another place")
         return 0
-    with running_sandbox("demo") as stage:
+    with running_sandbox("demo", COMPANIES) as stage, running_sandbox("small", SMALL) as small:
         stir(stage)
-        verdicts = [*with_python(stage), *with_node(stage), *of_mails()]
+        verdicts = [*with_python(stage, small), *with_node(stage), *of_mails(), *of_tryton()]
     print(show(verdicts))
     return 1 if any(one.result == "violations" for one in verdicts) else 0
 
 
-def with_python(stage: Stage) -> list[Verdict]:
+def with_python(stage: Stage, small: Stage) -> list[Verdict]:
     try:
         room = python_room()
     except NotHere as reason:
         return [Verdict(name, "all", "skipped", str(reason)) for name in ("sdk", "webhook", "contract")]
-    return [*sdk.judge(SHARED, room, stage), *webhook.judge(room, stage), *contract.judge(SHARED, room, stage)]
+    both = (stage, small)
+    return [*sdk.judge(SHARED, room, stage), *webhook.judge(room, both), *contract.judge(SHARED, room, both)]
 
 
 def with_node(stage: Stage) -> list[Verdict]:
@@ -50,6 +51,13 @@ def of_mails() -> list[Verdict]:
         return mail.judge(SHARED)
     except NotHere as reason:
         return [Verdict("mail", "all", "skipped", str(reason))]
+
+
+def of_tryton() -> list[Verdict]:
+    try:
+        return tryton.judge(tryton_room())
+    except NotHere as reason:
+        return [Verdict("tryton", "8.2", "skipped", str(reason))]
 
 
 if __name__ == "__main__":

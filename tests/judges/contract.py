@@ -1,6 +1,7 @@
 """spec_contract.py in proxy mode: every request and every answer against the provider's own OpenAPI description."""
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import requests
@@ -8,17 +9,20 @@ import requests
 from tests.judges.rooms import Room, free_port
 from tests.judges.stage import Stage
 from tests.judges.table import Verdict
-from tests.judges.visits import Visit, identity_visits, stripe_visits, xero_visits
+from tests.judges.visits import Visit, identity_visits, square_visits, stripe_visits, xero_visits
 
 CASES = {
     "xero accounting": ("xero", "xero_accounting.openapi.json", "/xero/api.xro/2.0", xero_visits),
     "xero identity": ("xero", "xero_identity.openapi.json", "/xero", identity_visits),
     "stripe": ("stripe", "stripe.openapi.json", "/stripe", stripe_visits),
+    "square": ("square", "square.openapi.json", "/square", square_visits),
 }
 
 
-def judge(shared: Path, room: Room, stage: Stage) -> list[Verdict]:
-    return [one_case(shared, room, stage, name) for name in CASES]
+def judge(shared: Path, room: Room, stages: Iterable[Stage]) -> list[Verdict]:
+    return [
+        one_case(shared, room, stage, name) for stage in stages for name in CASES if CASES[name][0] in stage.companies
+    ]
 
 
 def one_case(shared: Path, room: Room, stage: Stage, name: str) -> Verdict:

@@ -1,5 +1,6 @@
 """Throw-away places for what the judges need and the product does not: a Python environment and a Node folder."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -12,12 +13,14 @@ VENV = Path("/tmp/sheaf-judges-venv")
 NODE = Path("/tmp/sheaf-judges-node")
 PACKAGES = (
     "pyyaml", "jsonschema", "xero-python==15.2.0", "python-quickbooks==0.9.12", "intuit-oauth==1.2.6", "stripe==16.1.0",
-    "setuptools<81",
+    "squareup==46.0.0.20260916", "setuptools<81",
 )  # fmt: skip
 PRISM = "@stoplight/prism-cli@5.14.2"
 MAIL_NODE = Path("/tmp/sheaf-judges-mail")
 MAIL_PACKAGES = ("caniemail@1.0.5", "htmlhint@1.9.2", "axe-core@4.14.1", "playwright-core@1.65.1")
-WANTED = "xero_python, quickbooks, intuitlib, stripe, yaml, jsonschema"
+TRYTON = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sheaf-judges" / "tryton-8.2"
+TRYTON_PACKAGES = ("trytond==8.2.1", "trytond_account_invoice==8.2.0", "proteus==8.2.0")
+WANTED = "xero_python, quickbooks, intuitlib, stripe, square, yaml, jsonschema"
 
 
 class NotHere(Exception):
@@ -34,17 +37,51 @@ class Node:
     prism: Path
 
 
+@dataclass(frozen=True)
+class TrytonRoom:
+    python: Path
+    fresh: Path
+
+
 def python_room() -> Room:
     python = VENV / "bin/python"
     if not works([str(python), "-W", "ignore", "-c", f"import {WANTED}"]):
         if not works([sys.executable, "-m", "venv", str(VENV)]):
             raise NotHere(f"no environment at {VENV}")
-        done = subprocess.run(
-            [str(python), "-m", "pip", "-q", "install", *PACKAGES], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise NotHere("pip: " + (done.stderr.strip().splitlines() or ["failed"])[-1])
+        _must("pip", [str(python), "-m", "pip", "-q", "install", *PACKAGES])
     return Room(python)
+
+
+def tryton_room() -> TrytonRoom:
+    """Tryton in a Python environment of its own, and an empty database that is made once."""
+    python, fresh = TRYTON / "venv/bin/python", TRYTON / "fresh.sqlite"
+    if not works([str(python), "-W", "ignore", "-c", "import proteus, trytond.modules.account_invoice"]):
+        TRYTON.mkdir(parents=True, exist_ok=True)
+        if not works([sys.executable, "-m", "venv", str(TRYTON / "venv")]):
+            raise NotHere(f"no environment at {TRYTON}")
+        _must("pip", [str(python), "-m", "pip", "-q", "install", *TRYTON_PACKAGES])
+    if not fresh.exists():
+        _make_tryton_books(python, fresh)
+    return TrytonRoom(python, fresh)
+
+
+def _make_tryton_books(python: Path, fresh: Path) -> None:
+    """As its handbook says: tables first, then the modules. Moved to its place when it is whole."""
+    settings, secret, making = (TRYTON / name for name in ("trytond.conf", "password", "making.sqlite"))
+    settings.write_text(f"[database]\nuri = sqlite://\npath = {TRYTON}\n")
+    secret.write_text("password-of-the-judge")
+    making.write_bytes(b"")
+    admin = [str(python.with_name("trytond-admin")), "-c", str(settings), "-d", making.stem]
+    there = dict(os.environ, TRYTONPASSFILE=str(secret))
+    _must("trytond-admin", [*admin, "--email", "admin@judge.example", "--all"], there)
+    _must("trytond-admin", [*admin, "-u", "account_invoice", "--activate-dependencies"], there)
+    making.rename(fresh)
+
+
+def _must(name: str, command: list[str], there: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=there, timeout=600)
+    if done.returncode:
+        raise NotHere(f"{name}: " + (done.stderr.strip().splitlines() or ["failed"])[-1])
 
 
 def node_room() -> Node:

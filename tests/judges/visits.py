@@ -101,3 +101,35 @@ def stripe_visits(stage: Stage) -> list[Visit]:
         Visit("GET", "/stripe/v1/invoices/in_nobody", 404),
         Visit("GET", "/stripe/v1/invoices", 401, headers={"Authorization": "Bearer sk_test_wrong"}),
     ]
+
+
+def square_visits(stage: Stage) -> list[Visit]:
+    """Also its OAuth, which is JSON; a revoked token last."""
+    grant, invoice = stage.grants["square"], stage.invoice("square")
+    act, company = stage.control.act, stage.companies["square"]
+    act(company, "part_pay")
+    act(company, "pay")
+    act(company, "void")
+    headers: dict[str, str | None] = {"Authorization": f"Bearer {grant['access_token']}"}
+    places = stage.get("square", "/square/v2/locations")["locations"]
+    client = {"client_id": "sandbox-square"}
+    renewal = client | {"client_secret": "sandbox-square-secret", "grant_type": "refresh_token"}
+    secret: dict[str, str | None] = {"Authorization": "Client sandbox-square-secret"}
+    since = {"query": {"filter": {"updated_at": {"start_at": "2026-01-01T00:00:00Z"}}}, "limit": 100}
+    return [
+        *(Visit("GET", f"/square/v2/invoices?location_id={place['id']}&limit=3") for place in places),
+        *(Visit("GET", f"/square/v2/invoices?location_id={place['id']}&limit=200") for place in places),
+        Visit("GET", f"/square/v2/invoices/{invoice['id']}"),
+        Visit("GET", "/square/v2/locations"),
+        Visit("GET", f"/square/v2/merchants/{grant['external_id']}"),
+        Visit("GET", "/square/v2/customers?limit=100"),
+        Visit("GET", f"/square/v2/customers/{invoice['customer_id']}"),
+        Visit("POST", "/square/v2/customers/search", json=since),
+        Visit("GET", "/square/v2/payments?begin_time=2026-01-01T00:00:00Z&limit=100"),
+        Visit("GET", "/square/v2/payments?updated_at_begin_time=2026-01-01T00:00:00Z&sort_field=UPDATED_AT&limit=100"),
+        Visit("GET", "/square/v2/locations", 401, headers={"Authorization": "Bearer nobody"}),
+        Visit("POST", "/square/oauth2/token", json=renewal | {"refresh_token": grant["refresh_token"]}),
+        Visit("POST", "/square/oauth2/token", 401, json=renewal | {"refresh_token": "nobody's"}),
+        Visit("POST", "/square/oauth2/revoke", headers=secret, json=client | {"access_token": grant["access_token"]}),
+        Visit("GET", "/square/v2/locations", 401, headers=headers),
+    ]
