@@ -53,7 +53,7 @@ def progress(connection_id: UUID) -> str:
             connection=connection,
             spec=registry.get(connection.provider).spec,
             vendor=queries.vendor_of(reading),
-            doubled=queries.doubled(reading) if is_done else [],
+            doubled=[each for each in queries.doubled(reading) if each[0].id == connection_id] if is_done else [],
             run=queries.running(reading, connection_id),
             found=queries.found(reading, connection_id) if is_done else None,
             invoices=invoices,
