@@ -30,7 +30,7 @@ def fresh_instance(folder: Path) -> Path:
 def open_the_doors(stage: Stage, say: Callable[[str], None]) -> None:
     """Everything that `make run` promises, then the addresses."""
     stage.wait = stage.run_jobs  # nothing else ticks yet, and nobody has to wait for it
-    companies = stage.sandbox.companies()
+    companies = stage.players()
     for company in companies:
         name, provider = str(company["name"]), str(company["provider"])
         open_for_business(stage, provider, name)

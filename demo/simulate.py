@@ -70,8 +70,8 @@ class Simulation:
         self._seen: set[UUID] = set()
 
     def open_vendors(self, say: Say, limit: int | None = None) -> None:
-        """Every company of the sandbox signs up through the pages, and the customer they share wants mail daily."""
-        companies = self.stage.sandbox.companies()[:limit]
+        """Every company that plays signs up through the pages, and the customer they share wants mail daily."""
+        companies = self.stage.players()[:limit]
         self.weather.companies = companies
         self._set_clock(self.start)
         self.stage.wait = self.stage.run_jobs

@@ -19,10 +19,11 @@ from app.db import migrate
 from app.house import House
 from app.scheduler import Job, drain_all
 from app.settings import ROOT, Settings
-from connectors.sandbox.client import SandboxControl
+from connectors.sandbox.client import Json, SandboxControl
 from demo.visitor import Visitor
 
 OPERATOR = "operator@sheaf.example"  # as the settings have it
+PLAYED = ("quickbooks", "xero", "stripe")
 Build = Callable[[House], tuple[Flask, Sequence[Job]]]
 
 
@@ -47,6 +48,10 @@ class Stage:
             self._operator = self.visitor()
             self._operator.sign_in(OPERATOR)
         return self._operator
+
+    def players(self) -> list[Json]:
+        """The companies that take part by themselves. Those at other providers are there for whoever wants to try."""
+        return [one for one in self.sandbox.companies() if one["provider"] in PLAYED]
 
     def run_jobs(self) -> dict[str, int]:
         return drain_all(self.house, self.jobs)

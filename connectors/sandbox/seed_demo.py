@@ -1,8 +1,9 @@
-"""The demo world: six suppliers with months of invoices, and customers several of them share."""
+"""The demo world: six suppliers with months of invoices, and customers several of them share. Beside them stand the small
+world's companies at the other providers, for whoever wants to connect one."""
 
 from collections.abc import Sequence
 
-from . import random_books
+from . import random_books, seed_erps, seed_ledgers, seed_shops
 from .bookkeeper import Bookkeeper, add_company
 from .catalogue import BUYERS, DESIGN, HANA, HOSTING, INTERIORS, LOGISTICS, PACKAGING, TIMBER, Buyer, Item
 from .world import Address, World
@@ -36,6 +37,9 @@ def fill(world: World) -> None:
     write(Bookkeeper(world, drake), BUYERS[:23], LOGISTICS, 250)
     write(Bookkeeper(world, interiors), (BUYERS[0], BUYERS[1], *BUYERS[4:22:3]), INTERIORS, 90)
     write(Bookkeeper(world, ember), (BUYERS[0], *BUYERS[2:23:2]), HOSTING, 140)
+    seed_shops.fill(world)
+    seed_erps.fill(world)
+    seed_ledgers.fill(world)
 
 
 def write(
