@@ -1,4 +1,4 @@
-"""The demo world: six suppliers with months of invoices, and customers several of them share. Beside them stand the small
+"""The demo world: six suppliers with months of invoices, and customers several of them share. Beside them are the small
 world's companies at the other providers, for whoever wants to connect one."""
 
 from collections.abc import Sequence
