@@ -55,15 +55,30 @@ def deliver_batch(
         with closing(open_channel(house.settings)) as opened:
             return deliver_batch(house, opened, recompose, limit)
     with house.database.transaction(_WORKER) as session:
-        claim = claim_mails(session, house, channel.name, recompose, limit)
+        claim = claim_mails(session, house, channel.name, recompose, min(limit, _most(house, channel)))
     if claim.parcels:
         _record(house, channel, claim, _hand_over(house, channel, claim))
     return claim.seen
 
 
+def _most(house: House, channel: Channel) -> int:
+    """As many as the mail service takes within half of a lease, as quickly as it lately did: when it slows, we claim
+    less, and what is in the air stays bounded."""
+    rounds = _usable(house) / 2 / channel.round_lasts if channel.round_lasts else BATCH
+    return max(1, int(rounds)) * THREADS
+
+
+def _usable(house: House) -> timedelta:
+    """So long after a claim a call may begin: it must end within the lease."""
+    lease, call = timedelta(seconds=house.limits.lease_seconds), timedelta(seconds=house.limits.http_seconds)
+    return lease - min(call, lease / 2)
+
+
 def _hand_over(house: House, channel: Channel, claim: Claim) -> list[Result]:
-    watch, brake = _Watch(house, claim), _Brake(house.limits.circuit_strikes)
-    return list(channel.threads.map(partial(_send, house, channel, watch, brake), claim.parcels))
+    watch, brake, began = _Watch(house, claim), _Brake(house.limits.circuit_strikes), time.monotonic()
+    results = list(channel.threads.map(partial(_send, house, channel, watch, brake), claim.parcels))
+    channel.round_lasts = timedelta(seconds=time.monotonic() - began) / -(-len(results) // THREADS)
+    return results
 
 
 def _send(house: House, channel: Channel, watch: "_Watch", brake: "_Brake", parcel: Parcel) -> Result:
@@ -116,8 +131,7 @@ class _Watch:
 
     def __init__(self, house: House, claim: Claim) -> None:
         self._house, self._claim = house, claim
-        call = timedelta(seconds=house.limits.http_seconds)
-        usable = claim.lease - min(call, claim.lease / 2)  # a call begun must end within the lease
+        usable = _usable(house)
         self._until = clock.now() + usable
         self._ends = time.monotonic() + usable.total_seconds()
         self._lock = threading.Lock()

@@ -94,6 +94,7 @@ class Channel(ABC):
 
     def __init__(self) -> None:
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hand-over")  # begun when first needed
+        self.round_lasts = timedelta(0)  # until each thread had handed one mail over, in the last batch
 
     @abstractmethod
     def send(self, envelope: Envelope) -> Result: ...

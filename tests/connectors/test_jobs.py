@@ -266,6 +266,22 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(house: House, books: S
     assert (kept.lease_owner, kept.cursor, kept.first_synced_at) == ("somebody else", {}, None)
 
 
+def test_a_worker_told_to_stop_puts_its_pull_back_for_the_next(house: House, books: SandboxControl) -> None:
+    """[inv-F1] Not a failure: due at once, nothing claimed, and whoever comes next pulls all of it."""
+    of = connected(house, books, "Acme Supply")
+    claimed = claim(house, of.connection.id)
+    assert claimed
+    house.stopping.set()
+    sync(house, claimed)
+    kept = row(house, of)
+    assert (kept.lease_owner, kept.failures, kept.last_error, kept.cursor) == (None, 0, "", {})
+    assert (kept.next_pull_at or clock.now()) <= clock.now()
+    assert drain_all(house, JOBS) == dict.fromkeys((job.name for job in JOBS), 0)
+    house.stopping.clear()
+    assert pull_due(house) == 1
+    assert open_here(house, of) == open_there(books, "Acme Supply")
+
+
 def test_a_lease_left_behind_is_taken_over(house: House, books: SandboxControl) -> None:
     """[F1 inv-C2]"""
     of = connected(house, books, "Birch & Sons")
