@@ -102,7 +102,7 @@ class Square(Connector):
     def verify(self, headers: Mapping[str, str], body: bytes, secret: str, now: datetime, url: str) -> bool:
         """They sign our address as it is registered there, and then the body."""
         signed = url.encode("utf-8", "surrogatepass") + body
-        return bool(body) and is_signed_base64(header(headers, "x-square-hmacsha256-signature"), signed, secret)
+        return is_signed_base64(header(headers, "x-square-hmacsha256-signature"), signed, secret)
 
     def events(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
         return mapping.events(parse_json(body))

@@ -331,6 +331,12 @@ def stripe(body: bytes, secret: str = "whsec_sandbox") -> dict[str, str]:
     }
 
 
+def square(body: bytes, secret: str = "sandbox-square-key") -> dict[str, str]:
+    """Signed together with the address that is registered there: PUBLIC_URL's, whatever the request says."""
+    signed = hmac.new(secret.encode(), b"http://127.0.0.1:8000/webhooks/square" + body, hashlib.sha256).digest()
+    return {"x-square-hmacsha256-signature": base64.b64encode(signed).decode()}
+
+
 QUICKBOOKS = json.dumps(
     {"eventNotifications": [{"realmId": "1", "dataChangeEvent": {"entities": [
         {"name": "Invoice", "id": "7", "operation": "Update", "lastUpdated": "2026-11-22T10:00:00Z"}]}}]}
@@ -345,8 +351,17 @@ STRIPE = json.dumps(
     {"id": "evt_1", "type": "invoice.paid", "account": "acct_1", "created": 1,
      "data": {"object": {"id": "in_1", "object": "invoice"}}}
 ).encode()  # fmt: skip
+SQUARE = json.dumps(
+    {"merchant_id": "M1", "type": "invoice.updated", "event_id": "e1", "created_at": "2026-11-22T10:00:00Z",
+     "data": {"type": "invoice", "id": "inv:0-1", "object": {"invoice": {}}}}
+).encode()  # fmt: skip
 MALFORMED = [b"", b"not json", b"[1,2]", b'{"events": 5}', b'"x"', b"null", b"\xff\xfe", b"[" * 5000]
-SIGNERS: dict[str, Any] = {"quickbooks": (QUICKBOOKS, quickbooks), "xero": (XERO, xero), "stripe": (STRIPE, stripe)}
+SIGNERS: dict[str, Any] = {
+    "quickbooks": (QUICKBOOKS, quickbooks),
+    "xero": (XERO, xero),
+    "stripe": (STRIPE, stripe),
+    "square": (SQUARE, square),
+}
 
 
 @pytest.mark.parametrize("provider", SIGNERS)
