@@ -4,6 +4,7 @@ its first (goals C1-C5)."""
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine, event
 
@@ -28,9 +29,9 @@ _VISITORS = 40
 _SECRET = "a bench keeps no secret, it only signs its own cookies"
 
 
-def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Found:
+def run(ground: Ground, size: Size, repeats: int, _against: Sequence[str]) -> Found:
     found = Found("inbox")
-    with _filled(ground, size.small) as small, _filled(ground, size.large) as large:
+    with filled(ground, size.small) as small, filled(ground, size.large) as large:
         _pages(found, small, large, size.seconds, repeats)
         lists.run(found, ground, large.url, repeats)
     with ground.house() as house:
@@ -40,7 +41,7 @@ def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Fou
 
 
 @dataclass(frozen=True, slots=True)
-class _Filled:
+class Filled:
     """A database with so many open invoices, how a server gets at it, and who is signed in."""
 
     url: str
@@ -55,7 +56,7 @@ def stock_of(open_invoices: int) -> Stock:
 
 
 @contextmanager
-def _filled(ground: Ground, n: int) -> Iterator[_Filled]:
+def filled(ground: Ground, n: int) -> Iterator[Filled]:
     with ground.scratch() as url:
         stock = stock_of(n)
         fill(ground.owner_url(url), stock)
@@ -66,7 +67,7 @@ def _filled(ground: Ground, n: int) -> Iterator[_Filled]:
             "ENCRYPTION_KEYS": f"bench:{'A' * 43}",
             "SCHEDULER": "off",
         }
-        yield _Filled(url, environment, _visitors(url, environment, stock), n)
+        yield Filled(url, environment, _visitors(url, environment, stock), n)
 
 
 def _visitors(url: str, environment: dict[str, str], stock: Stock) -> list[str]:
@@ -74,7 +75,8 @@ def _visitors(url: str, environment: dict[str, str], stock: Stock) -> list[str]:
     settings = Settings(DATABASE_URL=url, SHEAF_INSTANCE=environment["SHEAF_INSTANCE"], SECRET_KEY=_SECRET)  # type: ignore[call-arg]
     house = House.open(settings)
     app, _ = wsgi.build(house)
-    cookies = []
+    signer: Any = app.session_interface
+    signer, cookies = signer.get_signing_serializer(app), []
     with house.database.transaction(_EVERYTHING) as session:
         for nth in range(_VISITORS):
             person = Person(address=f"reader{nth}@stock.example")
@@ -84,13 +86,12 @@ def _visitors(url: str, environment: dict[str, str], stock: Stock) -> list[str]:
             session.add(CustomerMember(customer_id=whose, person_id=person.id, role=CustomerRole.ADMIN))
             token, now = new_token(), clock.now()
             session.add(WebSession(token_hash=digest_of(token), person_id=person.id, created_at=now, seen_at=now))
-            signer = app.session_interface.get_signing_serializer(app)
             cookies.append(f"sheaf={signer.dumps({'_user_id': token, '_fresh': True})}")
     house.database.dispose()
     return cookies
 
 
-def _pages(found: Found, small: _Filled, large: _Filled, seconds: float, repeats: int) -> None:
+def _pages(found: Found, small: Filled, large: Filled, seconds: float, repeats: int) -> None:
     hello, ours, wide = "hello", f"inbox of 25 among {small.n:,}", f"inbox of 25 among {large.n:,}"
     with (
         served("bench.floors.web:app") as floor,
@@ -121,7 +122,7 @@ def _statements(house: House, invoices: int) -> int:
         for nth in range(invoices):
             of = f"{invoices}-{nth}"
             invoice(session, vendor(session, f"Vendor {of}", address=f"owner@{of}.example"), owing, number=of)
-    browser, said = signed_in(app, owing.person), []
+    browser, said = signed_in(app, owing.person), list[str]()
     with heard(house.database.engine, said.append):
         page = browser.get("/inbox")
     assert page.text.count('data-label="Invoice"') == invoices, page.status

@@ -45,6 +45,7 @@ class Stock:
     due: int = 0
     ahead: int = 40  # days until the last of them is due; the first one has been for 99 days less
     threads: int = 0
+    past: int = 0  # of each: webhooks handled, mails sent, delivery events handled
     now: datetime = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
     @classmethod
@@ -75,6 +76,7 @@ def _fill(shelf: "_Shelf", stock: Stock) -> None:
     _books(shelf, stock)
     _invoices(shelf, stock)
     _threads(shelf, stock)
+    _past(shelf, stock)
 
 
 def _parties(shelf: "_Shelf", stock: Stock) -> None:
@@ -153,6 +155,23 @@ def _threads(shelf: "_Shelf", stock: Stock) -> None:
     )  # fmt: skip
 
 
+def _past(shelf: "_Shelf", stock: Stock) -> None:
+    then = shelf.later(stock.now, "-3600 - n % 8640000")
+    shelf.add(
+        models.ProviderEvent, stock.past, provider="'quickbooks'", event_key="'past-' || n", headers="'{}'",
+        body=shelf.bytes("'{}'"), received_at=then, due_at=then, handled_at=then,
+    )  # fmt: skip
+    shelf.add(
+        models.Outgoing, stock.past, kind="'digest'", dedupe_key="'past-' || n", state="'accepted'", due_at=then,
+        mailbox_id=shelf.key("mailbox", f"n % {stock.customers}"), created_at=then, finished_at=then,
+        address="'ap@stock.example'", subject="'Invoices'", text="'Invoices'",
+    )  # fmt: skip
+    shelf.add(
+        models.DeliveryEvent, stock.past, attempt_id=shelf.key("attempt", "n"), kind="'delivered'", happened_at=then,
+        received_at=then, body=shelf.bytes("'{}'"), handled_at=then,
+    )  # fmt: skip
+
+
 def _customer(stock: Stock) -> str:
     return f"n % {stock.customers}"
 
@@ -195,6 +214,9 @@ class _Shelf:
 
     def day(self, first: date, days: str) -> str:
         return f"date('{first}', ({days}) || ' days')" if self.is_sqlite else f"date '{first}' + ({days})::int"
+
+    def bytes(self, text_: str) -> str:
+        return f"CAST({text_} AS blob)" if self.is_sqlite else f"CAST({text_} AS bytea)"
 
     def moment(self, at: datetime) -> str:
         return f"'{at:%Y-%m-%d %H:%M:%S.%f}'" if self.is_sqlite else f"timestamptz '{at.isoformat()}'"
