@@ -16,6 +16,7 @@ from connectors.quickbooks.connector import QuickBooks
 from connectors.sage.connector import Sage
 from connectors.square.connector import Square
 from connectors.stripe.connector import Stripe
+from connectors.tryton.connector import Tryton
 from connectors.xero.connector import Xero
 from connectors.zoho.connector import Zoho
 
@@ -31,6 +32,7 @@ PROVIDERS: dict[str, Connector] = {
     "business_central": BusinessCentral(),
     "erpnext": ErpNext(),
     "odoo": Odoo(),
+    "tryton": Tryton(),
 }
 
 

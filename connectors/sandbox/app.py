@@ -1,4 +1,4 @@
-"""Puts the sandbox together: one world, three providers, pay pages and the control plane."""
+"""Puts the sandbox together: one world, all providers, pay pages and the control plane."""
 
 from datetime import datetime
 
@@ -19,7 +19,9 @@ from . import (
     sage,
     square,
     stripe,
+    tryton,
     xero,
+    xero_payments,
     zoho,
 )
 from .clock import Clock
@@ -39,6 +41,7 @@ PARTS: dict[str, Part] = {
     "business_central": business_central,
     "erpnext": erpnext,
     "odoo": odoo,
+    "tryton": tryton,
 }
 
 
@@ -54,7 +57,7 @@ def create_sandbox(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     furnish(app, world, seed, now, webhooks, public)
     guard.install(app)
-    blueprints = [part.bp for part in (oauth_web, quickbooks, xero, stripe, payments, control)]
+    blueprints = [part.bp for part in (oauth_web, quickbooks, xero, xero_payments, stripe, payments, control)]
     for blueprint in (*blueprints, *(part.bp for part in PARTS.values())):
         app.register_blueprint(blueprint)
     app.add_url_rule("/", "front", front)

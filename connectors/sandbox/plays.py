@@ -282,5 +282,17 @@ PLAYS: dict[str, Play] = {
             company_id=lambda source: ids.digits(source, 9),
             access_life=None,
         ),
+        Play(
+            id="tryton",
+            title="Tryton",
+            client_id="",
+            client_secret="",
+            webhook_secret="",
+            paths=("", "", "", "/tryton"),
+            scopes=frozenset(),
+            full_scope="",
+            company_id=lambda source: ids.digits(source, 9),
+            access_life=None,
+        ),
     )
 }

@@ -8,6 +8,7 @@ def fill(world: World) -> None:
     elder(world)
     fern(world)
     willow(world)
+    yarrow(world)
 
 
 def elder(world: World) -> None:
@@ -94,3 +95,28 @@ def willow(world: World) -> None:
     keeper.paid(keeper.invoice(dune, "726.00", -94, -64), -62)
     keeper.credit_on_account(dune, -11, "36.30")
     keeper.cash_on_account(dune, -5, "50.00")
+
+
+def yarrow(world: World) -> None:
+    keeper = Bookkeeper(
+        world,
+        add_company(
+            world, "tryton", "Yarrow Herbs", "GBP", "Europe/London", "GB", tax_percent=20,
+            address=Address("9 Mill Lane", "Totnes", "", "TQ9 5HA", "United Kingdom"),
+        ),
+    )  # fmt: skip
+    cobalt = keeper.customer("Cobalt Ltd", "ap@cobalt.example", contact="Ana Cobb", currency="USD")
+    dune = keeper.customer("Dune GmbH", "rechnung@dune.example", contact="Dirk Dunkel", currency="EUR")
+    oat = keeper.customer("Oat & Co", None)
+    keeper.invoice(cobalt, "480.00", -66, -36, reference="PO-7799")
+    keeper.invoice(cobalt, "60.00", -26, 4)
+    keeper.paid(keeper.invoice(cobalt, "720.00", -47, -17), -13, "120.00")
+    keeper.invoice(dune, "360.01", -30, 25, memo="halves")
+    keeper.invoice(dune, "84.00", -46, -16)
+    keeper.credited(keeper.invoice(dune, "96.00", -59, -29), -26)
+    keeper.invoice(oat, "36.00", -35, -5)
+    keeper.invoice(oat, "18.60", -6, None)
+    keeper.voided(keeper.invoice(dune, "24.00", -24, 6), -22)
+    keeper.invoice(dune, "120.00", 0, 30, draft=True)
+    keeper.paid(keeper.invoice(dune, "216.00", -96, -66), -63)
+    keeper.credit_on_account(dune, -12, "12.00")
