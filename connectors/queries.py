@@ -26,7 +26,7 @@ from app.money import Money, Totals
 from connectors.rules import ROLES
 
 RUNS = 6  # shown of each connection
-HISTORY = 50  # on a connection's own page
+HISTORY = 25  # on a connection's own page
 DAY = timedelta(days=1)
 ROWS = 50  # of a list on the health page
 
