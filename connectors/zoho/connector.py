@@ -54,7 +54,8 @@ CENTRES = {
 }
 PAY_PAGES = ("books.zoho", "zohosecurepay")  # [R] where invoice_url leads, under each centre's ending
 OPEN_FILTERS = ("Status.Unpaid", "Status.PartiallyPaid", "Status.OverDue")  # they may overlap, which costs nothing
-NOT_FOUND, BUSY, NOT_ALLOWED = frozenset({5, 1002}), frozenset({43, 44, 45}), frozenset({57})  # [R] codes in bodies
+NOT_FOUND, BUSY, NOT_ALLOWED = {5, 1002}, {43, 44, 45}, {57, 6041}  # [R] codes in bodies
+OLDEST_FIRST = {"sort_column": "last_modified_time", "sort_order": "A"}  # [R] the letter
 _NUMBER = re.compile(r"[0-9]{1,25}", re.ASCII)
 
 Mapper = Callable[[Any], Record | None]
@@ -127,7 +128,8 @@ class Zoho(Connector):
         return _Books(ctx).pdf(invoice_external_id)
 
     def post_payment(self, ctx: Context, payment: OutsidePayment) -> str:
-        """Zoho knows no idempotency key: ours stands in the reference, and is looked for before anything is made."""
+        """Zoho knows no idempotency key: ours stands in the reference, and is looked for before anything is made. [R]
+        throughout, as is add_note: the facts name no way back."""
         books = _Books(ctx)
         held = _rows(books.get("customerpayments", {"reference_number": payment.key}), "customerpayments")
         if known := [row for row in held if isinstance(row, dict) and row.get("reference_number") == payment.key]:
@@ -195,7 +197,7 @@ class _Books(Books):
         """All pages of a list, in the order of their last change."""
 
         def page(after: datetime | None, number: int) -> Page:
-            asked = {"sort_column": "last_modified_time", "sort_order": "A", "per_page": PAGE_SIZE, "page": number}
+            asked: Json = OLDEST_FIRST | {"per_page": PAGE_SIZE, "page": number}
             if after is not None:
                 asked["last_modified_time"] = after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S%z")
             body = self.get(name, asked | dict(params))
@@ -235,7 +237,7 @@ class _Books(Books):
     def _payment(self, row: Any) -> Iterator[Record]:
         """Lists leave out which invoices a payment was for: read singly, unless it has gone meanwhile."""
         try:
-            whole = self.one("customerpayments", "payment", Fields(row).id("payment_id"))
+            whole = row | self.one("customerpayments", "payment", Fields(row).id("payment_id"))
         except (BadField, NotFound):
             whole = row
         yield mapping.payment(whole)
