@@ -1,4 +1,5 @@
-"""A first sync of a vendor's books: the write alone (A1, A8), and from the provider's pages (A2); its memory (A10)."""
+"""A first sync of a vendor's books: the write alone (A1, A8), and from the provider's pages (A2); its memory (A10); and
+beside dlt and a Singer target (A3, A4)."""
 
 from collections.abc import Sequence
 
@@ -6,6 +7,7 @@ from bench import books, pages
 from bench.floors.ingest import CopyFloor, read_pages
 from bench.ground import Ground, Size
 from bench.measure import Contender, Meter, cpu_ratio, peak_memory, progress, race
+from bench.peers.race import PEERS, race_peers
 from bench.report import Found
 from bench.writing import NOW, Writing, write, writing
 from connectors import registry
@@ -28,6 +30,8 @@ def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Fou
             results = race(_paged(work, work.floor, min(size.invoices, _MOST_PAGED)), repeats, meter, "invoices")
             found.add(results, PAGED_FLOOR)
             found.goals["A2"] = cpu_ratio(results[PAGED], results[PAGED_FLOOR])
+        if named := [peer for peer in against if peer in PEERS]:
+            race_peers(ground, work, repeats, named, found)
         _weigh(work, size, found)
     return found
 
