@@ -5,9 +5,12 @@ transaction before a SELECT and lose updates silently); a reader begins plainly 
 outlives its transaction, so that a pooler may stand before it.
 """
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -39,6 +43,9 @@ from app.scope import Scope, current
 from app.settings import ROOT, Settings
 
 BigInt = BigInteger().with_variant(Integer, "sqlite")
+
+
+RESTED_SECONDS = 1.0
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -56,8 +63,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
+        if value is None or value.tzinfo is UTC:
+            return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -96,6 +103,8 @@ class Database:
         """A session that looks and never writes; the scope of the request or job unless one is given."""
         with Session(self._reading, autoflush=False, info={"scope": scope or current()}) as session:
             yield session
+            session.expunge_all()  # nothing of it is written, whatever was done to it
+            session.commit()  # at a rollback psycopg forgets what it has prepared: every page would be planned anew
 
     @contextmanager
     def transaction(self, scope: Scope | None = None) -> Iterator[Session]:
@@ -137,16 +146,32 @@ def make_engine(url: str, **options: Any) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    engine = create_engine(parsed, **{"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20, **options})
+    engine = create_engine(parsed, **{"pool_size": 10, "max_overflow": 20, **options})
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", partial(_wake, engine.dialect))
     event.listen(engine, "connect", _mind_poolers)
     event.listen(engine, "connect", row_level.meet)
     return engine
 
 
+def _note_rest(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    entry.info["rests_since"] = time.monotonic()
+
+
+def _wake(dialect: Dialect, connection: DBAPIConnection, entry: ConnectionPoolEntry, _: Any) -> None:
+    """A connection that was not used for a while may have died since: it is asked, and replaced. One in steady use is
+    not: that was a tenth of the cost of a page."""
+    if time.monotonic() - entry.info.get("rests_since", math.inf) > RESTED_SECONDS:
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as problem:
+            raise InvalidatePoolError from problem
+
+
 def _mind_poolers(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Behind a pooler (PgBouncer in transaction mode) each transaction may run on another of its connections, where what
-    we prepared is unknown or, worse, another process's statement of the same name: there nothing is prepared. A pooler
-    gives itself away, for the number it greets us with is not that of the process that answers."""
+    """Behind a pooler (PgBouncer in transaction mode) each transaction may run on another of its connections, where
+    what we prepared is unknown or, worse, another process's statement of the same name: there nothing is prepared. A
+    pooler gives itself away, for the number it greets us with is not that of the process that answers."""
     driver: Any = connection
     with driver.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")

@@ -61,8 +61,8 @@ def store_event(
         "handled_at": None if events else now,
         "outcome": "" if events else "points at nothing we follow",
     }
-    statement = insert_into(session, ProviderEvent.__table__).values(tries=0, **row)
-    session.execute(statement.on_conflict_do_nothing(index_elements=["provider", "event_key"]))
+    statement = insert_into(session, ProviderEvent.__table__)
+    session.execute(statement.on_conflict_do_nothing(index_elements=["provider", "event_key"]), {"tries": 0, **row})
 
 
 def _key(body: bytes, events: Sequence[Event], connection_id: UUID | None) -> str:
