@@ -66,7 +66,11 @@ def export_open(vendor: UUID | None, as_json: bool) -> None:
     """Every invoice we believe open, as CSV."""
     rows = _open_rows(the_house(), vendor)
     if as_json:
-        click.echo(json.dumps(list(rows), ensure_ascii=False, indent=1))
+        between = "["
+        for row in rows:  # one by one: a vendor's books may be larger than our memory
+            click.echo(f"{between}\n {json.dumps(row, ensure_ascii=False)}", nl=False)
+            between = ","
+        click.echo("[]" if between == "[" else "\n]")
         return
     writer = csv.DictWriter(sys.stdout, _COLUMNS)
     writer.writeheader()

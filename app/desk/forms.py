@@ -13,6 +13,7 @@ from app.address import canonical
 from app.desk.queries import PAGE, Box, InvoiceRow, InvoiceSearch, QueueRow, QueueSearch, Shelf
 from app.models import Vendor
 from app.names import NameRefused, vendor_name
+from app.receivables.queries import Key
 
 LONGEST_HOLD = timedelta(days=365)
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -56,7 +57,7 @@ def shelf_page(rows: list[InvoiceRow], search: InvoiceSearch) -> tuple[list[Invo
     if len(rows) <= PAGE:
         return rows, ""
     day, invoice_id = rows[PAGE - 1].key(search.shelf)
-    return rows[:PAGE], f"{day.isoformat()}~{invoice_id}"
+    return rows[:PAGE], f"{day.isoformat() if day else ''}~{invoice_id}"
 
 
 def _text(args: Mapping[str, str]) -> str:
@@ -72,10 +73,10 @@ def _instant_key(text: str) -> tuple[datetime, UUID] | None:
         return None
 
 
-def _day_key(text: str) -> tuple[date, UUID] | None:
+def _day_key(text: str) -> Key | None:
     day, _, key = text.partition("~")
     try:
-        return date.fromisoformat(day), UUID(key)
+        return date.fromisoformat(day) if day else None, UUID(key)
     except ValueError:
         return None
 

@@ -33,14 +33,13 @@ from app.models import (
     Vendor,
 )
 from app.money import Money, Totals
-from app.receivables.queries import IS_OPEN
+from app.receivables.queries import IS_OPEN, Key, page_by_due, page_by_issue
 from app.receivables.rules import Eligibility
 from app.scope import widened
 from app.settings import Limits
 
 PAGE = 25
 NAMELESS = "A customer"
-_FAR = date(9999, 12, 31)
 
 
 class Box(StrEnum):
@@ -184,7 +183,7 @@ class InvoiceSearch:
     text: str
     now: datetime
     today: date
-    after: tuple[date, UUID] | None = None
+    after: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +205,13 @@ class InvoiceRow:
     def label(self) -> str:
         return self.number or "without number"
 
-    def key(self, shelf: Shelf) -> tuple[date, UUID]:
+    def key(self, shelf: Shelf) -> Key:
         """Where the next page begins after this row."""
-        if shelf == Shelf.SETTLED:
-            return self.issued_on or date(1, 1, 1), self.id
-        return self.due_on or _FAR, self.id
+        return (self.issued_on if shelf == Shelf.SETTLED else self.due_on), self.id
 
 
 def find_invoices(session: Session, search: InvoiceSearch) -> list[InvoiceRow]:
-    """One page and one row more, in one statement: what is due longest first; settled ones newest first."""
+    """One page and one row more: what is due longest first; settled ones newest first."""
     held = _live_hold(search.now)
     asked = (
         select(Thread.id)
@@ -239,28 +236,17 @@ def find_invoices(session: Session, search: InvoiceSearch) -> list[InvoiceRow]:
         .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
         .where(_on_shelf(search, held), _named(search.text))
     )
-    if search.shelf == Shelf.SETTLED:
-        key = func.coalesce(Invoice.issued_on, date(1, 1, 1))
-        statement = statement.order_by(key.desc(), Invoice.id.desc())
-        later = tuple_(key, Invoice.id) < search.after if search.after else true()
-    else:
-        key = func.coalesce(Invoice.due_on, _FAR)
-        statement = statement.order_by(key, Invoice.id)
-        later = tuple_(key, Invoice.id) > search.after if search.after else true()
-    return [InvoiceRow(*row) for row in session.execute(statement.where(later).limit(PAGE + 1))]
+    find = page_by_issue if search.shelf == Shelf.SETTLED else page_by_due
+    return [InvoiceRow(*row) for row in find(session, statement, search.after, PAGE)]
 
 
 def _live_hold(now: datetime) -> Select[HoldKind]:
     return select(Hold.kind).where(Hold.invoice_id == Invoice.id, Hold.ended_at.is_(None), Hold.ends_at > now)
 
 
-def _is_open() -> ColumnElement[bool]:
-    return and_(Invoice.state == InvoiceState.OPEN, Invoice.balance_minor > 0)
-
-
 def _on_shelf(search: InvoiceSearch, held: Select[HoldKind]) -> ColumnElement[bool]:
     if search.shelf == Shelf.SETTLED:
-        return or_(Invoice.state != InvoiceState.OPEN, Invoice.balance_minor <= 0)
+        return ~IS_OPEN
     narrower: dict[Shelf, ColumnElement[bool]] = {
         Shelf.OPEN: true(),
         Shelf.OVERDUE: Invoice.due_on < search.today,
@@ -268,7 +254,7 @@ def _on_shelf(search: InvoiceSearch, held: Select[HoldKind]) -> ColumnElement[bo
         Shelf.NO_ADDRESS: Invoice.mailbox_id.is_(None),
         Shelf.ON_HOLD: held.exists(),
     }
-    return and_(_is_open(), narrower[search.shelf])
+    return and_(IS_OPEN, narrower[search.shelf])
 
 
 def _named(text: str) -> ColumnElement[bool]:
@@ -300,7 +286,7 @@ def standing(session: Session, today: date) -> Standing:
             func.sum(case((late, 1), else_=0)),
             func.sum(case((late, Invoice.balance_minor), else_=0)),
         )
-        .where(_is_open())
+        .where(IS_OPEN)
         .group_by(Invoice.currency)
     ).all()
     return Standing(

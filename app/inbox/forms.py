@@ -6,7 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from app.inbox.queries import Key, Mark, Search, Tab
+from app.inbox.queries import Mark, Search, Tab
+from app.receivables.queries import Key
 
 
 def read_search(args: Mapping[str, str]) -> Search:

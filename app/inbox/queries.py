@@ -21,7 +21,6 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    tuple_,
     union_all,
 )
 from sqlalchemy.orm import Session
@@ -44,11 +43,14 @@ from app.receivables.queries import (
     SHOWN_STATES,
     VENDOR_IS_LIVE,
     AnySelect,
+    Key,
     Owing,
     Row,
     beside_vendor,
     is_blocked,
     is_known,
+    page_by_due,
+    page_by_issue,
     rows_of_vendors,
     with_talk,
 )
@@ -57,8 +59,6 @@ SOON = timedelta(days=7)
 RECENTLY = timedelta(days=7)
 PAGE = 25
 EXPONENTS = (0, 2, 3, 4)
-
-Key = tuple[date | None, UUID]
 
 
 class Tab(StrEnum):
@@ -118,44 +118,13 @@ def find_page(session: Session, search: Search, now: datetime, today: date) -> P
     Two statements; a third on a last page, to look for rows without a date.
     """
     query = rows_of_vendors().where(_in_tab(search.tab, today), _marked(search.mark, now), _matches(search))
-    find = _settled if search.tab == Tab.SETTLED else _open
-    rows = find(session, query.params(now=now), search)
+    find = page_by_issue if search.tab == Tab.SETTLED else page_by_due
+    rows = [Row(*found) for found in find(session, query.params(now=now), search.after, search.limit)]
     shown = with_talk(session, rows[: search.limit], now)
     if len(rows) <= search.limit:
         return Page(shown, None)
     last = shown[-1]
     return Page(shown, (last.issued_on if search.tab == Tab.SETTLED else last.due_on, last.id))
-
-
-def _open(session: Session, query: AnySelect, search: Search) -> list[Row]:
-    """A page and one row more. A key with a date steps along the partial index; those without one stand at its end."""
-    query = query.order_by(Invoice.due_on.nulls_last(), Invoice.id)
-    if search.after is None:
-        return _run(session, query, search)
-    day, last_id = search.after
-    undated = query.where(Invoice.due_on.is_(None))
-    if day is None:
-        return _run(session, undated.where(Invoice.id > last_id), search)
-    rows = _run(session, query.where(tuple_(Invoice.due_on, Invoice.id) > (day, last_id)), search)
-    if len(rows) <= search.limit and search.tab in (Tab.OPEN, Tab.LATER):
-        rows += _run(session, undated, search)
-    return rows
-
-
-def _settled(session: Session, query: AnySelect, search: Search) -> list[Row]:
-    """A page and one row more; those without a date of issue first, which is how the index reads backwards."""
-    query = query.order_by(Invoice.issued_on.desc().nulls_first(), Invoice.id.desc())
-    if search.after is None:
-        return _run(session, query, search)
-    day, last_id = search.after
-    if day is None:
-        undated = and_(Invoice.issued_on.is_(None), Invoice.id < last_id)
-        return _run(session, query.where(or_(undated, Invoice.issued_on.is_not(None))), search)
-    return _run(session, query.where(tuple_(Invoice.issued_on, Invoice.id) < (day, last_id)), search)
-
-
-def _run(session: Session, query: AnySelect, search: Search) -> list[Row]:
-    return [Row(*found) for found in session.execute(query.limit(search.limit + 1))]
 
 
 def _in_tab(tab: Tab, today: date) -> ColumnElement[bool]:

@@ -9,7 +9,19 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, literal, literal_column, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from app.db import UtcDateTime
@@ -142,6 +154,36 @@ def is_known(owed: Owing) -> ColumnElement[bool]:
 def _decided(owed: Owing, when: Any) -> ColumnElement[bool]:
     pair = and_(Relation.vendor_id == owed.vendor_id, Relation.customer_id == owed.customer_id)
     return exists().where(pair, when.is_not(None)).correlate(owed)
+
+
+Key = tuple[date | None, UUID]  # of the last row of a page: the day it is ordered by, and its id
+
+
+def page_by_due(session: Session, query: AnySelect, after: Key | None, limit: int) -> list[Any]:
+    """Open invoices: a page and one row more, due longest first. A key with a date steps along the partial index; those
+    without one stand at its end."""
+    query = query.order_by(Invoice.due_on.nulls_last(), Invoice.id).limit(limit + 1)
+    if after is None:
+        return list(session.execute(query))
+    day, last_id = after
+    undated = query.where(Invoice.due_on.is_(None))
+    if day is None:
+        return list(session.execute(undated.where(Invoice.id > last_id)))
+    rows = list(session.execute(query.where(tuple_(Invoice.due_on, Invoice.id) > (day, last_id))))
+    return rows if len(rows) > limit else [*rows, *session.execute(undated)]
+
+
+def page_by_issue(session: Session, query: AnySelect, after: Key | None, limit: int) -> list[Any]:
+    """Settled invoices: a page and one row more, newest first; those without a date of issue first of all, which is how
+    the index reads backwards."""
+    query = query.order_by(Invoice.issued_on.desc().nulls_first(), Invoice.id.desc()).limit(limit + 1)
+    if after is None:
+        return list(session.execute(query))
+    day, last_id = after
+    if day is None:
+        undated = and_(Invoice.issued_on.is_(None), Invoice.id < last_id)
+        return list(session.execute(query.where(or_(undated, Invoice.issued_on.is_not(None)))))
+    return list(session.execute(query.where(tuple_(Invoice.issued_on, Invoice.id) < (day, last_id))))
 
 
 def find_row(session: Session, invoice_id: UUID, now: datetime) -> Row | None:
