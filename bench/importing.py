@@ -9,18 +9,12 @@ from app.house import House
 from app.settings import Settings
 from bench import books
 from bench.sending import serve
-from bench.writing import NOW
-from connectors.ingest import ingest
-
-_BATCH = 1_000
+from bench.writing import BATCH, BATCH_SQLITE, write
 
 
 def _take_in(house: House, n: int) -> dict[str, int]:
-    connection, received = books.connected(house.database), 0
-    for batch in books.batches(n, _BATCH):
-        with house.database.transaction(books.EVERYTHING) as session:
-            received += ingest(session, connection, batch, NOW).received
-    return {"received": received}
+    size = BATCH_SQLITE if house.database.is_sqlite else BATCH
+    return {"received": write(house, books.connected(house.database), books.batches(n, size))}
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """A first sync of a vendor's books: the write alone (A1, A8), and from the provider's pages (A2); its memory (A10); and
 beside dlt and a Singer target (A3, A4)."""
 
+import os
 from collections.abc import Sequence
 
-from bench import books, pages
+from bench import pages
 from bench.floors.ingest import CopyFloor, read_pages
 from bench.ground import Ground, Size
-from bench.measure import Contender, Meter, cpu_ratio, peak_memory, progress, race
+from bench.measure import Contender, Meter, cpu_ratio, process_peak_mb, race
 from bench.peers.race import PEERS, race_peers
 from bench.report import Found
+from bench.sending import helpers
 from bench.writing import NOW, Writing, write, writing
 from connectors import registry
 
@@ -51,14 +53,18 @@ def _paged(work: Writing, floor: CopyFloor, n: int) -> list[Contender]:
 
 
 def _weigh(work: Writing, size: Size, found: Found) -> None:
-    """The books streamed, as a pull has them: nobody holds them all."""
-    work.batches, work.rows = [], []
-    grown = []
+    """Books that are streamed, as a pull has them, by a process of its own: nobody holds them all."""
+    environment = os.environ | {
+        "DATABASE_URL": work.house.settings.database_url,
+        "SHEAF_INSTANCE": str(work.ground.folder / "instance"),
+        "LOG_FILE": os.devnull,
+    }
+    peaks = []
     for n in (size.small, size.invoices):
         work.empty()
-        progress(f"  weighing {n:,} invoices")
-        with peak_memory() as seen:
-            write(work.house, work.connection, books.batches(n, work.batch_size))
-        grown.append(seen["mb"])
-        found.counts[f"MB grown by {n:,} invoices"] = seen["mb"]
-    found.goals["A10"] = grown[1] - grown[0]
+        with helpers("bench.importing", [environment], str(n)) as (worker,):
+            worker.begin()
+            worker.end()
+            peaks.append(process_peak_mb(worker.pid))
+        found.counts[f"MB at most, taking in {n:,} invoices"] = peaks[-1]
+    found.goals["A10"] = peaks[1] - peaks[0]

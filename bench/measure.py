@@ -6,8 +6,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,16 +123,6 @@ def ratio(of: Result, to: Result, what: Callable[[Take], float]) -> float:
 def cpu_ratio(ours: Result, floor: Result) -> float:
     """CPU of the floor over ours: 1 is as good as the floor, 0.5 costs twice as much."""
     return floor.cpu_us / ours.cpu_us
-
-
-@contextmanager
-def peak_memory() -> Iterator[dict[str, float]]:
-    """How many MB this process grew at its peak while the block ran: ``{"mb": ...}`` afterwards (Linux)."""
-    seen: dict[str, float] = {}
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
-    before = _status("VmRSS")
-    yield seen
-    seen["mb"] = (_status("VmHWM") - before) / 1024
 
 
 def process_peak_mb(pid: int) -> float:

@@ -1,7 +1,7 @@
 """Asking a provider on behalf of one connection: what its connector may use, and reading single objects again."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from app.house import House
 from app.models import Connection, ConnectionState, Invoice
 from app.scope import Everything
 from connectors import registry
-from connectors.base import AccessExpired, Account, Batch, Context, Http, Kind, Response
+from connectors.base import AccessExpired, Account, Batch, Context, Http, Kind, ProviderError, Response
 from connectors.ingest import Counts, ingest
 from connectors.oauth import Permission
 
@@ -94,6 +94,37 @@ def timed(batches: Iterator[Batch]) -> Iterator[tuple[Batch, datetime]]:
         if batch is None:
             return
         yield batch, asked_at
+
+
+def together(found: Iterator[tuple[Batch, datetime]], most: int, seconds: float) -> Iterator[tuple[Batch, datetime]]:
+    """Batches of ``most`` records or more, as far as they come within so many seconds, each with the moment of its
+    first: a commit costs the same for many. What came before the provider failed is not lost."""
+    held: tuple[Batch, datetime] | None = None
+    try:
+        for batch, asked_at in found:
+            held = (_joined(held[0], batch), held[1]) if held else (batch, asked_at)
+            if len(held[0]) >= most or clock.now() - held[1] >= timedelta(seconds=seconds):
+                yield held
+                held = None
+    except ProviderError:
+        if held:
+            yield held
+        raise
+    if held:
+        yield held
+
+
+def _joined(first: Batch, second: Batch) -> Batch:
+    return Batch(
+        first.bill_tos + second.bill_tos,
+        first.invoices + second.invoices,
+        first.payments + second.payments,
+        first.credits + second.credits,
+        first.gone + second.gone,
+        first.bad + second.bad,
+        second.next_cursor or first.next_cursor,
+        second.as_of or first.as_of,
+    )
 
 
 def fetch(

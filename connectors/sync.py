@@ -22,7 +22,7 @@ from app.house import House
 from app.models import Connection, ConnectionState, Credit, Invoice, InvoiceState, SyncRun
 from connectors import registry
 from connectors.actions import lose_permission
-from connectors.asking import WORKER, context, timed
+from connectors.asking import WORKER, context, timed, together
 from connectors.base import (
     AccessExpired,
     BadRecord,
@@ -51,6 +51,8 @@ RECONCILE = timedelta(hours=24)
 FORBIDDEN_TIMES = 2  # in a row: then only the vendor can mend it
 FORBIDDEN_AGAIN = timedelta(seconds=30)
 SQLITE_PAUSE = 0.005  # seconds between batches, so that a webhook gets its turn to write
+AT_ONCE = 5_000  # records written together on PostgreSQL; SQLite's other writers should not wait for so many
+HELD_SECONDS = 5.0  # the longest a record waits for others, and the counter of a first sync stands still
 
 
 class Stopping(Exception):
@@ -186,7 +188,8 @@ class _Pull:
         ctx = context(self._house, self._connection, self._permission, started, beat=self._beat)
         seen: dict[Kind, set[str]] = {"invoice": set(), "credit": set()}
         asked_from: Json = {} if mode == "full" else self._cursor
-        for batch, read_at in timed(self._connector.pull(ctx, asked_from, mode)):
+        most = 1 if self._house.database.is_sqlite else AT_ONCE
+        for batch, read_at in together(timed(self._connector.pull(ctx, asked_from, mode)), most, HELD_SECONDS):
             _note(batch, seen)
             if mode == "reconcile":  # what it lists may be a bare minimum: only the ids count
                 continue
