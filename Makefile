@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo bench wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges fortnight kills faulty failover tickers fulldisk crashwalk machine robot webhooks questions floods fuzz logins tokens coverage lock clean
+.PHONY: help run test check format judges fortnight kills faulty failover hosts pooled tickers fulldisk crashwalk machine robot webhooks questions floods fuzz logins tokens coverage lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -43,6 +43,13 @@ faulty: .venv/.installed-dev ## 10,000 digests into a mail service that answers 
 
 failover: .venv/.installed-dev ## PostgreSQL restarted 20 times, then lost for good and replaced, under 10,000 digests each
 	$(PYTHON) -m tests.faults.failover $(ARGS)
+
+hosts: .venv/.installed-dev ## 10,000 digests from four hosts, one killed, a standby; then behind PgBouncer (root, iproute2, pgbouncer)
+	$(PYTHON) -m tests.faults.hosts $(ARGS)
+	$(PYTHON) -m tests.faults.hosts --pooled $(ARGS)
+
+pooled: .venv/.installed-dev ## every test of PostgreSQL behind PgBouncer in transaction mode, on two connections
+	TEST_BEHIND_POOLER=1 $(PYTHON) -m pytest -n auto --dist worksteal -m postgresql $(ARGS)
 
 tickers: .venv/.installed-dev ## twelve schedulers race through a played day, on both databases: each window once
 	$(PYTHON) -m tests.faults.tickers $(ARGS)

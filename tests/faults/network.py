@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 from app.settings import ROOT
 
-_NET = "10.203.77"  # of nobody else: its addresses exist inside this machine, as long as the run
-
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -58,28 +56,26 @@ def refusal() -> str:
 def network(count: int) -> Iterator[Network]:
     """So many hosts, each with its own interface, addresses and routes, as long as the block lasts."""
     run = secrets.token_hex(2)
+    net = f"10.203.{secrets.randbelow(256)}"  # inside this machine only, as long as the run
     bridge, hosts = f"sheaf{run}", [f"sheaf{run}-{number}" for number in range(1, count + 1)]
     with ExitStack() as stack:
         _ip("link", "add", bridge, "type", "bridge")
         stack.callback(_ip, "link", "del", bridge)
-        _ip("address", "add", f"{_NET}.1/24", "dev", bridge)
+        _ip("address", "add", f"{net}.1/24", "dev", bridge)
         _ip("link", "set", bridge, "up")
         for number, host in enumerate(hosts, 1):
             _ip("netns", "add", host)
             stack.callback(_ip, "netns", "del", host)  # and with it its end of the cable
-            _plug(host, bridge, f"{bridge}{number}", f"{_NET}.{10 + number}/24")
-        yield Network(f"{_NET}.1", hosts)
+            _plug(host, bridge, f"{bridge}{number}", f"{net}.{10 + number}/24")
+        yield Network(f"{net}.1", hosts)
 
 
 def _plug(host: str, bridge: str, cable: str, address: str) -> None:
     _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", host)
     _ip("link", "set", cable, "master", bridge, "up")
-    for words in (
-        ("address", "add", address, "dev", "eth0"),
-        ("link", "set", "lo", "up"),
-        ("link", "set", "eth0", "up"),
-    ):
-        _ip("-n", host, *words)
+    _ip("-n", host, "address", "add", address, "dev", "eth0")
+    for link in ("lo", "eth0"):
+        _ip("-n", host, "link", "set", link, "up")
 
 
 def _ip(*words: str) -> None:
