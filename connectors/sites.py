@@ -11,6 +11,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError
 
 from connectors.base import GiveUp
+from connectors.fields import ID_LENGTH
 
 
 class NotPublic(Exception):
@@ -30,6 +31,16 @@ def site(typed: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise GiveUp("The address must begin with https:// so that nobody else can read along.")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def account_at(base: str, *names: str) -> str:
+    """The id of an account on a server of the vendor's own. What it is called there is not one of a kind: many servers
+    have a company 1, or a Demo Ltd. Raises GiveUp when that is longer than we can keep."""
+    parts = urlsplit(base)
+    made = "|".join((f"{parts.netloc}{parts.path}", *names))
+    if len(made) > ID_LENGTH:
+        raise GiveUp("The names of the server and of the company are too long for us.")
+    return made
 
 
 def is_loopback(host: str) -> bool:

@@ -41,7 +41,7 @@ from connectors.fields import BadField, Fields, known_zone, micros, parse_json
 from connectors.http import pdf, provider_time, refuse
 from connectors.paging import Page, Record, by_time, chunks
 from connectors.signing import header, is_signed_base64
-from connectors.sites import site
+from connectors.sites import account_at, site
 
 TITLE = "ERPNext"
 PAGE_SIZE = 500  # there is no upper limit; twenty come to those who name none
@@ -329,11 +329,8 @@ def _asked(fields: Sequence[str], where: list[Any], most: int) -> Json:
 def _account(ctx: Context, row: Any, zone: str) -> Account:
     try:
         company = Fields(row)
-        name, parts = company.id("name"), urlsplit(ctx.endpoints.api_url)
-        found = f"{parts.netloc}{parts.path}|{name}"  # a name alone is not one of a kind: many sites have a Demo Ltd
-        if len(found) > 120:
-            raise GiveUp("The names of the site and of the company are too long for us.")
-        return Account(found, name, company.text("default_currency", most=3), zone)
+        found = account_at(ctx.endpoints.api_url, company.id("name"))
+        return Account(found, company.id("name"), company.text("default_currency", most=3), zone)
     except BadField as problem:
         raise RetryLater(f"{TITLE} described the company in a way we do not understand.") from problem
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from connectors.base import (
     AccessExpired,
@@ -39,7 +38,7 @@ from connectors.fields import BadField, Fields, micros
 from connectors.http import pdf, provider_time, refuse
 from connectors.odoo import mapping
 from connectors.paging import Page, Record, by_time, chunks
-from connectors.sites import site
+from connectors.sites import account_at, site
 
 TITLE = "Odoo"
 PAGE_SIZE = 500
@@ -340,11 +339,9 @@ def _by(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 def _account(server: _Server, row: Any) -> Account:
     try:
-        company, parts = Fields(mapping.without_false(row)), urlsplit(server.base)
+        company = Fields(mapping.without_false(row))
         currency = company.items("currency_id")
-        found = f"{parts.netloc}{parts.path}|{server.database}|{company.id('id')}"
-        if len(found) > 120:
-            raise GiveUp("The names of the server and of its database are too long for us.")
+        found = account_at(server.base, server.database, company.id("id"))
         code = str(currency[1])[:3] if len(currency) == 2 else ""
         return Account(found, company.text("name"), code, country=company.text("country_code", most=2))
     except BadField as problem:

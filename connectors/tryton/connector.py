@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from connectors.base import (
     Account,
@@ -35,7 +35,7 @@ from connectors.books import Books
 from connectors.fields import BadField, Fields, known_zone, micros
 from connectors.http import provider_time, refuse
 from connectors.paging import Record, chunks
-from connectors.sites import site
+from connectors.sites import account_at, site
 from connectors.tryton import mapping
 
 TITLE = "Tryton"
@@ -231,10 +231,8 @@ def _number(row: Any) -> int:
 
 def _account(server: _Server, row: Any) -> Account:
     try:
-        company, parts = Fields(row), urlsplit(server.base)
-        found = f"{parts.netloc}{parts.path}|{company.id('id')}"
-        if len(found) > 120:
-            raise GiveUp("The names of the server and of its database are too long for us.")
+        company = Fields(row)
+        found = account_at(server.base, company.id("id"))
         code = company.text("currency", "code", most=3)
         return Account(found, company.text("party", "name"), code, known_zone(company.text("timezone")))
     except BadField as problem:

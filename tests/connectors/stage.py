@@ -245,9 +245,14 @@ class Sandboxed:
             monkeypatch.setenv(name, value)
         return control
 
+    def account_id(self, grant: Json) -> str:
+        """On a server of the vendor's own, where it is, and what the company is called there."""
+        return str(grant["external_id"])
+
     @pytest.fixture
     def bench(self, control: SandboxControl) -> Bench:
         grant = control.grant(self.company)
+        grant["external_id"] = self.account_id(grant)
         account = replace(self.expected_account, external_id=grant["external_id"])
         return Bench(control, registry.get(self.provider), self.company, grant, self.tokens(grant), account)
 

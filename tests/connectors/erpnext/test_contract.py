@@ -1,16 +1,12 @@
 """ERPNext passes the contract."""
 
-from dataclasses import replace
 from types import ModuleType
 from typing import ClassVar
-from urllib.parse import urlsplit
-
-import pytest
 
 from connectors import registry
-from connectors.base import Account
+from connectors.base import Account, Json
 from connectors.erpnext import connector
-from connectors.sandbox.client import SandboxControl
+from connectors.sites import account_at
 from tests.connectors.contract import Bench, Contract, Sandboxed
 
 
@@ -20,14 +16,8 @@ class Fern(Sandboxed):
     expected_account = Account("", "Fern Foods", "INR", "Asia/Kolkata")
     said = {"user": "sandbox-erpnext"}
 
-    @pytest.fixture
-    def bench(self, control: SandboxControl) -> Bench:
-        """An account is named by its site and its company."""
-        grant = control.grant(self.company)
-        site = urlsplit(registry.endpoints(self.provider).api_url)
-        grant["external_id"] = f"{site.netloc}{site.path}|{self.company}"
-        account = replace(self.expected_account, external_id=grant["external_id"])
-        return Bench(control, registry.get(self.provider), self.company, grant, self.tokens(grant), account)
+    def account_id(self, grant: Json) -> str:
+        return account_at(registry.endpoints(self.provider).api_url, self.company)
 
 
 class TestErpNext(Fern, Contract):

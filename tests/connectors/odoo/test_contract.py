@@ -1,16 +1,14 @@
 """Odoo passes the contract."""
 
-from dataclasses import replace
 from types import ModuleType
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 import pytest
 
 from connectors import registry
-from connectors.base import AccessExpired, Account
+from connectors.base import AccessExpired, Account, Json
 from connectors.odoo import connector
-from connectors.sandbox.client import SandboxControl
+from connectors.sites import account_at
 from tests.connectors.contract import Bench, Contract, Sandboxed
 
 
@@ -20,14 +18,8 @@ class Willow(Sandboxed):
     expected_account = Account("", "Willow Garden", "EUR", "", "BE")
     said = {"database": "willow"}
 
-    @pytest.fixture
-    def bench(self, control: SandboxControl) -> Bench:
-        """An account is named by its server, its database and its company's number there."""
-        grant = control.grant(self.company)
-        site = urlsplit(registry.endpoints(self.provider).api_url)
-        grant["external_id"] = f"{site.netloc}{site.path}|willow|1"
-        account = replace(self.expected_account, external_id=grant["external_id"])
-        return Bench(control, registry.get(self.provider), self.company, grant, self.tokens(grant), account)
+    def account_id(self, grant: Json) -> str:
+        return account_at(registry.endpoints(self.provider).api_url, "willow", "1")
 
 
 class TestOdoo(Willow, Contract):

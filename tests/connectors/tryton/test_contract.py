@@ -1,15 +1,11 @@
 """Tryton passes the contract."""
 
-from dataclasses import replace
 from types import ModuleType
 from typing import ClassVar
-from urllib.parse import urlsplit
-
-import pytest
 
 from connectors import registry
-from connectors.base import Account
-from connectors.sandbox.client import SandboxControl
+from connectors.base import Account, Json
+from connectors.sites import account_at
 from connectors.tryton import connector
 from tests.connectors.contract import Bench, Contract, Sandboxed
 
@@ -20,14 +16,8 @@ class Yarrow(Sandboxed):
     expected_account = Account("", "Yarrow Herbs", "GBP", "Europe/London")
     said = {"database": "yarrow"}
 
-    @pytest.fixture
-    def bench(self, control: SandboxControl) -> Bench:
-        """An account is named by its server, its database and its company's number there."""
-        grant = control.grant(self.company)
-        site = urlsplit(registry.endpoints(self.provider).api_url)
-        grant["external_id"] = f"{site.netloc}{site.path}/yarrow|1"
-        account = replace(self.expected_account, external_id=grant["external_id"])
-        return Bench(control, registry.get(self.provider), self.company, grant, self.tokens(grant), account)
+    def account_id(self, grant: Json) -> str:
+        return account_at(f"{registry.endpoints(self.provider).api_url}/yarrow", "1")
 
 
 class TestTryton(Yarrow, Contract):
