@@ -5,148 +5,143 @@ gate, row-level security. Every mailbox had a digest a week ago, owes 8 vendors 
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 
-from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.pool import NullPool
-
-from app import clock
-from bench import stock
+from app.scope import Everything
+from bench import posting
 from bench.floors import digest as floor
 from bench.ground import Ground, Size
-from bench.measure import Contender, Meter, race, ratio
+from bench.measure import Contender, Meter, Take, race, ratio
 from bench.report import Found
-from bench.sending import UNUSUAL, Helper, helpers
+from bench.sending import Helper, environment_of, helpers, together
 from bench.sink import Sink, open_sink
-from bench.stock import Stock
+from bench.town import Town
+from digest.channels.base import THREADS
+from digest.deliver import deliver_batch
+from digest.plan import plan_batch
+from digest.schedule import claim
+from tests.support.sinks import MemoryChannel
+from tests.support.statements import statements
 
 _UNIT = "digests"
 _FLOOR_BATCH = 100
+_LATENCY = 0.08
+_WORKER = Everything("a bench claims as the planner does")
 
 
-def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Found:  # noqa: ARG001 - peers next
+def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Found:
     found = Found("digest")
     with ground.scratch() as url, open_sink(ground.folder) as sink:
         town = Town(ground, url, size.due)
         _workers_and_floor(found, town, sink, repeats)
+        _statements(found, town)
+    _slow_service(found, ground, min(size.due, 2_000))
+    _small_and_large(found, ground, size, repeats)
+    if "post_office" in against:
+        posting.race_peer(found, ground, repeats)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Town:
-    """A stocked database; the first ``due`` mailboxes are due whenever a week has passed."""
-
-    ground: Ground
-    url: str
-    due: int
-    invoices: int = 0
-
-    def __post_init__(self) -> None:
-        stock.fill(self.owner, Stock.of(self.invoices or 40 * self.due, due=self.due, ahead=5, now=clock.now()))
-
-    @property
-    def owner(self) -> str:
-        return self.ground.owner_url(self.url)
-
-    @property
-    def dsn(self) -> str:
-        """For psycopg, as the owner."""
-        return make_url(self.owner).set(drivername="postgresql").render_as_string(hide_password=False)
-
-    def week_passes(self) -> None:
-        """What was sent since is a week old, what was sent before it is gone, and the same mailboxes are due again."""
-        engine, now = create_engine(self.owner, poolclass=NullPool), clock.now()
-        with engine.begin() as connection:
-            for statement in _WEEK:
-                wanted = {"now": now, "then": now - timedelta(days=7)}
-                said = text(statement)
-                connection.execute(said, {name: each for name, each in wanted.items() if f":{name}" in statement})
-        if not self.ground.is_sqlite:
-            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql(f"VACUUM ANALYZE {_MOVING}")
-        engine.dispose()
-
-
-_MOVING = "mailbox, digest, digest_line, outgoing, attempt, mention"
-_OLD = "SELECT id FROM digest WHERE \"window\" = 'before'"
-_WEEK = (
-    f"DELETE FROM attempt WHERE outgoing_id IN (SELECT id FROM outgoing WHERE digest_id IN ({_OLD}))",
-    f"DELETE FROM outgoing WHERE digest_id IN ({_OLD})",
-    f"DELETE FROM digest_line WHERE digest_id IN ({_OLD})",
-    "DELETE FROM digest WHERE \"window\" = 'before'",
-    "UPDATE digest SET \"window\" = 'before', due_at = :then, created_at = :then, accepted_at = :then",
-    "UPDATE outgoing SET dedupe_key = 'before:' || digest_id, created_at = :then, due_at = :then, finished_at = :then",
-    "UPDATE attempt SET started_at = :then, finished_at = :then",
-    "UPDATE mention SET count = 1, last_at = :then",
-    "UPDATE mailbox SET last_digest_at = :then, next_digest_at = :now WHERE last_digest_at IS NOT NULL",
-    "UPDATE connection SET as_of = :now",
-)
-
-
-def _environment(town: Town, sink: Sink) -> dict[str, str]:
-    """Of a worker that sends there."""
-    return os.environ | UNUSUAL | {
-        "DATABASE_URL": town.url,
-        "SHEAF_INSTANCE": str(town.ground.folder / "instance"),
-        "LOG_FILE": os.devnull,
-        "MAIL_CHANNEL": "sendgrid",
-        "SENDGRID_API_HOST": sink.url,
-        "SENDGRID_API_KEY": "SG.not-a-key",
-        "SSL_CERT_FILE": str(sink.certificate or ""),
-    }  # fmt: skip
-
-
-def _together(several: Sequence[Helper], sink: Sink, due: int) -> tuple[int, Mapping[str, float]]:
-    """One run of all of them at once. Raises RuntimeError unless each mailbox got exactly one mail."""
-    sink.reset()
-    for each in several:
-        each.begin()
-    for each in several:
-        each.end()
-    counts = sink.counts()
-    if counts["mails"] != due or counts["twice"]:
-        raise RuntimeError(f"{due} were due, and the sink counts {counts}")
-    return due, {"connections": counts["connections"], "bytes": counts["bytes"] / due}
-
-
-def _contender(
-    name: str, town: Town, sink: Sink, several: Sequence[Helper], prepare: Callable[[], object]
-) -> Contender:
-    return Contender(name, lambda: _together(several, sink, town.due), prepare)
 
 
 def _workers_and_floor(found: Found, town: Town, sink: Sink, repeats: int) -> None:
     """B1 and B3."""
-    environment = _environment(town, sink)
-    with helpers("bench.sending", [environment] * 2) as ours:
-
-        def again() -> None:
-            town.week_passes()
-
-        _together(ours, sink, town.due)  # the digests of a week ago
+    with ExitStack() as stack:
+        ours = stack.enter_context(helpers("bench.sending", [environment_of(town, sink)] * 2))
+        together(ours, sink, town.due)  # the digests of a week ago
         contenders = [
-            _contender("1 worker", town, sink, ours[:1], again),
-            _contender("2 workers", town, sink, ours, again),
+            Contender("1 worker", lambda: together(ours[:1], sink, town.due), town.week_passes),
+            Contender("2 workers", lambda: together(ours, sink, town.due), town.week_passes),
         ]
-        processes = [*ours]
-        if town.ground.is_sqlite:
-            results = race(contenders, repeats, _meter(town, processes), _UNIT)
-            found.add(results)
-        else:
+        floors: list[Helper] = []
+        if not town.ground.is_sqlite:
             words = (town.dsn, sink.url, str(_FLOOR_BATCH))
-            with helpers("bench.floors.digest", [os.environ], *words) as floors:
+            floors = stack.enter_context(helpers("bench.floors.digest", [os.environ], *words))
+            contenders.append(Contender("floor", lambda: together(floors, sink, town.due), lambda: _floor_again(town)))
+        results = race(contenders, repeats, _meter(town, [*ours, *floors]), _UNIT)
+        found.add(results, "floor" if floors else "")
+        found.goals["B3"] = ratio(results["2 workers"], results["1 worker"], _rate)
+        if floors:
+            found.goals["B1"] = ratio(results["1 worker"], results["floor"], _rate)
+        found.counts["peak memory of a worker, MB"] = max(each.peak_memory() for each in ours)
 
-                def floor_again() -> None:
-                    town.week_passes()
-                    floor.prepare(town.dsn)
 
-                contenders.append(_contender("floor", town, sink, floors, floor_again))
-                results = race(contenders, repeats, _meter(town, [*ours, *floors]), _UNIT)
-                found.add(results, "floor")
-                found.goals["B1"] = ratio(results["1 worker"], results["floor"], lambda take: take.rate)
-        found.goals["B3"] = ratio(results["2 workers"], results["1 worker"], lambda take: take.rate)
+def _floor_again(town: Town) -> None:
+    town.week_passes()
+    floor.prepare(town.dsn)
+
+
+def _rate(take: Take) -> float:
+    return take.rate
+
+
+def _statements(found: Found, town: Town) -> None:
+    """B7: what SQLAlchemy is asked for a batch; not what begins and ends transactions."""
+    channel = MemoryChannel()
+    with town.house() as house:
+        planned, carried = [], []
+        for size in (10, 500):
+            town.week_passes()
+            with statements(house.database) as said:
+                plan_batch(house, limit=min(size, town.due))
+            planned.append(len([each for each in said if "new_digest_line" not in each or "SELECT" in each]))
+            with statements(house.database) as said:
+                deliver_batch(house, channel, limit=min(size, 128))
+            carried.append(len(said))
+            while plan_batch(house) or deliver_batch(house, channel):
+                pass
+    found.goals["B7"] = max(planned)
+    found.goals["B7-equal"] = planned[1] - planned[0]
+    found.counts["statements to hand over a batch of 10"], found.counts["of 128"] = carried
+
+
+def _slow_service(found: Found, ground: Ground, due: int) -> None:
+    """B6: every answer takes 80 ms, over TLS."""
+    with ground.scratch() as url, open_sink(ground.folder, seconds=_LATENCY, tls=True) as sink:
+        town = Town(ground, url, due)
+        with helpers("bench.sending", [environment_of(town, sink)]) as ours, town.house() as house:
+            while plan_batch(house):  # so that only what is handed over is timed
+                pass
+            take = _meter(town, ours).take(lambda: together(ours, sink, due))
+        connections = take.counts["connections"]
+    found.counts["80 ms over TLS: digests/s"] = take.rate
+    found.goals["B6-rate"] = take.rate / (THREADS / _LATENCY)
+    found.goals["B6-lines"] = connections - THREADS
+
+
+def _small_and_large(found: Found, ground: Ground, size: Size, repeats: int) -> None:
+    """B5 and B9: the same number is due among few and among many."""
+    due, cost, claimed = min(size.due, size.small // 20), {}, {}
+    with open_sink(ground.folder) as sink:
+        for open_invoices in (size.small, size.large):
+            name = f"{due:,} due, {open_invoices:,} open invoices"
+            with ground.scratch() as url:
+                town = Town(ground, url, due, open_invoices)
+                with helpers("bench.sending", [environment_of(town, sink)]) as ours:
+                    together(ours, sink, due)
+                    work = Contender(name, partial(together, ours, sink, due), town.week_passes)
+                    results = race([work], repeats, _meter(town, ours), _UNIT)
+                found.add(results)
+                cost[open_invoices], claimed[open_invoices] = results[name], _claiming(town)
+    found.goals["B5"] = cost[size.large].cpu_us / cost[size.small].cpu_us
+    found.goals["B9-share"] = claimed[size.large] * cost[size.large].rate * 100
+    found.goals["B9-flat"] = claimed[size.small] / claimed[size.large]
+
+
+def _claiming(town: Town) -> float:
+    """Seconds it takes to find and claim one mailbox that is due, in batches; the best of three."""
+    found = []
+    with town.house() as house:
+        for _ in range(3):
+            town.week_passes()
+            began, done = time.perf_counter(), 0
+            while done < town.due:
+                with house.database.transaction(_WORKER) as session:
+                    done += len(claim(session.connection(), house, house.limits.batch_mailboxes).boxes)
+            found.append((time.perf_counter() - began) / town.due)
+            town.let_go()
+    return min(found)
 
 
 def _meter(town: Town, processes: Sequence[Helper]) -> Meter:

@@ -89,7 +89,8 @@ def _judged(book: Book, moment: Moment) -> tuple[list[_Part], dict[str, str]]:
         for item, found in zip(owed, judge(cases, today, _net(paid_ahead[vendor_id])), strict=True):
             _sort_in(part, item, found, reasons)
         for rows in (part.asked, part.later, part.quiet, part.resting):
-            rows.sort(key=lambda row: (row[0].due_on or date.max, row[0].number, row[0].id))
+            if len(rows) > 1:
+                rows.sort(key=lambda row: (row[0].due_on or date.max, row[0].number, row[0].id))
         part.credits = [credit for credit in paid_ahead[vendor_id] if credit.currency in part.currencies]
         parts.append(part)
     return parts, reasons
@@ -145,6 +146,8 @@ class _Writer:
 
     def __init__(self, book: Book, moment: Moment) -> None:
         self.book, self.moment = book, moment
+        last, days = book.last_mail_at, timedelta(days=moment.limits.grace_days)
+        self._known_until = last.astimezone(ZoneInfo(moment.zone)).date() - days if last else date.min
         self.lines: list[Line] = []
         self.worn_out: list[int] = []
 
@@ -303,7 +306,8 @@ class _Writer:
 
     def _as_of(self, part: _Part) -> datetime | None:
         """The oldest data of a vendor's lines where it is late."""
-        sources = {self.book.sources[item.connection_id] for item, _ in [*part.asked, *part.later]}
+        through = {item.connection_id for item, _ in [*part.asked, *part.later]}
+        sources = (self.book.sources[each] for each in through)
         late = [each.as_of for each in sources if each.as_of and is_aging(each, self.moment.now, self.moment.limits)]
         return min(late, default=None)
 
@@ -311,9 +315,7 @@ class _Writer:
         """Not read of, or not old enough to be mentioned, when the last mail went out."""
         if item.created_at and item.created_at > last_mail_at:
             return True
-        old_enough = timedelta(days=self.moment.limits.grace_days)
-        last_on = last_mail_at.astimezone(ZoneInfo(self.moment.zone)).date()
-        return item.issued_on is not None and item.issued_on + old_enough > last_on
+        return item.issued_on is not None and item.issued_on > self._known_until
 
     def _has_news(self, listed: Sequence[_Part], parts: Sequence[_Part]) -> bool:
         """Nothing is due before the next mail; is there something the mailbox has not heard of? (FEATURES D6)"""

@@ -109,7 +109,7 @@ def _items(
         _no(UtcDateTime),
     ).where(credit.mailbox_id.in_(mailbox_ids), credit.remaining_minor > 0)  # fmt: skip
     items, credit_items = defaultdict[UUID, list[Item]](list), defaultdict[UUID, list[CreditItem]](list)
-    for row in connection.execute(union_all(open_invoices, unused)):
+    for row in connection.execute(union_all(open_invoices, unused)).all():
         if not row[1]:
             items[row[0]].append(Item(*row[2:17]))
         else:
@@ -159,7 +159,7 @@ class _Facts:
             "standstill": (_holds_of_all(mine, now), self._hold),
             "stop": (_stops(), self._stop),
         }
-        for row in connection.execute(union_all(*(arm for arm, _ in arms.values()))):
+        for row in connection.execute(union_all(*(arm for arm, _ in arms.values()))).all():
             arms[row.kind][1](row)
 
     def _self(self, row: Any) -> None:

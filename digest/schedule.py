@@ -70,7 +70,8 @@ _RETURNED = ", ".join(f"mailbox.{name}" for name in _FACTS)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A batch of due mailboxes under one lease. ``feeds``: the connections their open invoices came through."""
+    """A batch of due mailboxes under one lease. ``feeds``: the connections their open invoices came through, where they
+    were not read just now."""
 
     owner: str
     now: datetime
@@ -188,6 +189,7 @@ def claim(connection: Connection, house: House, limit: int) -> Claimed:
     until = ":until" if is_sqlite else f"{now} + make_interval(secs => :lease)"
     lease = house.limits.lease_seconds
     values: dict[str, Any] = {"owner": f"{house.worker}-{secrets.token_hex(4)}"[-64:], "limit": limit}
+    values["fresh"] = clock.now() - timedelta(minutes=house.limits.fresh_minutes)
     if is_sqlite:
         values |= {"now": clock.now(), "until": clock.now() + timedelta(seconds=lease)}
     else:
@@ -202,9 +204,10 @@ def claim(connection: Connection, house: House, limit: int) -> Claimed:
 
 @cache
 def _claim(is_sqlite: bool, now: str, until: str) -> TextualSelect:
-    """Besides the facts, the connections behind a mailbox's open invoices as one text (a second statement would be one
-    more a batch), and the instant."""
-    instants = [bindparam(name, type_=UtcDateTime()) for name in ("now", "until") if f":{name}" in now + until]
+    """Besides the facts, the connections behind a mailbox's open invoices that may have news, as one text (a second
+    statement would be one more a batch), and the instant."""
+    named = [name for name in ("now", "until") if f":{name}" in now + until]
+    instants = [bindparam(name, type_=UtcDateTime()) for name in (*named, "fresh")]
     return (
         text(f"""
 WITH due AS {"" if is_sqlite else "MATERIALIZED"} (
@@ -216,8 +219,8 @@ UPDATE mailbox SET lease_owner = :owner, lease_until = {until}
 FROM due WHERE mailbox.id = due.id
 RETURNING {_RETURNED}, (
     SELECT {"group_concat(id)" if is_sqlite else "string_agg(CAST(id AS text), ',')"}
-    FROM (SELECT DISTINCT connection_id AS id FROM invoice
-          WHERE invoice.mailbox_id = mailbox.id AND invoice.state = 'open') AS through
+    FROM (SELECT DISTINCT connection_id AS id FROM invoice JOIN connection ON connection.id = connection_id
+          WHERE invoice.mailbox_id = mailbox.id AND invoice.state = 'open' AND connection.as_of <= :fresh) AS through
 ) AS feeds, {now} AS claimed_at""")  # noqa: S608 - our own column names
         .bindparams(*instants)
         .columns(*COLUMNS, column("feeds", String), column("claimed_at", UtcDateTime()))
