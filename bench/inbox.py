@@ -33,9 +33,9 @@ def run(ground: Ground, size: Size, repeats: int, _against: Sequence[str]) -> Fo
     found = Found("inbox")
     with filled(ground, size.small) as small, filled(ground, size.large) as large:
         _pages(found, small, large, size.seconds, repeats)
-        lists.run(found, ground, large.url, repeats)
+        lists.run(found, large.url, repeats)
     with ground.house() as house:
-        one, many = _statements(house, 1), _statements(house, 25)
+        one, many = page_statements(house, 1), page_statements(house, 25)
     found.goals |= {"C4": many, "C4-equal": many - one}
     return found
 
@@ -52,7 +52,8 @@ class Filled:
 
 def stock_of(open_invoices: int) -> Stock:
     """Twenty-five open invoices a customer, of eight among twenty-five vendors: each vendor has many."""
-    return Stock(open_invoices // 25, vendors=25, open=open_invoices, closed=open_invoices // 5, now=clock.now())
+    customers, closed, threads = open_invoices // 25, open_invoices // 5, open_invoices // 50
+    return Stock(customers, vendors=25, open=open_invoices, closed=closed, threads=threads, now=clock.now())
 
 
 @contextmanager
@@ -114,14 +115,15 @@ def _pages(found: Found, small: Filled, large: Filled, seconds: float, repeats: 
     }
 
 
-def _statements(house: House, invoices: int) -> int:
+def page_statements(house: House, invoices: int) -> int:
     """Round trips of the page with so many invoices, each of another vendor: telling PostgreSQL the scope counts."""
     app, _ = wsgi.build(house)
     with house.database.transaction(_EVERYTHING) as session:
         owing = customer(session, "Owing", address=f"owing{invoices}@stock.example")
         for nth in range(invoices):
             of = f"{invoices}-{nth}"
-            invoice(session, vendor(session, f"Vendor {of}", address=f"owner@{of}.example"), owing, number=of)
+            by = vendor(session, f"Vendor {of}", address=f"owner@{of}.example", live_at=clock.now())
+            invoice(session, by, owing, number=of)
     browser, said = signed_in(app, owing.person), list[str]()
     with heard(house.database.engine, said.append):
         page = browser.get("/inbox")

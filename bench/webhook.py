@@ -49,7 +49,7 @@ def run(ground: Ground, size: Size, repeats: int, _against: Sequence[str]) -> Fo
     found = Found("webhook")
     _requests(found, ground, size, repeats)
     with ground.house() as house:
-        found.goals |= _statements(house)
+        found.goals |= hook_statements(house)
     _drain(found, ground, min(size.invoices, _EVENTS), repeats)
     if ground.is_sqlite:
         _beside_backfill(found, ground, size)
@@ -134,7 +134,7 @@ def _floor(ground: Ground, url: str) -> Iterator[Server]:
         yield server
 
 
-def _statements(house: House) -> dict[str, float]:
+def hook_statements(house: House) -> dict[str, float]:
     """Round trips for one event, telling PostgreSQL the scope included; and rows that its repetition writes."""
     client, raw, said = wsgi.build(house)[0].test_client(), body(["1"]), list[str]()
 

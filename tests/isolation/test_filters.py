@@ -196,6 +196,7 @@ def test_filters_reach_into_every_shape_of_query(database: Database) -> None:
         select(vendor.id).where(select(thread.id).where(the_one).exists()),
         select(vendor.id).where(the_one, thread.vendor_id == vendor.id),
         select(vendor.id).join(thread, thread.vendor_id == vendor.id).where(the_one),
+        select(vendor.id).join(other, other.vendor_id == vendor.id).where(other.id == key),
         select(vendor.id).where(vendor.id.in_(select(thread.vendor_id).where(the_one))),
         select(inner.c.id),
         select(listed.c.id),

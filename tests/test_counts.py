@@ -1,0 +1,17 @@
+"""What a page or a webhook asks of the database, told to PostgreSQL whose it is included: goals that are counts."""
+
+from app.house import House
+from bench.inbox import page_statements
+from bench.webhook import hook_statements
+
+
+def test_the_inbox_asks_as_much_for_one_invoice_as_for_25_of_25_vendors(house: House) -> None:
+    """[perf-C4 C1] Who is there, whose rows, the page, what is said about it, the sums."""
+    assert page_statements(house, 1) == page_statements(house, 25) <= 6
+
+
+def test_a_webhook_is_one_insert_and_its_repetition_none(house: House) -> None:
+    """[perf-D2 inv-N1 inv-N3]"""
+    found = hook_statements(house)
+    assert found["D2"] <= 2
+    assert found["D2-again"] == 0
