@@ -143,6 +143,26 @@ def _finished(basket: _Basket, known: set[str], look_up: Callable[[list[str]], I
     return basket.batch()
 
 
+def look_up(
+    ids: list[str],
+    few: int,
+    singly: Callable[[list[str]], Iterable[Record]],
+    everybody: Callable[[], Iterable[Record]],
+) -> Iterator[Record]:
+    """These bill_tos of a provider that cannot be asked for several at once: up to ``few`` one by one, more of them by
+    walking through the list until all are found."""
+    if len(ids) <= few:
+        yield from singly(ids)
+        return
+    wanted = set(ids)
+    for record in everybody():
+        if isinstance(record, BillToRecord) and record.external_id in wanted:
+            wanted.remove(record.external_id)
+            yield record
+        if not wanted:
+            return
+
+
 def chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
     """The ids without repeats, so many at a time."""
     unique = list(dict.fromkeys(ids))

@@ -33,7 +33,7 @@ from connectors.books import Books
 from connectors.fields import BadField, Fields, micros
 from connectors.freshbooks import mapping
 from connectors.http import provider_time, refuse, retry_after
-from connectors.paging import Page, Record, by_number
+from connectors.paging import Page, Record, by_number, look_up
 from connectors.signing import header, is_signed_base64
 
 TITLE = "FreshBooks"
@@ -240,16 +240,7 @@ class _Books(Books):
 
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Invoices remember whom they were for; what holds now is the client's own record."""
-        if len(ids) <= SINGLY:
-            yield from self.singly("customer", ids)
-            return
-        wanted = set(ids)
-        for record in self.records("customer", {}):
-            if not isinstance(record, Gone) and record.external_id in wanted:
-                wanted.remove(record.external_id)
-                yield record
-            if not wanted:
-                return
+        return look_up(ids, SINGLY, lambda few: self.singly("customer", few), lambda: self.records("customer", {}))
 
 
 def _since(moment: datetime) -> dict[str, str]:

@@ -32,7 +32,7 @@ from connectors.base import (
 from connectors.books import Books
 from connectors.fields import BadField, Fields, known_zone, micros, parse_json
 from connectors.http import provider_time, refuse, retry_after
-from connectors.paging import Record
+from connectors.paging import Record, look_up
 from connectors.signing import header, is_signed_base64
 from connectors.square import mapping
 
@@ -214,16 +214,10 @@ class _Till(Books):
 
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Invoices remember whom they were for; what holds now is the customer's own record."""
-        if len(ids) <= SINGLY:
-            yield from self.singly("customer", ids)
-            return
-        wanted = set(ids)
-        for row in self.rows("customers", {}, PEOPLE_A_PAGE):
-            if isinstance(row, dict) and row.get("id") in wanted:
-                wanted.remove(row["id"])
-                yield mapping.customer(row)
-            if not wanted:
-                return
+        return look_up(ids, SINGLY, lambda few: self.singly("customer", few), self._everybody)
+
+    def _everybody(self) -> Iterator[Record]:
+        return (mapping.customer(row) for row in self.rows("customers", {}, PEOPLE_A_PAGE))
 
 
 def _moment(instant: datetime) -> str:

@@ -83,6 +83,20 @@ class Grants(Scenarios):
         bench.tokens = self.renewed(bench, fresh)
         assert bench.pull("full").open == bench.truth()
 
+    def test_an_answer_lost_on_its_way_ends_in_access_or_in_words(self, bench: Bench) -> None:
+        """[M4 inv-K4 facts-2] The provider gave new tokens and we never saw them: asked again with the old ones, it
+        gives access, or it says that only the vendor can mend it; it is never trouble for ever."""
+        self.needs_consent()
+        if not bench.tokens.refresh_token:
+            pytest.skip(f"{self.spec.title} gives no refresh token")
+        self.renewed(bench, bench.tokens)
+        try:
+            bench.tokens = self.renewed(bench, bench.tokens)
+        except MustReconnect:
+            assert self.spec.rotates_refresh_token
+            return
+        assert bench.pull("reconcile").open == bench.truth()
+
     def test_one_consent_may_open_several_companies(self, bench: Bench) -> None:
         """[M4 A1] Each is read by itself."""
         self.needs_consent()
