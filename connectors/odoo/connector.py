@@ -46,6 +46,7 @@ IDS_AT_ONCE = 200
 RECENT = timedelta(days=90)  # payments of a first pull
 SALES = ["move_type", "in", ["out_invoice", "out_refund"]]
 RECEIVED = [["partner_type", "=", "customer"], ["payment_type", "=", "inbound"]]
+CUSTOMERS = ["customer_rank", ">", 0]  # whoever was ever sent an invoice [R]; suppliers are partners, too
 ALSO_ARCHIVED = {"active_test": False}
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
@@ -194,7 +195,7 @@ class _Company(_Server):
 
     def changes(self, since: datetime) -> Iterator[Record]:
         """A payment, a credit and a cancellation move the invoice's own write_date [R]; a deletion leaves no trace."""
-        yield from map(mapping.partner, self.rows("res.partner", mapping.PARTNER, [["customer_rank", ">", 0]], since))
+        yield from map(mapping.partner, self.rows("res.partner", mapping.PARTNER, [CUSTOMERS], since))
         yield from self.moves([], since)
         yield from self.payments([], since)
 

@@ -42,6 +42,7 @@ TITLE = "Tryton"
 PAGE_SIZE = 500
 IDS_AT_ONCE = 100
 RECENT = timedelta(days=90)  # invoices whose payments a first pull brings along
+OPEN = [["state", "=", "posted"]]
 COMPANY = ("party.name", "currency.code", "timezone")
 ALSO_INACTIVE = ["active", "in", [True, False]]
 ANYTHING = {"Accept": "*/*"}  # of a report; as JSON there is none
@@ -165,13 +166,22 @@ class _Company(_Server):
         yield from self.invoices([["state", "=", "paid"], _changed(self._ctx.now - RECENT)])
 
     def open_items(self) -> Iterator[Record]:
-        return self.invoices([["state", "=", "posted"]])
+        return self.invoices(OPEN)
 
     def changes(self, since: datetime) -> Iterator[Record]:
         """An address is a record of its own: a new one does not move its party's write_date."""
         moved = [*_changed(since), *_changed(since, "contact_mechanisms.")[1:]]
-        yield from map(mapping.party, self.rows("party.party", mapping.PARTY, [moved, ALSO_INACTIVE]))
+        parties = self.rows("party.party", mapping.PARTY, [moved, ALSO_INACTIVE])
+        yield from map(mapping.party, self._who_owe(parties))
         yield from self.invoices([_changed(since)])
+
+    def _who_owe(self, parties: Iterable[Any]) -> Iterator[Any]:
+        """Suppliers and colleagues are parties, too, and none of our business."""
+        changed = {str(row.get("id")): row for row in parties if isinstance(row, dict)}
+        for some in chunks(changed, IDS_AT_ONCE):
+            owed = [*self._sales, *OPEN, ["party", "in", [changed[each].get("id") for each in some]]]
+            owing = {mapping.party_of(row) for row in self.rows("account.invoice", ("party.id",), owed)}
+            yield from (changed[each] for each in some if each in owing)
 
     def invoices(self, where: list[Any]) -> Iterator[Record]:
         for row in self.rows("account.invoice", mapping.INVOICE, [*self._sales, *where]):

@@ -34,6 +34,14 @@ def party(raw: Any) -> BillToRecord | BadRecord:
     return read("customer", "id", plain(raw), _party)
 
 
+def party_of(raw: Any) -> str:
+    """Whose invoice this is; "" where it does not say."""
+    try:
+        return Fields(raw).id("party", "id")
+    except BadField:
+        return ""
+
+
 def _invoice(fields: Fields) -> InvoiceRecord:
     currency, raw_state = fields.currency("currency", "code"), fields.text("state", most=20)
     state = STATES.get(raw_state, "unknown")
