@@ -15,6 +15,7 @@ from app.ids import new_id
 from app.models import Cadence, Mailbox, StopSwitch
 from app.settings import Limits
 from digest.schedule import Box, Claimed, Turn, claim, is_night, let_go, turn
+from tests.digest.rows import change
 from tests.support.world import EVERYTHING, NOW, World, customer
 
 LIMITS = Limits()
@@ -229,10 +230,12 @@ def released(house: House, taken: Claimed, next_at: datetime | None) -> list[Box
 
 
 def test_a_claim_takes_what_is_due_with_what_feeds_it(due: House, world: World) -> None:
-    """[C1 D7 inv-C1 inv-C2] Nobody else gets it while the lease runs."""
+    """[C1 D7 inv-C1 inv-C2] Nobody else gets it while the lease runs. Books read within the minute have no news."""
+    change(due, world.birch.connection, as_of=NOW - timedelta(seconds=59))
+    change(due, world.acme.connection, as_of=NOW - timedelta(seconds=60))
     taken = claimed(due)
     assert [each.address for each in taken.boxes] == ["ap@cobalt.example"]
-    assert set(taken.feeds) == {world.acme.connection.id, world.birch.connection.id}
+    assert taken.feeds == [world.acme.connection.id]
     assert taken.now == NOW
     assert claimed(due).boxes == []
 
