@@ -201,7 +201,7 @@ def test_the_key_never_follows_a_redirect(
 def test_connections_are_kept_and_used_again(
     house: House, world: World, sink: SendGridDouble, channel: SendGridChannel
 ) -> None:
-    """[K1] One connection a thread, however many mails."""
+    """[K1 perf-B6] One connection a thread, however many mails."""
     with house.database.transaction(EVERYTHING) as session:
         many_digest_mails(session, house, 64)
     while deliver_batch(house, channel):

@@ -137,7 +137,7 @@ def test_stop_and_report_stand_at_the_top_and_at_the_end() -> None:
 
 
 def test_three_hundred_lines_stay_under_the_bound() -> None:
-    """[C7 inv-S12] And twenty lines are small."""
+    """[C7 perf-B8 inv-S12] And twenty lines are small."""
     limits = Limits()
     assert len(written(crowd(40, 8)).html.encode()) < limits.html_bytes
     assert len(written(crowd(8, 3)).html.encode()) < 24_000
