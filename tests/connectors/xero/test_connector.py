@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.money import Money
 from connectors import registry
 from connectors.base import (
     Account,
@@ -16,6 +17,7 @@ from connectors.base import (
     Forbidden,
     GiveUp,
     NotFound,
+    OutsidePayment,
     ProviderError,
     RateLimited,
     Response,
@@ -202,6 +204,17 @@ class TestInTheSandbox(Birch):
         """[M4 E1] Xero says so with a 400."""
         drafts = [each for each in bench.control.invoices(bench.company) if each["status"] == "draft"]
         assert bench.connector.pay_link(bench.context(), drafts[0]["id"]) is None
+
+    def test_only_the_vendor_can_choose_between_two_bank_accounts(self, bench: Bench) -> None:
+        """[M4 A18] A payment is booked to the one bank account of its currency, and where there is another number of
+        them the vendor is told so; nothing is entered."""
+        row = bench.row()
+        paid = OutsidePayment(
+            "k1", row["id"], row["customer_id"], Money(1000, "JPY"), date(2026, 11, 20), "Bank transfer"
+        )
+        with pytest.raises(GiveUp, match="no bank accounts in JPY"):
+            bench.connector.post_payment(bench.context(), paid)
+        assert bench.row(row["id"])["balance"] == row["balance"]
 
     def test_the_minutes_limit_is_kept(self, bench: Bench) -> None:
         """[M4] Sixty calls a minute; then the wait that Xero names, not one call more."""
