@@ -266,7 +266,7 @@ def disconnect(session: Session, connection: Connection, *, person: Person | Non
     with widened(session, "the books are only written by workers; this connection was found in scope"):
         _forget_books(Bulk(session), connection.id, now)
     by = person.id if person else None
-    _record(session, connection, "connection.ended", now, by)
+    _record(session, connection, "connection.ended", now, by, **({} if person else {"by": "the provider"}))
     judge(session, session.get_one(Vendor, connection.vendor_id), now, by)
     log.info("disconnected", connection=str(connection.id), provider=connection.provider)
 

@@ -294,7 +294,7 @@ def test_a_permission_ended_at_the_provider_ends_here_at_once(
     (mail,) = all_of(house, Outgoing)
     assert mail.subject == "Toybooks is disconnected: your reminders have stopped"
     (entry,) = all_of(house, AuditEntry, action="connection.ended")
-    assert entry.actor == "worker"
+    assert entry.detail == {"provider": "toy", "by": "the provider"}
 
 
 def test_old_news_of_an_end_does_not_end_a_new_permission(house: House, product: Flask, of: Selling, toy: Toy) -> None:
