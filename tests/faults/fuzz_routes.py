@@ -272,7 +272,7 @@ class Caller:
 
     def _webhook(self) -> dict[str, Any]:
         """Signed over whatever it carries, so that what follows the check is met too; sometimes not signed."""
-        provider = self._dice.choice((*registry.PROVIDERS, "sendgrid"))
+        provider = self._dice.choice((*parsers.SIGNING, "sendgrid"))
         body = self._bytes()
         if provider == "sendgrid":
             raw, headers = self._on.sendgrid.signed(body)

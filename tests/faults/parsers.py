@@ -38,7 +38,7 @@ from digest.replies import mail_of, reply_address
 from tests.support.sinks import SendGridDouble, Taken
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-HOOK = "https://sheaf.example/webhooks/provider"
+HOOK = "http://127.0.0.1:8000/webhooks/square"  # which covers its own address
 ROW = UUID(int=7)
 
 
@@ -187,6 +187,9 @@ SIGNING: dict[str, Callable[[bytes, str], dict[str, str]]] = {  # as each provid
     "quickbooks": lambda body, secret: {"intuit-signature": base64.b64encode(_mac(body, secret)).decode()},
     "xero": lambda body, secret: {"x-xero-signature": base64.b64encode(_mac(body, secret)).decode()},
     "stripe": _by_stripe,
+    "square": lambda body, secret: {
+        "x-square-hmacsha256-signature": base64.b64encode(_mac(HOOK.encode() + body, secret)).decode()
+    },
 }
 
 
@@ -226,6 +229,10 @@ _XERO = json.dumps({
 _STRIPE = json.dumps({
     "id": "evt_1Aa", "object": "event", "type": "invoice.updated", "account": "acct_1Aa", "created": 1795424399,
     "data": {"object": {"id": "in_1Aa", "object": "invoice", "amount_due": 1250, "customer": "cus_1Aa"}},
+}).encode()  # fmt: skip
+_SQUARE = json.dumps({
+    "merchant_id": "031FEV2Q6VMPK", "type": "invoice.updated", "event_id": "0312a8c5-af0f-49f4-ba29-291ef08dcd7e",
+    "created_at": "2026-11-22T18:23:11Z", "data": {"type": "invoice", "id": "inv:0-1Aa", "object": {"invoice": {}}},
 }).encode()  # fmt: skip
 
 
@@ -289,6 +296,7 @@ PARSERS: dict[str, Parser] = {
         webhook("quickbooks", _QUICKBOOKS),
         webhook("xero", _XERO),
         webhook("stripe", _STRIPE),
+        webhook("square", _SQUARE),
         Parser("inbound-mail", [_PLAIN, _MIXED], inbound),
         Parser("json", [_XERO, _STRIPE, b'{"a": 1.50, "b": [1e5, -0.0, "\\ud83d\\ude00"]}'], numbers),
     )
