@@ -29,6 +29,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = trust
 auth_file = {folder}/users
+auth_user = {admin}
 default_pool_size = {connections}
 max_client_conn = 1000
 query_wait_timeout = 20
@@ -48,9 +49,12 @@ def pooler(server: URL, *, connections: int, address: str = "127.0.0.1") -> Iter
         folder, port = Path(made) / "pgbouncer", free_port()
         make_folder(folder)
         where = f"host={server.query.get('host') or server.host} port={server.port or 5432}"
-        words = _SETTINGS.format(server=where, address=address, port=port, folder=folder, connections=connections)
+        words = _SETTINGS.format(
+            server=where, address=address, port=port, folder=folder, connections=connections, admin=server.username
+        )
         (folder / "settings.ini").write_text(words)
-        (folder / "users").write_text(f'"{PLAIN}" "{PLAIN}"\n')
+        users = {server.username: server.password or "", PLAIN: PLAIN}  # it asks the server for others
+        (folder / "users").write_text("".join(f'"{name}" "{password}"\n' for name, password in users.items()))
         process = subprocess.Popen([program, "-q", folder / "settings.ini"], **other_user())
         try:
             _wait_for(address, port)
