@@ -84,15 +84,15 @@ def load(url: str, seconds: float, script: str, connections: int = CONNECTIONS) 
     with NamedTemporaryFile("w", suffix=".lua") as lua:
         lua.write(script)
         lua.flush()
-        options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "--timeout", "10s"]
+        options = ["-t1", f"-c{connections}", f"-d{max(2, round(seconds))}s", "--latency", "--timeout", "10s"]
         command = [wrk, *options, "-s", lua.name, url]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if wrong := re.search(r"Non-2xx or 3xx responses: \d+|Socket errors: .*", said):
         raise CannotRun(f"{url}: {wrong[0]}")
     took = {each[1]: float(each[2]) * _MS[each[3]] for each in re.finditer(r"\s(50|99)%\s+([\d.]+)(us|ms|s)\b", said)}
     answered = re.search(r"(\d+) requests in", said)
-    if answered is None:
-        raise CannotRun(f"wrk said {said[-500:]}")
+    if answered is None or answered[1] == "0":
+        raise CannotRun(f"{url}: wrk said {said[-500:]}")
     return Load(int(answered[1]), took["50"], took["99"])
 
 

@@ -98,8 +98,8 @@ def posts(name: str, server: Server, path: str, seconds: float) -> Contender:
         return seen.n, {"p50": seen.p50, "p99": seen.p99}
 
     def prepare() -> None:
-        load(server.base + path, 1, some(1.5))
-        scripts.append(some(seconds + 0.5))
+        load(server.base + path, 1, some(2.5))
+        scripts.append(some(max(2, seconds) + 0.5))
 
     scripts: list[str] = []
     return Contender(name, run_, prepare)
