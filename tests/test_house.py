@@ -57,6 +57,7 @@ PAST_SCOPES = {
     "digest/recompose.py": "composes anew just before sending, in the worker",
     "digest/schedule.py": "claims what is due, in the worker",
     "digest/silence.py": "judges what the mail service reports, in the worker",
+    "digest/vendor_preview.py": "composes as the planner would, and keeps one vendor's rows",
 }
 _PAST = {"Bulk", "connect", "connection", "exec_driver_sql", "raw_connection"}
 
