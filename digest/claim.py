@@ -37,7 +37,7 @@ from digest.brakes import SEND, Addressee, Decision, DueMail, Past, decide
 from digest.gate import look, pass_through
 from digest.known import addressees, counted_as, digest_facts, handed_lately
 from digest.owners import Owners, load_owners
-from digest.stale import names_unwanted, stale_digests
+from digest.stale import stale_digests, untrue_by_now
 from digest.stops import SENDING, Stops, is_operators_own, stop_sending
 
 log = structlog.get_logger()
@@ -297,7 +297,7 @@ def _parcels(
 
 def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:
     """Which of the claimed mails may still go: the lease is ours and runs, nothing was stopped, nobody unsubscribed, no
-    vendor on them was suspended or sent away.
+    invoice on them was paid, no vendor suspended or sent away.
 
     One statement (and PostgreSQL's clock): asked just before the calls, and again while they take long.
     """
@@ -326,6 +326,6 @@ def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:
         Outgoing.lease_until > now,
         ~stopped.exists(),
         ~silenced.exists(),
-        ~names_unwanted(Outgoing.digest_id),
+        ~untrue_by_now(Outgoing.digest_id),
     )
     return set(session.execute(query).scalars())

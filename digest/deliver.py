@@ -38,7 +38,7 @@ from digest.stops import stop_sending
 
 log = structlog.get_logger()
 
-BATCH = 8 * THREADS  # what a killed sender leaves in doubt is at most one batch
+BATCH = 4 * THREADS  # what a killed sender leaves in doubt is at most one batch in each of its two lanes
 _WORKER = Everything("the sender carries everybody's mail")
 _LOOK_AGAIN_SECONDS = 1.0
 

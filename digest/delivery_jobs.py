@@ -32,10 +32,15 @@ class _OneChannel:
 def jobs(recompose: Recompose | None) -> Sequence[Job]:
     """For one house. ``recompose(session, digest_ids)`` composes digests anew, in the transaction that claims them."""
     channel = _OneChannel()
+
+    def carry(house: House) -> int:
+        return deliver_batch(house, channel.of(house), recompose)
+
     return (
         Job("inbound mail", 2.0, handle_inbound),
         Job("delivery events", 2.0, handle_events),
         Job("unknown attempts", 10.0, resolve_unknown),
-        Job("deliver", 2.0, lambda house: deliver_batch(house, channel.of(house), recompose)),
+        Job("deliver", 2.0, carry),
+        Job("deliver beside it", 2.0, carry),  # one batch is claimed or written down while the other is in the air
         Job("watch", 15.0, watch),
     )

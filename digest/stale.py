@@ -140,10 +140,16 @@ def _introducing_nobody(line: Any, ended: ColumnElement[bool]) -> Select[Any]:
     return select(line.digest_id).where(line.kind == LineKind.INTRODUCED, ~owed.exists())
 
 
-def names_unwanted(digest_id: Any) -> ColumnElement[bool]:
-    """Whether that digest has a line of a vendor who is suspended, or whom the customer has muted or blocked since:
-    asked once more just before the call."""
+def untrue_by_now(digest_id: Any) -> ColumnElement[bool]:
+    """Whether that digest asks for what was paid or changed since it was claimed, or names a vendor suspended since, or
+    one whom the customer has muted or blocked: asked once more just before the call."""
     pair = and_(Relation.customer_id == DigestLine.customer_id, Relation.vendor_id == DigestLine.vendor_id)
     gone = or_(Vendor.trust == Trust.SUSPENDED, Relation.muted_at.is_not(None), Relation.blocked_at.is_not(None))
-    query = select(DigestLine.line).join(Vendor, Vendor.id == DigestLine.vendor_id).outerjoin(Relation, pair)
-    return query.where(DigestLine.digest_id == digest_id, gone).exists()
+    other = or_(Invoice.state != InvoiceState.OPEN, Invoice.due_minor != DigestLine.amount_minor)
+    query = (
+        select(DigestLine.line)
+        .join(Vendor, Vendor.id == DigestLine.vendor_id)
+        .outerjoin(Relation, pair)
+        .outerjoin(Invoice, and_(Invoice.id == DigestLine.invoice_id, DigestLine.kind.in_(_ASKED)))
+    )
+    return query.where(DigestLine.digest_id == digest_id, or_(gone, other)).exists()

@@ -22,12 +22,15 @@ from app.models import (
     Mailbox,
     Message,
     Outcome,
+    Outgoing,
     Relation,
+    StopSwitch,
     Trust,
     Vendor,
 )
-from digest.channels.base import Envelope
-from digest.deliver import deliver_batch
+from digest.channels.base import Channel, Envelope, Result
+from digest.claim import Claim
+from digest.deliver import _hand_over, deliver_batch
 from digest.plan import plan_batch
 from digest.recompose import recompose
 from tests.support import world as make
@@ -56,6 +59,39 @@ def settle_invoice(house: House, invoice: Invoice) -> None:
     with house.database.transaction(EVERYTHING) as session:
         kept = session.get_one(Invoice, invoice.id)
         kept.state, kept.balance_minor, kept.due_minor = InvoiceState.PAID, 0, 0
+
+
+def test_a_payment_between_the_claim_and_the_call_is_in_no_mail(
+    house: House, planned: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[D7 inv-S3 inv-S6] The last look before the calls sees it: the mail is composed anew, and then leaves."""
+    paid_in_time = []
+
+    def pay_first(house: House, channel: Channel, claim: Claim) -> list[Result]:
+        if not paid_in_time:
+            paid_in_time.append(len(claim.parcels))
+            settle_invoice(house, planned.acme_invoice)
+        return _hand_over(house, channel, claim)
+
+    monkeypatch.setattr("digest.deliver._hand_over", pay_first)
+    (mail,) = deliver(house)
+    assert paid_in_time == [1]
+    assert planned.acme_invoice.number not in mail.text.partition("SETTLED")[0]
+    assert planned.birch_invoice.number in mail.text
+
+
+def test_an_introduction_falls_with_its_provider(house: House, world: World, fixed_clock: datetime) -> None:
+    """[B8 L1 inv-S3 inv-A1] All that a new supplier is owed came through a provider that is stopped on the way."""
+    with house.database.transaction(EVERYTHING) as session:
+        session.get_one(Vendor, world.acme.vendor.id).trust = Trust.NEW
+        session.get_one(Mailbox, world.cobalt.mailbox.id).next_digest_at = fixed_clock
+    assert plan_batch(house) == 1
+    with house.database.transaction(EVERYTHING) as session:
+        assert "NEW: Acme" in session.execute(select(Outgoing.text)).scalar_one()
+        session.add(StopSwitch(name="provider:quickbooks", reason="why", by="me", since=clock.now()))
+    (mail,) = deliver(house)
+    assert "Acme" not in mail.text
+    assert "B-1" in mail.text
 
 
 def outcome(house: House) -> tuple[Outcome, str]:
