@@ -104,6 +104,8 @@ def _pages(found: Found, small: Filled, large: Filled, seconds: float, repeats: 
             visits(ours, first, "/inbox", seconds, get_as(small.cookies)),
             visits(wide, second, "/inbox", seconds, get_as(large.cookies)),
         ]
+        for each in contenders:
+            each.run()  # every worker has compiled its templates and statements by then
         results = race(contenders, repeats, RequestMeter(small.url, [floor, first, second]), "requests")
     found.add(results, hello)
     found.goals |= {
