@@ -215,11 +215,11 @@ class ProviderSpec:
 
     id: str
     title: str
-    authorize_url: str
-    token_url: str
-    revoke_url: str
-    api_url: str
-    scopes: str
+    authorize_url: str = ""  # of these five, a provider with a key has none
+    token_url: str = ""
+    revoke_url: str = ""
+    api_url: str = ""
+    scopes: str = ""
     client_auth: Literal["client_secret_basic", "client_secret_post", "client_secret_json"] = "client_secret_basic"
     pkce: bool = False
     account_param: str = ""  # callback parameter that names the company (QuickBooks: realmId)

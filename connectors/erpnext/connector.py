@@ -62,11 +62,6 @@ class ErpNext(Connector):
     spec: ClassVar[ProviderSpec] = ProviderSpec(
         id="erpnext",
         title=TITLE,
-        authorize_url="",
-        token_url="",
-        revoke_url="",
-        api_url="",
-        scopes="",
         feed_days=36_500,  # modified reaches back to the first day
         calls_per_minute=120,  # a site's own machine, and its people are at work on it
         reminders_help="In ERPNext: Dunning, and the Auto Repeat or Notification that sends it.",  # [R]

@@ -55,11 +55,6 @@ class Odoo(Connector):
     spec: ClassVar[ProviderSpec] = ProviderSpec(
         id="odoo",
         title=TITLE,
-        authorize_url="",
-        token_url="",
-        revoke_url="",
-        api_url="",
-        scopes="",
         feed_days=36_500,  # write_date reaches back to the first day
         calls_per_minute=120,  # nothing is published; it is the vendor's own machine
         reminders_help="In Odoo: Accounting, Configuration, Follow-up Levels.",  # [R]

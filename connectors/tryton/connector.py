@@ -53,11 +53,6 @@ class Tryton(Connector):
     spec: ClassVar[ProviderSpec] = ProviderSpec(
         id="tryton",
         title=TITLE,
-        authorize_url="",
-        token_url="",
-        revoke_url="",
-        api_url="",
-        scopes="",
         feed_days=36_500,  # write_date reaches back to the first day
         calls_per_minute=120,  # nothing is published; it is the vendor's own machine
         reminders_help="In Tryton: Financial, Dunnings, and the scheduled task that processes them.",
