@@ -86,6 +86,9 @@ class RateGate:
             now = clock.now()
             midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
             self.close_for((midnight - now).total_seconds())
+        left, reset = (_count(headers.get(name)) for name in ("X-RateLimit-Remaining", "X-RateLimit-Reset"))
+        if left == 0 and reset is not None and reset <= LONGEST_WAIT:  # seconds, at a Frappe site that has a limit
+            self.close_for(reset)
 
     def closed_for(self) -> float:
         """Seconds until somebody may ask again, as far as the provider told us."""

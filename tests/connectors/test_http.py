@@ -371,6 +371,15 @@ def test_a_spent_day_ends_at_midnight_utc() -> None:
         door.enter()
 
 
+def test_a_spent_budget_of_a_frappe_site_ends_when_it_says() -> None:
+    """[M4] In seconds; a moment in their place is not taken for a wait."""
+    for reset, closed in (("90", 90), ("1779271872", 0), ("soon", 0)):
+        door, _ = gate(60)
+        with clock.travel(datetime(2026, 3, 28, 21, 30, tzinfo=UTC)):
+            door.hear({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset})
+            assert door.closed_for() == closed
+
+
 def test_a_429_closes_the_gate_for_everybody_behind_it() -> None:
     """[M4] And when only the spent day is told, until midnight."""
     answers = iter([Response("", 429, {"Retry-After": "40"}), Response("", 429, {"X-DayLimit-Remaining": "0"})])
