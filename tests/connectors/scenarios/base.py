@@ -2,7 +2,7 @@
 
 import re
 from types import ModuleType
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import pytest
 
@@ -11,17 +11,13 @@ from connectors.base import AccessExpired, ProviderError, ProviderSpec
 from tests.connectors.stage import Bench, Sandboxed
 
 Lack = Literal[
-    "change feed",  # there is no way to ask for what changed
-    "credit notes",
     "day limit",  # its headers name none
     "document",
-    "errors with 200",
     "news of deletions",  # in its changes: a sweep finds them
     "part payments back",  # an outside payment is in full or not at all
     "pay link",
     "payments",  # they show in what invoices owe, and nowhere else
     "payments posted at once",  # a person there posts what we enter
-    "pages",  # asked for by number or place: what moves in between cannot be seen
     "revocation",  # nobody there can be told that a consent is no longer needed
     "replay window",  # its signatures hold no time
     "zone",
@@ -38,6 +34,9 @@ class Scenarios(Sandboxed):
     on_401: ClassVar[type[ProviderError]] = AccessExpired
     on_revoked: ClassVar[type[ProviderError]] = AccessExpired
     errors: ClassVar[dict[str, type[ProviderError]]] = {}  # where this provider's word for it means something else
+
+    def __init_subclass__(cls) -> None:
+        assert cls.lacks <= set(get_args(Lack)), "names of Lack only"
 
     @property
     def spec(self) -> ProviderSpec:
