@@ -8,6 +8,7 @@ must-goal met, 1 one missed, 2 could not run.
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,6 +30,14 @@ PEERS = ("dlt", "singer", "post_office")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    try:
+        return _measure(options)
+    except Exception:  # whatever it was: nothing was shown
+        traceback.print_exc()
+        return 2
+
+
+def _measure(options: argparse.Namespace) -> int:
     chosen = list(BENCHES) if options.bench == "all" else [options.bench]
     found = []
     with opened(options.db) as ground:
