@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _measure(options)
-    except Exception:  # whatever it was: nothing was shown
+    except Exception:  # noqa: BLE001  whatever it was, nothing was shown
         traceback.print_exc()
         return 2
 
