@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from app.models import InvoiceState
 from app.money import Money, MoneyError
 from connectors.base import Batch, BillToRecord, CreditRecord, InvoiceRecord, Json
 from connectors.files.columns import plain
@@ -72,7 +71,7 @@ def of_einvoice(said: EInvoice, imported_at: datetime) -> Batch:
             due_on=said.due_date,
             total=total,
             balance=balance,
-            state=InvoiceState.OPEN.value if balance.minor > 0 else InvoiceState.PAID.value,
+            state="open" if balance.minor > 0 else "paid",
             raw_state=said.syntax,
             address_text=said.buyer_email,
             po_number=said.order_reference,
@@ -124,7 +123,7 @@ def _invoice(row: Row, buyer: BillToRecord, total: Money, balance: Money, versio
         due_on=row.due_on,
         total=total,
         balance=balance,
-        state=_state(row).value,
+        state=_state(row),
         raw_state=row.status[:40],
         address_text=row.email,
         po_number=row.po_number,
@@ -133,10 +132,10 @@ def _invoice(row: Row, buyer: BillToRecord, total: Money, balance: Money, versio
     )
 
 
-def _state(row: Row) -> InvoiceState:
+def _state(row: Row) -> str:
     said = plain(row.status)
     if said in _VOIDS:
-        return InvoiceState.VOID
+        return "void"
     if said in _DRAFTS:
-        return InvoiceState.DRAFT
-    return InvoiceState.OPEN if row.balance > 0 else InvoiceState.PAID
+        return "draft"
+    return "open" if row.balance > 0 else "paid"
