@@ -351,7 +351,7 @@ def many(house: House, count: int, rows: int = 2) -> None:
 
 
 def test_the_number_of_statements_does_not_grow_with_the_batch(house: House, fixed_clock: datetime) -> None:
-    """[D3 perf-B7] Ten mailboxes or five hundred: eight (PERFORMANCE.md B7), and on PostgreSQL the lines' step in between."""
+    """[D3 perf-B7] Ten mailboxes or five hundred: eight, and on PostgreSQL the lines' step in between."""
     many(house, 510)
     with statements(house.database) as few:
         assert plan_batch(house, limit=10) == 10
