@@ -21,7 +21,7 @@ from bench.measure import Contender, Meter, race, ratio
 from bench.report import Found
 from bench.stock import key
 
-_TURNS = 100
+_TURNS = 40
 _ROW, _TOTALS = "one row of a vendor", "totals of a vendor"
 _CUSTOMER = CustomerScope(key("customer", 3), key("person", 0))
 _VENDOR = VendorScope(key("vendor", 3), key("person", 0))
