@@ -45,7 +45,7 @@ def test_ids_are_in_the_order_of_the_instants_they_were_made_at() -> None:
 def test_what_is_old_and_over_goes_and_the_rest_stays(
     house: House, world: World, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    """[N1 D15] Batch by batch, as many as there are; what is young, waits or is not understood yet stays."""
+    """[inv-N1 D15] Batch by batch, as many as there are; what is young, waits or is not understood yet stays."""
     monkeypatch.setattr(retention, "AT_ONCE", at_once)
     limits, now = house.limits, clock.now()
     old = {

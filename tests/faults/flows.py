@@ -19,7 +19,8 @@ from app.scope import Everything
 from connectors import registry
 from connectors.jobs import pull_due
 from connectors.oauth import seal
-from connectors.sandbox.webhooks import SECRETS, quickbooks_body, signature
+from connectors.sandbox.plays import PLAYS
+from connectors.sandbox.webhooks import quickbooks_body, signature
 from digest.channels.base import accepted, unknown
 from tests.faults import outcomes
 from tests.faults.connected import box_of, connect
@@ -221,7 +222,7 @@ def _books_change(place: Ground, case: Case) -> None:
 
 def _webhook(place: Ground, case: Case) -> None:
     raw = case.notes["raw"]
-    headers = {"Content-Type": "application/json", **signature("quickbooks", SECRETS["quickbooks"], raw, 0)}
+    headers = {"Content-Type": "application/json", **signature("quickbooks", PLAYS["quickbooks"].webhook_secret, raw, 0)}
     _said(place.browser().post("/webhooks/quickbooks", data=raw, headers=headers), 200)
     place.run_jobs()
 

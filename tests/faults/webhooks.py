@@ -36,7 +36,8 @@ from app.settings import Settings
 from connectors.jobs import pull_due
 from connectors.sandbox.app import create_sandbox
 from connectors.sandbox.client import SandboxControl
-from connectors.sandbox.webhooks import SECRETS, quickbooks_body, signature, xero_body
+from connectors.sandbox.plays import PLAYS
+from connectors.sandbox.webhooks import quickbooks_body, signature, xero_body
 from connectors.sandbox.world import Provider
 from tests.faults.ground import DATABASES, environment
 from tests.faults.showing import Progress, harness, parser, show
@@ -62,7 +63,7 @@ class Hook:
 
     @property
     def headers(self) -> dict[str, str]:
-        secret = "wrong" if self.manner == FORGED else SECRETS[self.provider]
+        secret = "wrong" if self.manner == FORGED else PLAYS[self.provider].webhook_secret
         said = signature(self.provider, secret, self.raw, int(clock.now().timestamp()))
         return {"Content-Type": "application/json", **said}
 

@@ -22,7 +22,7 @@ def day(year: int, month: int, of_month: int) -> dict[str, Any]:
 
 
 def line(amount: str, *due: int, **more: Any) -> dict[str, Any]:
-    return {"id": 7, "maturity_date": day(*due), "amount": number(amount), "reconciliation": None, **more}  # type: ignore[arg-type]
+    return {"id": 7, "maturity_date": day(*due), "amount": number(amount), "reconciliation": None, **more}
 
 
 AT = datetime(2026, 11, 22, 11, 28, 43, 274972, tzinfo=UTC)
