@@ -222,7 +222,8 @@ def _books_change(place: Ground, case: Case) -> None:
 
 def _webhook(place: Ground, case: Case) -> None:
     raw = case.notes["raw"]
-    headers = {"Content-Type": "application/json", **signature("quickbooks", PLAYS["quickbooks"].webhook_secret, raw, 0)}
+    signed = signature("quickbooks", PLAYS["quickbooks"].webhook_secret, raw, 0)
+    headers = {"Content-Type": "application/json", **signed}
     _said(place.browser().post("/webhooks/quickbooks", data=raw, headers=headers), 200)
     place.run_jobs()
 
