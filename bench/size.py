@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, update
 from sqlalchemy.pool import NullPool
 
 import wsgi
 from app import clock
 from app.desk.queries import Box, QueueSearch, count_waiting, find_threads
 from app.house import House
+from app.models import Mailbox
 from app.scheduler import Job, drain
 from app.scope import Everything, VendorScope
 from bench.ground import Ground, Size
@@ -26,7 +27,7 @@ from bench.report import Found
 from bench.sending import UNUSUAL, helpers
 from bench.sink import open_sink
 from bench.stock import Stock, fill, key
-from digest.schedule import claim
+from digest.schedule import claim, let_go
 
 _WORKER = Everything("a bench claims what is due")
 _DUE = 500
@@ -60,23 +61,25 @@ class Filled:
         return _TICKS
 
     def claims(self) -> int:
-        """All that is due, in batches, each mailbox once: what was updated often would be another matter."""
-        with clock.travel(self.stock.now):
+        """All that is due, in batches, each claimed and moved on; each mailbox once, as in life."""
+        batch, now = _DUE // _CLAIMS, self.stock.now
+        with clock.travel(now):
             for _ in range(_CLAIMS):
                 with self.house.database.transaction(_WORKER) as session:
-                    claimed = claim(session.connection(), self.house, _DUE // _CLAIMS)
-                if len(claimed.boxes) != _DUE // _CLAIMS:
-                    raise RuntimeError(f"{_DUE} mailboxes are due, and only {len(claimed.boxes)} came")
+                    claimed = claim(session.connection(), self.house, batch)
+                    moves = {box.id: (now, now + timedelta(days=7)) for box in claimed.boxes}
+                    if len(let_go(session.connection(), claimed.owner, moves)) != batch:
+                        raise RuntimeError(f"{batch} mailboxes are due, and {len(moves)} came")
         return _CLAIMS
 
-    def let_go(self) -> None:
-        """Nobody holds a mailbox, and nothing is left over from when somebody did."""
+    def week_passes(self) -> None:
+        """Those that were moved on are due again, and nothing is left over from when they were not."""
         engine = create_engine(self.owner, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.exec_driver_sql(
-                "UPDATE mailbox SET lease_owner = NULL, lease_until = NULL WHERE lease_owner <> ''"
-            )
-            connection.exec_driver_sql("ANALYZE mailbox" if self.house.database.is_sqlite else "VACUUM ANALYZE mailbox")
+            moved = update(Mailbox).where(Mailbox.next_digest_at == self.stock.now + timedelta(days=7))
+            connection.execute(moved.values(next_digest_at=self.stock.now))
+            if not self.house.database.is_sqlite:
+                connection.exec_driver_sql("VACUUM ANALYZE mailbox")
         engine.dispose()
 
 
@@ -92,11 +95,9 @@ def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Fou
     with filled(ground, size.small, _DUE) as small, filled(ground, size.large, size.due) as large:
         meter = Meter(large.house.settings.database_url)
         for goal, (words, work) in _WORK.items():
-            names = [f"{words}, {each.stock.open:,} open invoices" for each in (small, large)]
-            contenders = [
-                Contender(name, partial(work, each), each.let_go)
-                for name, each in zip(names, (small, large), strict=True)
-            ]
+            both = {f"{words}, {each.stock.open:,} open invoices": each for each in (small, large)}
+            contenders = [Contender(name, partial(work, each), each.week_passes) for name, each in both.items()]
+            names = list(both)
             for each in contenders:
                 each.prepare()
                 each.run()  # warm

@@ -220,7 +220,8 @@ FROM due WHERE mailbox.id = due.id
 RETURNING {_RETURNED}, (
     SELECT {"group_concat(id)" if is_sqlite else "string_agg(CAST(id AS text), ',')"}
     FROM (SELECT DISTINCT connection_id AS id FROM invoice JOIN connection ON connection.id = connection_id
-          WHERE invoice.mailbox_id = mailbox.id AND invoice.state = 'open' AND connection.as_of <= :fresh) AS through
+          WHERE invoice.mailbox_id = mailbox.id AND invoice.state = 'open' AND connection.as_of <= :fresh
+            AND connection.files_since IS NULL) AS through
 ) AS feeds, {now} AS claimed_at""")  # noqa: S608 - our own column names
         .bindparams(*instants)
         .columns(*COLUMNS, column("feeds", String), column("claimed_at", UtcDateTime()))
@@ -239,7 +240,8 @@ def let_go(connection: Connection, owner: str, moves: Mapping[UUID, tuple[dateti
     return [Box(*row) for row in connection.execute(statement, {"owner": owner, "moves": json.dumps(rows)})]
 
 
-# Locked in the order of their ids, as those who settle attempts lock them (digest/ledger.py): no deadlock.
+# Locked in the order of their ids, as those who settle attempts lock them (digest/ledger.py): no deadlock. The due time
+# is compared so that no index serves: of thousands due at one instant, that would read all for each.
 _LET_GO_POSTGRESQL = f"""
 WITH moved AS (
     SELECT * FROM json_to_recordset(CAST(:moves AS json)) AS each(id uuid, due timestamptz, next timestamptz)
@@ -249,7 +251,7 @@ WITH moved AS (
 )
 UPDATE mailbox SET next_digest_at = moved.next, lease_owner = NULL, lease_until = NULL
 FROM moved JOIN locked ON locked.id = moved.id
-WHERE mailbox.id = moved.id AND mailbox.next_digest_at = moved.due AND mailbox.lease_owner = :owner
+WHERE mailbox.id = moved.id AND mailbox.next_digest_at IS NOT DISTINCT FROM moved.due AND mailbox.lease_owner = :owner
 RETURNING {_RETURNED}"""  # noqa: S608 - our own column names
 _LET_GO_SQLITE = f"""
 UPDATE mailbox SET next_digest_at = moved.next, lease_owner = NULL, lease_until = NULL
