@@ -44,6 +44,10 @@ class Limits(BaseSettings):
     books_silent_hours: int = 6  # F3: any vendor's books to be read
     stale_warn_hours: int = 24  # S3, D9
     stale_drop_hours: int = 72  # S3, D9
+    file_ask_days: int = 7  # A4: books that come as files come weekly; then the vendor is asked for the next one,
+    file_drop_days: int = 14  # S3, A4: and after the second that did not come, nobody is reminded from them
+    file_upload_bytes: int = 40_000_000  # A4: all files of one upload
+    file_wait_hours: int = 24  # A4: as long an upload waits, sealed, for the vendor's yes
     catch_up_hours: int = 36  # D4: an older window is recorded as missed
     late_minutes: int = 60  # D4: from then on a window is caught up, and that not at night
     night_from: int = 22  # D4: local hours in which nothing is caught up
@@ -68,7 +72,7 @@ class Limits(BaseSettings):
     document_seconds: float = 10.0  # A14: as long a page waits for it
     session_idle_hours: int = 12  # L5
     session_absolute_days: int = 30  # L5
-    batch_mailboxes: int = 500  # digest batch
+    batch_mailboxes: int = 200  # digest batch: with 500 a worker passes 200 MB
     lease_seconds: int = 45  # S7: a sender that vanished is found, its mails listed as held, within the minute
     http_seconds: float = 20.0  # K6
     inbound_bytes: int = 32_000_000  # N2: a mail service's request, whole; SendGrid takes no mail above 30 MB
