@@ -76,6 +76,7 @@ class Connection(Keyed, Created, VendorOwned, Freshness, Base):
 
     first_synced_at: Mapped[datetime | None] = mapped_column(default=None)
     as_of: Mapped[datetime | None] = mapped_column(default=None)  # our rows are true as of this instant
+    files_since: Mapped[datetime | None] = mapped_column(default=None)  # its books come as files: nothing is pulled
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     last_error: Mapped[str] = mapped_column(String(300), default="")  # plain words with the remedy
     last_error_at: Mapped[datetime | None] = mapped_column(default=None)

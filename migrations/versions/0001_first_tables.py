@@ -213,6 +213,7 @@ def upgrade() -> None:
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("first_synced_at", UtcDateTime(), nullable=True),
         sa.Column("as_of", UtcDateTime(), nullable=True),
+        sa.Column("files_since", UtcDateTime(), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_error", sa.String(length=300), nullable=False),
         sa.Column("last_error_at", UtcDateTime(), nullable=True),
