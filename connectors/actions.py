@@ -116,8 +116,11 @@ def _activate(connection: Connection, vendor: Vendor, person: Person, account: A
     connection.account_currency, connection.account_zone = _currency(account), account.zone[:64]
     connection.state, connection.choices = ConnectionState.ACTIVE, []
     connection.refresh_lease_until = connection.lease_owner = connection.lease_until = None
-    connection.next_pull_at, connection.failures = now, 0
-    connection.hook_due_at = now if registry.get(connection.provider).spec.webhooks == "connection" else None
+    spec = registry.get(connection.provider).spec
+    is_file = spec.kind == "file"
+    connection.next_pull_at, connection.failures = None if is_file else now, 0
+    connection.files_since = connection.files_since or now if is_file else None
+    connection.hook_due_at = now if spec.webhooks == "connection" else None
     connection.renewed_at = now
     connection.last_error, connection.last_error_at = "", None
 
@@ -340,7 +343,7 @@ def choose_address(session: Session, bill_to: BillTo, written: str, *, person: P
 
 def pull_soon(connection: Connection, now: datetime) -> None:
     """The next tick pulls it, whatever it was waiting for."""
-    if connection.state == ConnectionState.ACTIVE:
+    if connection.state == ConnectionState.ACTIVE and not connection.files_since:
         connection.next_pull_at = now
 
 

@@ -234,7 +234,8 @@ class ProviderSpec:
     reminders_help: str = ""  # where the vendor switches the provider's own reminders off
     reminders_url: str = ""  # that very page, where it has an address of its own
     pay_hosts: tuple[str, ...] = ()  # hosts a pay link may have; settings' api host is added for sandboxes
-    kind: Literal["oauth", "key"] = "oauth"  # "key": no dance, ``asks`` holds a field named "key"
+    # "key": no dance, ``asks`` holds a field named "key"; "file": nobody is asked for anything, somebody brings it
+    kind: Literal["oauth", "key", "file"] = "oauth"
     asks: tuple[Asked, ...] = ()  # asked on the connect page; the answers are kept, sealed, in Tokens.extra
     webhooks: Literal["app", "connection", "none"] = "app"  # registered once, subscribed for each connection, polled
     idle_days: int | None = None  # a refresh token that is not used for so long dies

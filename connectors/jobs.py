@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from app import clock
 from app.db import database_now
@@ -27,6 +27,7 @@ from app.models import (
 )
 from app.receivables.actions import host_of
 from app.scheduler import Job
+from app.settings import Limits
 from app.tasks.actions import Matter, raise_tasks
 from app.trust.queries import bare, proofs_of
 from app.trust.rules import belongs_to
@@ -110,32 +111,31 @@ def tell_of_old_books(house: House) -> int:
     """A task for the vendor, once, when its data is too old; gone when it is fresh again (FEATURES D9)."""
     with house.database.transaction(WORKER) as session:
         now = database_now(session)
-        oldest = now - timedelta(hours=house.limits.stale_warn_hours)
         state = Connection.state.in_((ConnectionState.ACTIVE, ConnectionState.NEEDS_RECONNECT))
-        query = select(Connection).where(state, Connection.vendor_id.is_not(None), Connection.as_of < oldest)
-        late = [each for each in session.execute(query).scalars() if each.vendor_id]
-        hours = house.limits.stale_drop_hours
-        raise_tasks(
-            session,
-            [
-                Matter(
-                    each.vendor_id,
-                    TaskKind.BOOKS,
-                    _incident(each),
-                    f"The books of {each.account_name or 'a company'} were last read more than a day ago.",
-                    f"Look at Connections. After {hours} hours their invoices are left out of reminders.",
-                )
-                for each in late
-                if each.vendor_id
-            ],
-            now,
-            is_final=True,
+        pulled, sent = Connection.files_since.is_(None), Connection.files_since.is_not(None)
+        is_late = or_(
+            pulled & (Connection.as_of < now - timedelta(hours=house.limits.stale_warn_hours)),
+            sent & (Connection.as_of < now - timedelta(days=house.limits.file_ask_days)),
         )
+        query = select(Connection).where(state, Connection.vendor_id.is_not(None), is_late)
+        late = list(session.execute(query).scalars())
+        raise_tasks(session, [_lateness(each, house.limits) for each in late], now, is_final=True)
         waiting = select(VendorTask).where(VendorTask.kind == TaskKind.BOOKS, VendorTask.done_at.is_(None))
         names = {_incident(each) for each in late}
         for task in session.execute(waiting).scalars():
             task.done_at = None if task.subject_key in names else now
     return 0
+
+
+def _lateness(connection: Connection, limits: Limits) -> Matter:
+    name = connection.account_name or "a company"
+    words = f"The books of {name} were last read more than a day ago."
+    remedy = f"Look at Connections. After {limits.stale_drop_hours} hours their invoices are left out of reminders."
+    if connection.files_since:
+        words = f"The last file of {name} came more than {limits.file_ask_days} days ago."
+        remedy = f"Import what is open now. After {limits.file_drop_days} days nobody is reminded of it."
+    assert connection.vendor_id
+    return Matter(connection.vendor_id, TaskKind.BOOKS, _incident(connection), words, remedy)
 
 
 def _incident(connection: Connection) -> str:
@@ -176,9 +176,13 @@ def look_again(house: House, connection_ids: Sequence[UUID], budget_seconds: flo
 def _older_than_fresh(house: House, connection_ids: Sequence[UUID]) -> list[UUID]:
     with house.database.reading(WORKER) as session:
         limit = database_now(session) - timedelta(minutes=house.limits.fresh_minutes)
-        query = select(Connection.id).where(
-            Connection.id.in_(connection_ids), Connection.state == ConnectionState.ACTIVE, Connection.as_of <= limit
-        )
+        query = (
+            select(Connection.id)
+            .where(
+                Connection.id.in_(connection_ids), Connection.state == ConnectionState.ACTIVE, Connection.as_of <= limit
+            )
+            .where(Connection.files_since.is_(None))
+        )  # nobody can be asked
         return list(session.execute(query).scalars())
 
 
@@ -254,9 +258,24 @@ def _is_payable(house: House, connection: Connection, url: str) -> bool:
 def pay_host(house: House, invoice_id: UUID) -> str:
     """The host that invoice's pay page will have, without asking anybody; "" when there is none."""
     found = connection_of(house, invoice_id)
-    return next(iter(sorted(registry.pay_hosts(found[0].provider))), "") if found else ""
+    if found is None:
+        return ""
+    if found[0].files_since:
+        url = _link_in_file(house, *found)
+        return bare(host_of(url, is_secure=True)) if _is_payable(house, found[0], url) else ""
+    return next(iter(sorted(registry.pay_hosts(found[0].provider))), "")
 
 
 def _ask_for_link(house: House, connection: Connection, external_id: str) -> PayLink | None:
+    if connection.files_since:
+        url = _link_in_file(house, connection, external_id)
+        return PayLink(url) if url else None
     connector = registry.get(connection.provider)
     return with_access(house, connection, lambda ctx: connector.pay_link(ctx, external_id))
+
+
+def _link_in_file(house: House, connection: Connection, external_id: str) -> str:
+    query = select(Invoice.details).where(Invoice.connection_id == connection.id, Invoice.external_id == external_id)
+    with house.database.reading(WORKER) as session:
+        details = session.execute(query).scalar_one_or_none() or {}
+    return str(details.get("pay_url", ""))

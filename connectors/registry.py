@@ -8,6 +8,7 @@ from app.settings import provider_settings
 from connectors.base import Connector, Endpoints
 from connectors.business_central.connector import BusinessCentral
 from connectors.erpnext.connector import ErpNext
+from connectors.files.connector import Files
 from connectors.freshbooks.connector import FreshBooks
 from connectors.http import HttpClient, RateGate, gate_of
 from connectors.netsuite.connector import NetSuite
@@ -33,6 +34,7 @@ PROVIDERS: dict[str, Connector] = {
     "erpnext": ErpNext(),
     "odoo": Odoo(),
     "tryton": Tryton(),
+    "files": Files(),
 }
 
 
@@ -53,6 +55,8 @@ def offered_one(provider_id: str) -> Connector | None:
 
 
 def _is_offered(connector: Connector) -> bool:
+    if connector.spec.kind == "file":  # has a page of its own
+        return False
     return connector.spec.kind == "key" or bool(provider_settings(connector.spec.id).client_id)
 
 

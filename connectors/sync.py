@@ -94,7 +94,7 @@ def claim(house: House, connection_id: UUID) -> Claimed | None:
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
     is_unleased = or_(Connection.lease_until.is_(None), Connection.lease_until < now)
-    return is_unleased & (Connection.state == ConnectionState.ACTIVE)
+    return is_unleased & (Connection.state == ConnectionState.ACTIVE) & Connection.files_since.is_(None)
 
 
 def _lease(house: House, connection: Connection, now: datetime) -> Claimed:

@@ -145,7 +145,8 @@ def read_pulse(session: Session, now: datetime) -> Pulse:
     switches = {switch.name: switch for switch in session.scalars(select(StopSwitch))}
     stop = switches.get(SENDING)
     gate = session.execute(select(SendGate.reason).where(SendGate.shut_until > now)).first()
-    books = select(func.max(Connection.as_of)).where(Connection.state == ConnectionState.ACTIVE)
+    is_pulled = (Connection.state == ConnectionState.ACTIVE) & Connection.files_since.is_(None)
+    books = select(func.max(Connection.as_of)).where(is_pulled)
     books_read_at = session.scalar(books)
     refused = select(func.max(AuditEntry.at)).where(AuditEntry.action == "inbound.refused", AuditEntry.at > now - _DAY)
     return Pulse(

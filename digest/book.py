@@ -61,6 +61,7 @@ class Source(NamedTuple):
     as_of: datetime | None
     provider: str = ""
     is_stopped: bool = False
+    files_since: datetime | None = None
 
 
 class RelationCard(NamedTuple):

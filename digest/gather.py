@@ -126,13 +126,13 @@ def _sources(
     query = (
         select(books.id, books.state, books.as_of, books.provider)
         .add_columns(vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at, vendor.chase_from)
-        .add_columns(vendor.frozen_at.is_not(None))
+        .add_columns(vendor.frozen_at.is_not(None), books.files_since)
         .join_from(_table(Books), _table(Vendor), vendor.id == books.vendor_id)
         .where(books.id.in_(connection_ids))
     )
     rows = connection.execute(query).all()
     vendors = {row[4]: VendorCard(*row[4:9])._replace(chase_from=row[9], is_frozen=row[10]) for row in rows}
-    return vendors, {row[0]: Source(*row[:4]) for row in rows}
+    return vendors, {row[0]: Source(*row[:4])._replace(files_since=row[11]) for row in rows}
 
 
 # --- what is known beside it ----------------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ def read_figures(session: Session, now: datetime) -> Figures:
     events, oldest_event = session.execute(
         select(func.count(), func.min(ProviderEvent.due_at)).where(_UNHANDLED, ProviderEvent.due_at <= now)
     ).one()
-    oldest_sync = select(func.min(Connection.as_of)).where(Connection.state == ConnectionState.ACTIVE)
+    is_pulled = (Connection.state == ConnectionState.ACTIVE) & Connection.files_since.is_(None)
+    oldest_sync = select(func.min(Connection.as_of)).where(is_pulled)
     failed = select(func.count()).select_from(JobRun).where(JobRun.started_at >= since, JobRun.error != "")
     return Figures(
         stopped=session.get(StopSwitch, SENDING) is not None,

@@ -150,7 +150,7 @@ def troubled_connections(session: Session, now: datetime) -> list[tuple[Connecti
     """Connections that need a hand or have fallen behind, with their vendor's name; the worst first."""
     is_dead = Connection.state == ConnectionState.NEEDS_RECONNECT
     is_active = Connection.state == ConnectionState.ACTIVE
-    is_stale = or_(Connection.as_of.is_(None), Connection.as_of < now - STALE)
+    is_stale = or_(Connection.as_of.is_(None), Connection.as_of < now - STALE) & Connection.files_since.is_(None)
     rows = session.execute(
         select(Connection, Vendor.name)
         .join(Vendor, Vendor.id == Connection.vendor_id)

@@ -106,6 +106,8 @@ class SourceFacts(Protocol):
     def state(self) -> str: ...
     @property
     def as_of(self) -> datetime | None: ...
+    @property
+    def files_since(self) -> datetime | None: ...
 
 
 class HoldFacts(Protocol):
@@ -284,6 +286,8 @@ def _against_vendor(standing: Standing) -> Eligibility | None:
     if source.state not in (ConnectionState.ACTIVE, ConnectionState.NEEDS_RECONNECT):
         return _left_out(Reason.DISCONNECTED, "the supplier's books are not connected")
     limit = timedelta(hours=standing.limits.stale_drop_hours)
+    if source.files_since:  # books that somebody sends are as old as the last file
+        limit = timedelta(days=standing.limits.file_drop_days)
     if source.as_of is None:
         return _left_out(Reason.STALE, "the supplier's books have not been read yet")
     if standing.now - source.as_of > limit:

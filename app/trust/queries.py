@@ -26,19 +26,21 @@ from app.trust.rules import Evidence, counts, is_pending, looks_like, newest_tha
 
 def evidence_of(session: Session, vendor: Vendor) -> Evidence:
     """What the ladder judges by, as it stands now."""
-    live = select(Connection.account_name).where(
+    live = select(Connection.account_name, Connection.files_since).where(
         Connection.vendor_id == vendor.id, Connection.state == ConnectionState.ACTIVE
     )
+    books = session.execute(live.order_by(Connection.created_at)).all()
     proven = select(DomainProof.domain).where(
         DomainProof.vendor_id == vendor.id, DomainProof.proven_at.is_not(None), DomainProof.lost_at.is_(None)
     )
     return Evidence(
         name=vendor.name,
         legal_name=vendor.legal_name,
-        companies=tuple(session.execute(live.order_by(Connection.created_at)).scalars()),
+        companies=tuple(name for name, files_since in books if not files_since),
         domains=tuple(session.execute(proven.order_by(DomainProof.proven_at)).scalars()),
         is_approved=vendor.approved_at is not None,
         is_doubted=vendor.doubted_at is not None,
+        has_files=any(files_since for _, files_since in books),
     )
 
 

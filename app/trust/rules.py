@@ -32,6 +32,7 @@ class Evidence:
     domains: tuple[str, ...] = ()  # proven
     is_approved: bool = False
     is_doubted: bool = False  # the name is like another vendor's, and no operator has looked at it yet
+    has_files: bool = False  # books come as files too, which prove nothing: anybody can write one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Standing:
 def standing(seen: Evidence) -> Standing:
     """Verified, or what is missing first (DESIGN.md section 2). Suspension is the operator's and not decided here."""
     legal = seen.legal_name or seen.name
+    if not seen.companies and seen.has_files:
+        if seen.is_approved:
+            return Standing(Trust.VERIFIED, "Your books come as files, and our people have approved you.")
+        return Standing(Trust.NEW, "Files prove nothing of who you are: our people have to approve you.")
     if not seen.companies:
         return Standing(Trust.NEW, "No books are connected at the moment.")
     if not any(is_same_company(company, legal) for company in seen.companies):

@@ -22,7 +22,8 @@ _TOTALS = {"total", "totals", "subtotal", "sum", "summe", "gesamt", "gesamtsumme
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a vendor's tables are read; remembered for the next one. ``columns`` are the file's own names."""
+    """How a vendor's tables are read; remembered for the next one. ``columns`` are the file's own names, "" where the
+    vendor said that there is none."""
 
     columns: Mapping[Field, str]
     dates: DateOrder | None = None
@@ -75,6 +76,7 @@ def propose(table: Table, remembered: Reading | None = None) -> Proposal:
             columns[known] = name
     if remembered:
         columns |= {known: name for known, name in remembered.columns.items() if name in table.header}
+        columns = {known: name for known, name in columns.items() if remembered.columns.get(known) != ""}
     if "balance" not in columns and "total" in columns:
         columns["balance"] = columns["total"]  # a list of what is open states one amount
     found = Reading(

@@ -54,6 +54,7 @@ class ARelation:
 class ASource:
     state: str = ConnectionState.ACTIVE
     as_of: datetime | None = NOW - timedelta(minutes=5)
+    files_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,20 @@ TABLE = [
         Verdict.LEAVE_OUT,
         Reason.STALE,
         "the supplier's books have not been read yet",
+        False,
+    ),
+    (
+        Asked(source=ASource(as_of=NOW - timedelta(days=15), files_since=NOW)),
+        Verdict.LEAVE_OUT,
+        Reason.STALE,
+        "the supplier's books were last read on 8 Nov 2026",
+        False,
+    ),
+    (
+        Asked(source=ASource(as_of=NOW - timedelta(days=13), files_since=NOW)),
+        Verdict.SEND,
+        Reason.OVERDUE,
+        "14 days late",
         False,
     ),
     (

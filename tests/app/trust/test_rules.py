@@ -39,6 +39,8 @@ ACME = Evidence("Acme", "Acme Ltd", ("Acme Limited",))
         (replace(ACME, domains=("acme.example",)), Trust.VERIFIED),
         (replace(ACME, is_approved=True), Trust.VERIFIED),
         (replace(ACME, companies=(), domains=("acme.example",), is_approved=True), Trust.NEW),
+        (replace(ACME, companies=(), domains=("acme.example",), has_files=True), Trust.NEW),
+        (replace(ACME, companies=(), is_approved=True, has_files=True), Trust.VERIFIED),
         (replace(ACME, companies=("Zenith",), domains=("acme.example",), is_approved=True), Trust.NEW),
         (replace(ACME, companies=("Zenith", "ACME"), domains=("acme.example",)), Trust.VERIFIED),
         (replace(ACME, name="Zenith", domains=("acme.example",)), Trust.NEW),
