@@ -128,7 +128,7 @@ def all_that_is_due(house: House, plan: Job, carriers: Sequence[Job]) -> int:
             done = 0
             while not planned.done():
                 done += drain(house, job)
-                wait([planned], timeout=0.01)
+                wait([planned], timeout=0.2)  # an empty outbox is no reason to ask again and again
             return done + drain(house, job)
 
         return sum(lanes.map(carry, carriers))
