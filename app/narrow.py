@@ -27,7 +27,7 @@ from sqlalchemy import (
     or_,
     true,
 )
-from sqlalchemy.orm import Mapper, ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.orm import LoaderCriteriaOption, Mapper, ORMExecuteState, Session, UOWTransaction
 from sqlalchemy.orm.interfaces import CriteriaOption
 from sqlalchemy.sql import visitors
 
@@ -125,6 +125,19 @@ def _refuse(statement: Executable, scope: Scope) -> None:
             raise Foreign(f"no {type(scope).__name__} can narrow this: use classes, session.add() or widened(): {part}")
 
 
+class _Rule(LoaderCriteriaOption):
+    """One table's criterion. SQLAlchemy gives it to a joined alias as it is, and then it would ask the table's rows."""
+
+    inherit_cache = True
+
+    def _resolve_where_criteria(self, ext_info: Any) -> ColumnElement[bool]:
+        found = super()._resolve_where_criteria(ext_info)
+        if not ext_info.is_aliased_class:
+            return found
+        adapted: ColumnElement[bool] = ext_info._adapter.traverse(found)
+        return adapted
+
+
 class _Criteria(CriteriaOption):
     """All criteria of a kind of scope as one option. A statement is looked up among those compiled before by what it is
     made of, options included: with sixty of them, that took longer than to run it."""
@@ -173,7 +186,7 @@ def _criteria(whose: Scope | type[Scope], target: Any) -> tuple[Any, ...]:
         return literal(getattr(whose, SETTINGS[kind][setting]), Uuid())
 
     rules = ((table, written if table is target else seen) for table in all_tables())
-    return tuple(with_loader_criteria(table, rule(table, kind, value), include_aliases=True) for table, rule in rules)
+    return tuple(_Rule(table, rule(table, kind, value), include_aliases=True) for table, rule in rules)
 
 
 def seen(table: type, kind: type[Scope], value: Value) -> ColumnElement[bool]:
