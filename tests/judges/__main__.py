@@ -1,5 +1,6 @@
-"""python -m tests.judges: the sandbox before the providers' descriptions, their own libraries and Prism; our mails
-before SpamAssassin, the RFCs and what mail programs understand.
+"""python -m tests.judges: the sandbox before the providers' descriptions, their own libraries and Prism; connecting,
+renewing and ending before npm's oidc-provider; pulls before a real Tryton; our mails before SpamAssassin, the RFCs and
+what mail programs understand.
 
 Exits 1 on a violation; what cannot be installed is skipped, with the reason in the table.
 """
@@ -9,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.judges import contract, mail, prism, sdk, tryton, webhook
+from tests.judges import contract, mail, oidc, prism, sdk, tryton, webhook
 from tests.judges.rooms import NotHere, node_room, python_room, tryton_room
 from tests.judges.stage import COMPANIES, SMALL, Stage, running_sandbox
 from tests.judges.table import Verdict, show
@@ -25,7 +26,7 @@ def main() -> int:
         return 0
     with running_sandbox("demo", COMPANIES) as stage, running_sandbox("small", SMALL) as small:
         stir(stage)
-        verdicts = [*with_python(stage, small), *with_node(stage), *of_mails(), *of_tryton()]
+        verdicts = [*with_python(stage, small), *with_node(stage), *of_oauth(), *of_mails(), *of_tryton()]
     print(show(verdicts))
     return 1 if any(one.result == "violations" for one in verdicts) else 0
 
@@ -44,6 +45,13 @@ def with_node(stage: Stage) -> list[Verdict]:
         return prism.judge(SHARED, node_room(), stage)
     except NotHere as reason:
         return [Verdict("prism", "all", "skipped", str(reason))]
+
+
+def of_oauth() -> list[Verdict]:
+    try:
+        return oidc.judge()
+    except NotHere as reason:
+        return [Verdict("oidc", "oidc-provider", "skipped", str(reason))]
 
 
 def of_mails() -> list[Verdict]:

@@ -1,5 +1,6 @@
 // An OAuth server by people who know the standard (npm oidc-provider), set to be as strict as it can be about refresh
-// tokens: each works once, and one shown again revokes its whole family. tests/faults/token_expiries.py starts it.
+// tokens: each works once, and one shown again revokes its whole family; codes want their verifier. Its own pages ask
+// for consent. tests/faults/token_expiries.py starts it, tests/judges/oidc.py drives the product against it.
 //
 //   node server.js PORT     GET /grant a refresh token to begin with; GET /count what the token endpoint has said
 
@@ -16,6 +17,7 @@ class Memory {
   key(id) { return `${this.name}:${id}`; }
   async upsert(id, payload) { kept.set(this.key(id), payload); }
   async find(id) { return kept.get(this.key(id)); }
+  async findByUid(uid) { return [...kept.values()].find((payload) => payload.uid === uid); }
   async consume(id) { kept.get(this.key(id)).consumed = Math.floor(Date.now() / 1000); }
   async destroy(id) { kept.delete(this.key(id)); }
   async revokeByGrantId(grantId) {
@@ -31,9 +33,10 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     token_endpoint_auth_method: 'client_secret_basic',
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
-    redirect_uris: ['https://sheaf.example/connect/xero/callback'],
+    redirect_uris: ['http://127.0.0.1:8000/connect/xero/callback'],
   }],
   findAccount: (_, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
+  features: { introspection: { enabled: true }, revocation: { enabled: true } },
   rotateRefreshToken: true,
   issueRefreshToken: async () => true,
   ttl: { AccessToken: 3600, IdToken: 3600, RefreshToken: 1_209_600, Grant: 1_209_600 },
