@@ -25,6 +25,7 @@ class Place(Enum):
     TOKENS = ("connection", "tokens", ("vendor_id",), "refresh_lease_until")
     HOOK = ("connection", "hook", ("vendor_id",), None)
     DOCUMENT = ("invoice_document", "sealed", ("vendor_id",), None)
+    FILE = ("waiting_file", "sealed", ("vendor_id",), None)
     LINK = ("outgoing", "sealed_token", ("mailbox_id", "person_id", "login_token_id"), None)
     INBOUND = ("inbound_mail", "sealed_key", ("id",), None)
 

@@ -16,6 +16,7 @@ from app.house import House, the_house
 from app.models import BillTo, Connection, ConnectionState, Invoice, InvoiceState, Vendor
 from app.money import Money
 from app.scope import Everything
+from connectors.file_commands import import_command
 from connectors.sync import claim, sync
 
 _ALL = Everything("an operator's command")
@@ -27,6 +28,7 @@ _COLUMNS = (
 def register(app: Flask) -> None:
     app.cli.add_command(sync_command)
     app.cli.add_command(export)
+    app.cli.add_command(import_command)
 
 
 @click.command("sync")

@@ -3,7 +3,15 @@
 from app.models.audit import Alarm, AuditEntry, JobRun, StopSwitch
 from app.models.base import Base
 from app.models.bill_to import AddressIssue, BillTo
-from app.models.connection import Connection, ConnectionState, ProviderEvent, Quarantined, SyncRun, WriteBack
+from app.models.connection import (
+    Connection,
+    ConnectionState,
+    ProviderEvent,
+    Quarantined,
+    SyncRun,
+    WaitingFile,
+    WriteBack,
+)
 from app.models.customer import Customer
 from app.models.digest import Digest, DigestLine, LineKind, Outcome
 from app.models.gate import SendGate
@@ -101,6 +109,7 @@ __all__ = [
     "VendorMember",
     "VendorRole",
     "VendorTask",
+    "WaitingFile",
     "WebSession",
     "WriteBack",
 ]

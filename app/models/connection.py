@@ -152,6 +152,20 @@ class Quarantined(Keyed, Created, VendorOwned, ReadOnly, Base):
     resolved_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
+class WaitingFile(Keyed, Created, VendorOwned, Base):
+    """A file that was brought to the desk, sealed, until its vendor has seen what it would change and said yes."""
+
+    __tablename__ = "waiting_file"
+    __table_args__ = (Index("ix_waiting_file_expires", "expires_at"),)
+
+    vendor_id: Mapped[UUID] = owner("vendor", index=True)
+    person_id: Mapped[UUID] = owner("person")
+    upload_id: Mapped[UUID]  # those that were brought together
+    name: Mapped[str] = mapped_column(String(120))
+    sealed: Mapped[str] = mapped_column(Text)  # app/keys.py
+    expires_at: Mapped[datetime]
+
+
 class WriteBack(Keyed, Created, VendorOwned, ReadOnly, Base):
     """Something to be put into the vendor's books, once for each ``key``: a note, or a payment made by another road."""
 

@@ -457,6 +457,22 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_vendor_member_person_id"), "vendor_member", ["person_id"], unique=False)
     op.create_table(
+        "waiting_file",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("upload_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_waiting_file_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_waiting_file_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_waiting_file")),
+    )
+    op.create_index("ix_waiting_file_expires", "waiting_file", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_waiting_file_vendor_id"), "waiting_file", ["vendor_id"], unique=False)
+    op.create_table(
         "web_session",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
@@ -1425,6 +1441,9 @@ def downgrade() -> None:
     op.drop_table("bill_to")
     op.drop_index(op.f("ix_web_session_person_id"), table_name="web_session")
     op.drop_table("web_session")
+    op.drop_index(op.f("ix_waiting_file_vendor_id"), table_name="waiting_file")
+    op.drop_index("ix_waiting_file_expires", table_name="waiting_file")
+    op.drop_table("waiting_file")
     op.drop_index(op.f("ix_vendor_member_person_id"), table_name="vendor_member")
     op.drop_table("vendor_member")
     op.drop_index("ix_report_vendor", table_name="report")

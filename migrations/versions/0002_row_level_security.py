@@ -377,6 +377,13 @@ RULES = [
         {"sheaf_vendor": "vendor_task.vendor_id = [sheaf.vendor]"},
         {},
     ),
+    (
+        "waiting_file",
+        "select, insert, update",
+        "select, insert, update, delete",
+        {"sheaf_vendor": "waiting_file.vendor_id = [sheaf.vendor]"},
+        {},
+    ),
     ("web_session", "", "select, insert, update, delete", {}, {}),
     (
         "write_back",
