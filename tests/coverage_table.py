@@ -11,11 +11,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.ids import Id, claims, features, invariants
+from tests.support.ids import Id, cases, claims, features, goals, invariants
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "coverage.md"
-_IDS = re.compile(r"\[([A-Z0-9][A-Za-z0-9 ,-]*)\]")
+_IDS = re.compile(r"\[([A-Za-z0-9][A-Za-z0-9 ,-]*)\]")
+
+_PARTS = (
+    ("Features", features),
+    ("Invariants", invariants),
+    ("Claims", claims),
+    ("Goals of speed that are counts", goals),
+    ("Cases that follow from the providers' facts", cases),
+)
 
 Named = dict[str, dict[str, list[str]]]  # id -> file -> tests
 
@@ -34,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 def names(folder: Path) -> Named:
     """Every id that a test below the folder names. An id nobody knows is a mistake."""
-    known = {entry.id for entry in (*features(), *invariants(), *claims())}
+    known = {entry.id for _, entries in _PARTS for entry in entries()}
     found: Named = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.rglob("test_*.py")):
         for test, ids in _tests(ast.parse(path.read_text()), frozenset()):
@@ -54,7 +62,8 @@ def render(named: Named) -> str:
         "Written by `make coverage` from the ids in brackets at the start of each test's docstring; a test fails\n"
         "when it is out of date. A dash: no test names it. Paths start at `tests/`.",
     ]
-    for title, entries in (("Features", features()), ("Invariants", invariants()), ("Claims", claims())):
+    for title, listed in _PARTS:
+        entries = listed()
         covered = sum(entry.id in named for entry in entries)
         rows = "\n".join(_row(entry, named.get(entry.id, {})) for entry in entries)
         parts.append(f"## {title}: {covered} of {len(entries)}\n\n| id | about | tests |\n|---|---|---|\n{rows}")

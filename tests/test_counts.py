@@ -21,5 +21,5 @@ def test_a_webhook_is_one_insert_and_its_repetition_none(house: House) -> None:
 
 
 def test_an_export_holds_some_rows_at_a_time(house: House) -> None:
-    """[perf-E-memory J2] Whoever writes it out asks for them one by one; the database hands over a thousand at once."""
+    """[A4] Whoever writes it out asks for them one by one; the database hands over a thousand at once."""
     assert isgenerator(_open_rows(house, None))

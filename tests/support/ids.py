@@ -1,4 +1,5 @@
-"""The ids a test may name: features, invariants (with "inv-" before them) and claims, and what each is about."""
+"""The ids a test may name, and what each is about: features, invariants ("inv-" before them), claims, goals of speed that
+are counts ("perf-"), and the cases that follow from the providers' facts ("facts-")."""
 
 import re
 from typing import NamedTuple
@@ -329,6 +330,39 @@ CLAIMS = """
 004-24 Every interaction documented
 """
 
+GOALS = """
+perf-A1 A first sync writes in batches worth a write
+perf-A5 A resync that finds nothing new: log and row versions written
+perf-A7 A part payment moves no index entry
+perf-B4 Each due mailbox once, with four workers on four hosts
+perf-B6 Connections opened to the mail service
+perf-B7 Statements of a batch, whatever its size
+perf-B8 Bytes of a digest's HTML
+perf-B9 Finding what is due reads no table whole
+perf-C1 What a page asks of the database before it says anything
+perf-C3 Pages of a large inbox and desk use their indexes
+perf-C4 Statements of the inbox page, for one invoice and for many
+perf-C5 The last page costs what the first does
+perf-D2 Statements of a webhook; none for a repeated one
+perf-D3 A drain takes many webhooks at once
+"""
+
+CASES = """
+facts-1 Two workers refresh one rotating token at once
+facts-2 The provider rotated and we never saw the new tokens
+facts-3 A callback that is wrong, incomplete, refused, used, or somebody else's
+facts-4 Xero: its dates, an HTML answer, the day limit
+facts-5 QuickBooks: faults in a 200, empty answers, full pages, deleted rows, a feed too old, both forms of webhook
+facts-6 Stripe: minor units, no due date, page ends, replays, two signatures, a new key
+facts-7 Square: payment requests, no public address, a changed host, two locations
+facts-8 FreshBooks: the last Sunday of October in New York, a hundred a page
+facts-9 Business Central: a subscription that died, the handshake on renewal, a collection
+facts-10 Zoho: an error in a 200, a grant of another data centre
+facts-11 Ten thousand webhooks of one account in a minute
+facts-12 Paid between composing and sending; a credit in another currency
+facts-13 Every published e-invoice, and broken ones
+"""
+
 
 def features() -> list[Id]:
     return [Id(found[1], found[3], found[2]) for found in re.finditer(r"^(\S+) (P\d) (.+)$", FEATURES, re.MULTILINE)]
@@ -340,6 +374,14 @@ def invariants() -> list[Id]:
 
 def claims() -> list[Id]:
     return _pairs(CLAIMS)
+
+
+def goals() -> list[Id]:
+    return _pairs(GOALS)
+
+
+def cases() -> list[Id]:
+    return _pairs(CASES)
 
 
 def _pairs(block: str) -> list[Id]:

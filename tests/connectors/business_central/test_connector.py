@@ -40,7 +40,7 @@ class TestOnlyHere(Elder):
         assert held.open == bench.truth()
 
     def test_a_payment_waits_in_a_journal_of_ours(self, bench: Bench) -> None:
-        """[M4 A18 inv-M1] Not among the vendor's own lines, exact, and known by its reference."""
+        """[M4 A8 inv-M1] Not among the vendor's own lines, exact, and known by its reference."""
         row = bench.row()
         paid = OutsidePayment(
             "0192-abcd", row["id"], row["customer_id"], Money.of("1234.50", row["currency"]), bench.today, "Transfer"

@@ -60,7 +60,7 @@ class TestOdooBefore19(Willow):
         assert held.open == bench.truth()
 
     def test_a_note_is_put_at_the_invoice_once(self, bench: Bench) -> None:
-        """[M4 A18] As by the newer way."""
+        """[M4 A8] As by the newer way."""
         row = bench.row()
         first = bench.connector.add_note(bench.context(), row["id"], "promised for Monday", "sheaf-1")
         assert bench.connector.add_note(bench.context(), row["id"], "promised for Monday", "sheaf-1") == first

@@ -54,7 +54,7 @@ class Writing(Scenarios):
 
     @pytest.mark.parametrize("share", [Decimal(1), Decimal("0.25")])
     def test_a_payment_by_another_road_is_entered_once(self, bench: Bench, share: Decimal) -> None:
-        """[M4 A18] The same key again is the same payment; another key is another."""
+        """[M4 A8] The same key again is the same payment; another key is another."""
         self.needs_write("payment")
         row = bench.row()
         paid = self.payment(bench, row, share)
@@ -71,7 +71,7 @@ class Writing(Scenarios):
             assert Decimal(bench.row(row["id"])["balance"]) == left
 
     def test_a_payment_on_what_is_settled_is_refused(self, bench: Bench) -> None:
-        """[M4 A18] It would be entered for nothing; repeating it would not help."""
+        """[M4 A8] It would be entered for nothing; repeating it would not help."""
         self.needs_write("payment")
         self.needs("payments posted at once")
         row = bench.row()
@@ -80,7 +80,7 @@ class Writing(Scenarios):
             bench.connector.post_payment(bench.context(), self.payment(bench, row, Decimal(1)))
 
     def test_a_note_is_put_at_the_invoice_once(self, bench: Bench) -> None:
-        """[M4 A18] Where the vendor's staff sees it."""
+        """[M4 A8] Where the vendor's staff sees it."""
         self.needs_write("note")
         row, words = bench.row(), "Sheaf: the customer promised 120.00 for 12 March 2026"
         first = bench.connector.add_note(bench.context(), row["id"], words, "sheaf-1")

@@ -206,7 +206,7 @@ class TestInTheSandbox(Birch):
         assert bench.connector.pay_link(bench.context(), drafts[0]["id"]) is None
 
     def test_only_the_vendor_can_choose_between_two_bank_accounts(self, bench: Bench) -> None:
-        """[M4 A18] A payment is booked to the one bank account of its currency, and where there is another number of
+        """[M4 A8] A payment is booked to the one bank account of its currency, and where there is another number of
         them the vendor is told so; nothing is entered."""
         row = bench.row()
         paid = OutsidePayment(

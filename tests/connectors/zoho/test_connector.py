@@ -35,7 +35,7 @@ class TestZoho(Gorse):
             refreshed(HOUSE, bench.connector, bench.tokens)
 
     def test_limits_are_told_by_their_code(self, bench: Bench) -> None:
-        """[M4 A17] A hundred calls a minute."""
+        """[M4] A hundred calls a minute."""
         bench.control.enforce_limits()
         with pytest.raises(RateLimited):
             [bench.pull("reconcile") for _ in range(110)]
