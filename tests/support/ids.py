@@ -1,5 +1,5 @@
-"""The ids a test may name, and what each is about: features, invariants ("inv-" before them), claims, goals of speed that
-are counts ("perf-"), and the cases that follow from the providers' facts ("facts-")."""
+"""The ids a test may name, and what each is about: features, invariants ("inv-" before them), claims, goals of speed
+that are counts ("perf-"), and the cases that follow from the providers' facts ("facts-")."""
 
 import re
 from typing import NamedTuple
