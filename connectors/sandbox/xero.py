@@ -77,7 +77,6 @@ CONTACT_FIELDS: dict[str, Getter] = {
     "Name": lambda one: one.name,
     "EmailAddress": lambda one: one.email or "",
     "ContactStatus": lambda one: "ACTIVE" if one.active else "ARCHIVED",
-    "IsCustomer": lambda one: True,
     "UpdatedDateUTC": lambda one: one.updated_at,
 }
 

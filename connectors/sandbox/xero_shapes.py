@@ -84,7 +84,8 @@ def contact_brief(one: Customer) -> Json:
 def contact(books: Books, one: Customer) -> Json:
     company = books.company
     first, _, last = one.contact.partition(" ")
-    owed = [row for row in company.invoices.values() if row.customer_id == one.id and row.status == "open"]
+    invoices = [row for row in company.invoices.values() if row.customer_id == one.id]
+    owed = [row for row in invoices if row.status == "open"]
     late = [row for row in owed if row.due_on and row.due_on < books.today]
     return {
         "ContactID": one.id,
@@ -108,7 +109,7 @@ def contact(books: Books, one: Customer) -> Json:
         "UpdatedDateUTC": ms_time(one.updated_at),
         "ContactGroups": [],
         "IsSupplier": False,
-        "IsCustomer": True,
+        "IsCustomer": bool(invoices),
         "DefaultCurrency": one.currency,
         "SalesTrackingCategories": [],
         "PurchasesTrackingCategories": [],

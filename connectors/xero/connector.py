@@ -43,6 +43,7 @@ NOTE_LENGTH = 2000  # characters of a history record [R]
 ROUNDING = timedelta(seconds=1)  # If-Modified-Since has whole seconds, and may or may not mean "at or after"
 SALES = {"where": 'Type=="ACCREC"', "summaryOnly": "true"}
 RECEIVED = {"where": 'PaymentType=="ACCRECPAYMENT"'}
+ALSO_ARCHIVED = {"includeArchived": "true"}
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Mapper = Callable[[Any], Record | None]
@@ -195,15 +196,17 @@ class _Books(Books):
             yield from _mapped(self.rows(name, {"where": 'Status=="AUTHORISED"'}), mapper)
 
     def changes(self, since: datetime) -> Iterator[Record]:
-        """Without a filter on the status, or what was paid or voided would never reach us."""
-        yield from _mapped(self.rows("Contacts", {"includeArchived": "true"}, since), mapping.contact)
+        """Without a filter on the status, or what was paid or voided would never reach us. Nor one on who is a
+        customer: of large organisations Xero refuses that."""
+        yield from _mapped(self.rows("Contacts", ALSO_ARCHIVED, since), mapping.customer)
         yield from _mapped(self.rows("Invoices", SALES, since), mapping.invoice)
         for name, mapper in CREDITS.items():
             yield from _mapped(self.rows(name, {}, since), mapper)
         yield from _mapped(self.rows("Payments", RECEIVED, since), mapping.payment)
 
     def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone. The vendor's own bills are there, but not ours."""
+        """Each as it is now; whatever is not there any more is gone. The vendor's bills and suppliers are there, but not
+        ours."""
         missing = dict.fromkeys(external_ids)
         for object_id, record in self._found(kind, list(missing)):
             missing.pop(object_id, None)
@@ -214,18 +217,21 @@ class _Books(Books):
 
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Lists of invoices name their contacts without an address; this is where it is."""
-        return (record for _, record in self._found("customer", ids) if record is not None)
+        return _mapped(self._named("Contacts", ids, ALSO_ARCHIVED), mapping.contact)
 
     def _found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record | None]]:
         """The objects that are there, by id, with what they mean to us."""
-        known = [each for each in ids if _GUID.fullmatch(each)]
         if kind in LISTS:
             name, id_field, mapper, params = LISTS[kind]
-            for some in chunks(known, IDS_AT_ONCE):
-                for row in self.rows(name, {"IDs": ",".join(some)} | params):
-                    yield (str(row.get(id_field)) if isinstance(row, dict) else ""), mapper(row)
-        for each in known if kind in PLACES else ():
-            yield from self._first(each, PLACES[kind])
+            for row in self._named(name, ids, params):
+                yield (str(row.get(id_field)) if isinstance(row, dict) else ""), mapper(row)
+        for each in ids if kind in PLACES else ():
+            if _GUID.fullmatch(each):
+                yield from self._first(each, PLACES[kind])
+
+    def _named(self, name: str, ids: Iterable[str], params: Mapping[str, Any]) -> Iterator[Any]:
+        for some in chunks([each for each in ids if _GUID.fullmatch(each)], IDS_AT_ONCE):
+            yield from self.rows(name, {"IDs": ",".join(some)} | dict(params))
 
     def _first(self, object_id: str, places: Mapping[str, Mapper]) -> Iterator[tuple[str, Record | None]]:
         """From the first of the places that has it."""
@@ -247,7 +253,7 @@ CREDITS: dict[str, Mapper] = {
 PLACES: dict[Kind, dict[str, Mapper]] = {"credit": CREDITS, "payment": {"Payments": mapping.payment}}
 LISTS: dict[Kind, tuple[str, str, Mapper, dict[str, str]]] = {
     "invoice": ("Invoices", "InvoiceID", mapping.invoice, {}),
-    "customer": ("Contacts", "ContactID", mapping.contact, {"includeArchived": "true"}),
+    "customer": ("Contacts", "ContactID", mapping.customer, ALSO_ARCHIVED),
 }
 
 

@@ -46,6 +46,11 @@ def contact(raw: Any) -> BillToRecord | BadRecord:
     return read("customer", "ContactID", raw, _contact)
 
 
+def customer(raw: Any) -> BillToRecord | BadRecord | None:
+    """None for who was never sent an invoice: suppliers are contacts, too."""
+    return read("customer", "ContactID", raw, _customer)
+
+
 def credit_note(raw: Any) -> CreditRecord | BadRecord | None:
     """None for what is not a credit note to a customer."""
     return read("credit", "CreditNoteID", raw, _credit_note)
@@ -123,6 +128,10 @@ def _contact(fields: Fields) -> BillToRecord:
         address_text=fields.text("EmailAddress", most=500),
         is_active=fields.text("ContactStatus") in ("", "ACTIVE"),
     )
+
+
+def _customer(fields: Fields) -> BillToRecord | None:
+    return None if fields.get("IsCustomer") is False else _contact(fields)
 
 
 def _credit_note(fields: Fields) -> CreditRecord | None:

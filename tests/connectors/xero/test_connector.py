@@ -178,6 +178,19 @@ class TestInTheSandbox(Birch):
         note = next(name for name, each in held.credits.items() if each.kind == "credit_note")
         assert bench.fetch("credit", note).credits[note].kind == "credit_note"
 
+    def test_a_contact_comes_with_its_first_invoice(self, bench: Bench) -> None:
+        """[M4 A5] Suppliers are contacts, too, and none of our business, by feed or by event."""
+        held = bench.pull("full")
+        mill = bench.act("new_customer", name="Paper Mill Ltd", email="sales@mill.example")["customer_id"]
+        bench.pull("changes", held.cursor, into=held)
+        bench.fetch("customer", mill, into=held)
+        assert mill not in held.bill_tos
+        assert ("customer", mill) not in held.gone
+        bench.act("new_invoice", customer=mill, amount="12.00")
+        bench.pull("changes", held.cursor, into=held)
+        assert held.bill_tos[mill].address_text == "sales@mill.example"
+        assert held.open == bench.truth()
+
     def test_an_overpaid_invoice_is_paid_and_leaves_the_rest(self, bench: Bench) -> None:
         """[M4 A8 A9] Short, exact, over."""
         held = bench.pull("full")

@@ -147,6 +147,15 @@ def test_it_reads_contacts_with_their_address(samples: Path) -> None:
     assert (archived.name, archived.address_text, archived.is_active) == ("Acme Parts Co.", "bk@krave.co", False)
 
 
+def test_only_who_was_sent_an_invoice_is_a_customer(samples: Path) -> None:
+    """[M4 A5] By Xero's own word, where it says one."""
+    rows = load(samples / "contacts_list.json")["Contacts"]
+    assert [row["IsCustomer"] for row in rows] == [True, False]
+    assert [mapping.customer(row) for row in rows] == [mapping.contact(rows[0]), None]
+    unsaid = {name: value for name, value in rows[1].items() if name != "IsCustomer"}
+    assert mapping.customer(unsaid) == mapping.contact(rows[1])
+
+
 def test_it_reads_what_lowers_a_debt(samples: Path) -> None:
     """[M4 A9] Credit notes to customers, and money received ahead; not those of suppliers."""
     notes = [mapping.credit_note(row) for row in load(samples / "credit_notes_list.json")["CreditNotes"]]
@@ -244,7 +253,7 @@ def test_its_zones_are_zones(shared: Path) -> None:
 def test_any_json_is_a_record_or_a_reason(raw: Any) -> None:
     """[M4 inv-M1] Never an exception, never a float, never what a database cannot hold."""
     mapping.changed_at(raw)
-    for mapper in (mapping.invoice, mapping.contact, mapping.credit_note, mapping.payment):
+    for mapper in (mapping.invoice, mapping.contact, mapping.customer, mapping.credit_note, mapping.payment):
         check(mapper(raw))
     check(mapping.overpayment(raw | {"Type": "AROVERPAYMENT", "OverpaymentID": "x"} if isinstance(raw, dict) else raw))
     check(mapping.prepayment(raw))
