@@ -205,7 +205,7 @@ class _Books(Books):
         yield from _mapped(self.rows("Payments", RECEIVED, since), mapping.payment)
 
     def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone. The vendor's bills and suppliers are there, but not
+        """Each as it is now; what is not there any more is gone. The vendor's bills and suppliers are there, but not
         ours."""
         missing = dict.fromkeys(external_ids)
         for object_id, record in self._found(kind, list(missing)):
