@@ -297,7 +297,7 @@ def _parcels(
 
 def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:
     """Which of the claimed mails may still go: the lease is ours and runs, nothing was stopped, nobody unsubscribed, no
-    invoice on them was paid, no vendor suspended or sent away.
+    invoice on a digest was paid, no vendor suspended or sent away.
 
     One statement (and PostgreSQL's clock): asked just before the calls, and again while they take long.
     """
@@ -326,6 +326,6 @@ def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:
         Outgoing.lease_until > now,
         ~stopped.exists(),
         ~silenced.exists(),
-        ~untrue_by_now(Outgoing.digest_id),
+        or_(Outgoing.kind != OutgoingKind.DIGEST, ~untrue_by_now(Outgoing.digest_id)),  # a correction names one, too
     )
     return set(session.execute(query).scalars())

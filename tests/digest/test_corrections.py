@@ -30,8 +30,10 @@ from app.models import (
 )
 from digest.brakes import Addressee, DueMail, decide
 from digest.corrections import correct
+from digest.deliver import deliver_batch
 from tests.digest.mails import cobalts_digest
 from tests.digest.rows import change
+from tests.support.sinks import MemoryChannel
 from tests.support.world import EVERYTHING, NOW, World
 
 pytestmark = pytest.mark.usefixtures("fixed_clock")
@@ -89,6 +91,17 @@ def test_one_apology_says_what_was_settled_and_when(house: House, world: World, 
     assert "please do not pay this again" in mail.text
     assert "please do not pay this again" in mail.html
     assert cases(house) == [("digest.corrected", "", "no webhook: the books were looked at too late")]
+
+
+def test_the_apology_leaves_though_what_it_is_about_is_paid(
+    house: House, world: World, mailed: Outgoing, later: None
+) -> None:
+    """[I5 D7] The last look before the call holds back digests that ask for what is paid, not the mail that says so."""
+    settle(house, world)
+    correct(house)
+    channel = MemoryChannel()
+    assert (deliver_batch(house, channel), deliver_batch(house, channel)) == (1, 0)
+    assert [envelope.subject.partition(":")[0] for envelope in channel.taken] == ["Correction"]
 
 
 def test_what_is_settled_together_is_told_together(
