@@ -1,7 +1,8 @@
 """Which test stands for which feature, invariant and claim: ``python -m tests.coverage_table [--write]``.
 
-A test names ids in square brackets at the start of its docstring: ``[A1 inv-S1 004-3] It keeps ...``. A class or a
-module that starts its docstring so names them for all of its tests. docs/coverage.md comes from that, never by hand.
+A test names ids in square brackets at the start of its docstring, ``[A1 inv-S1 004-3] It keeps ...``; so does a
+scenario that all providers' tests inherit. A class or a module that starts its docstring so names them for all of its
+tests. docs/coverage.md comes from that, never by hand.
 """
 
 import ast
@@ -44,7 +45,7 @@ def names(folder: Path) -> Named:
     """Every id that a test below the folder names. An id nobody knows is a mistake."""
     known = {entry.id for _, entries in _PARTS for entry in entries()}
     found: Named = defaultdict(lambda: defaultdict(list))
-    for path in sorted(folder.rglob("test_*.py")):
+    for path in sorted([*folder.rglob("test_*.py"), *folder.rglob("scenarios/*.py")]):
         for test, ids in _tests(ast.parse(path.read_text()), frozenset()):
             unknown = ids - known
             if unknown:

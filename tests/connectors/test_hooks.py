@@ -174,7 +174,7 @@ def test_webhooks_are_asked_for_and_renewed_ahead_of_their_end(
 def test_webhooks_that_died_while_we_were_down_are_asked_for_anew_and_the_changes_pulled(
     house: House, of: Selling, toy: Toy, travel: Callable[[datetime], None]
 ) -> None:
-    """[I1 A8] FACTS 16, case 9."""
+    """[I1 A8 facts-9]"""
     keep_hooks(house)
     travel(clock.now() + timedelta(days=4))
     toy.lives = False

@@ -359,7 +359,7 @@ def test_the_gate_believes_what_xero_says_is_left() -> None:
 
 
 def test_a_spent_day_ends_at_midnight_utc() -> None:
-    """[M4] Nobody asks again before, and the wait says when."""
+    """[M4 facts-4] Nobody asks again before, and the wait says when."""
     door, _ = gate(60)
     evening = datetime(2026, 3, 28, 21, 30, tzinfo=UTC)
     with clock.travel(evening):

@@ -389,7 +389,7 @@ def acme(house: House, books: SandboxControl) -> Selling:
 
 
 def test_a_flood_of_events_reads_each_object_once(house: House, books: SandboxControl, acme: Selling) -> None:
-    """[I1 I2 inv-N3] Tripled and shuffled: one question to the provider, one change here."""
+    """[I1 I2 inv-N3 facts-11] Tripled and shuffled: one question to the provider, one change here."""
     first, second, *_ = open_there(books, "Acme Supply")
     books.act("Acme Supply", "pay", invoice=first)
     for mark in "abc":
@@ -407,7 +407,7 @@ def test_a_flood_of_events_reads_each_object_once(house: House, books: SandboxCo
 def test_ten_thousand_events_of_one_account_lead_to_one_pull(
     house: House, books: SandboxControl, acme: Selling
 ) -> None:
-    """[I1 perf-D3 inv-N3] FACTS.md section 16, case 11: too many to read one by one, and the pull reads them all."""
+    """[I1 perf-D3 inv-N3 facts-11] Too many to read one by one, and the pull reads them all."""
     seen = clock.now()
     rows = [
         {"id": new_id(), "provider": "quickbooks", "event_key": str(one), "headers": {}, "received_at": seen,

@@ -53,7 +53,7 @@ def all_of(house: House, table: type[Any]) -> list[Any]:
 
 
 def test_many_threads_on_a_dead_token_make_one_refresh(house: House, acme: Selling, strict: Strict) -> None:
-    """[A1 inv-K4] The strict server would kill the grant at the second use of a refresh token."""
+    """[A1 inv-K4 facts-1] The strict server would kill the grant at the second use of a refresh token."""
     gate = threading.Barrier(12)
 
     def ask(_: int) -> str:
@@ -71,7 +71,7 @@ def test_many_threads_on_a_dead_token_make_one_refresh(house: House, acme: Selli
 def test_a_refused_access_token_is_renewed_once_for_all_who_saw_it_refused(
     house: House, acme: Selling, strict: Strict
 ) -> None:
-    """[inv-K4] A 401 asks for a fresher token than the one refused; who comes later gets what is there."""
+    """[inv-K4 facts-1] A 401 asks for a fresher token than the one refused; who comes later gets what is there."""
     first = tokens_for(house, acme.connection.id)
     again = [tokens_for(house, acme.connection.id, refused=first.access_token) for _ in range(3)]
     assert [one.access_token for one in again] == ["access-2"] * 3
@@ -81,7 +81,7 @@ def test_a_refused_access_token_is_renewed_once_for_all_who_saw_it_refused(
 def test_a_dead_grant_asks_for_a_reconnect_and_tells_the_owner_once(
     house: House, acme: Selling, strict: Strict
 ) -> None:
-    """[A2 inv-K4 inv-F2] State, audit and one mail, however many workers meet it."""
+    """[A2 inv-K4 inv-F2 facts-2] State, audit and one mail, however many workers meet it."""
     strict.is_dead = True
     gate = threading.Barrier(6)
 
@@ -140,7 +140,7 @@ def test_a_reconnect_during_a_failing_refresh_wins(house: House, acme: Selling, 
 
 
 def test_a_winner_that_died_is_followed_after_its_lease(house: House, acme: Selling, strict: Strict) -> None:
-    """[inv-K4 F1] A lease ends by itself."""
+    """[inv-K4 F1 facts-2] A lease ends by itself."""
     with house.database.transaction(EVERYTHING) as session:
         session.get_one(Connection, acme.connection.id).refresh_lease_until = clock.now() - timedelta(seconds=1)
     assert tokens_for(house, acme.connection.id).access_token == "access-1"

@@ -172,7 +172,7 @@ def test_a_member_without_say_cannot_connect_for_the_vendor(
 
 
 def test_a_wrong_state_is_a_clear_page(house: House, product: Flask, books: SandboxControl, ann: Person) -> None:
-    """[inv-K3] 400 with words, whether the state is foreign, missing or used before."""
+    """[inv-K3 facts-3] 400 with words, whether the state is foreign, missing or used before."""
     browser = signed_in(product, ann)
     location = back(books.approve(consent_page(browser, "xero"), "Birch & Sons"))
     for wrong in ("/connect/xero/callback?code=1&state=wrong", "/connect/xero/callback"):
@@ -187,7 +187,7 @@ def test_a_wrong_state_is_a_clear_page(house: House, product: Flask, books: Sand
 def test_another_browser_another_person_or_another_provider_cannot_finish(
     house: House, product: Flask, books: SandboxControl, ann: Person
 ) -> None:
-    """[inv-K3]"""
+    """[inv-K3 facts-3]"""
     with house.database.transaction(EVERYTHING) as session:
         eve = person(session, "eve@evil.example")
     location = back(books.approve(consent_page(signed_in(product, ann), "xero"), "Birch & Sons"))
@@ -202,7 +202,7 @@ def test_another_browser_another_person_or_another_provider_cannot_finish(
 def test_the_same_browser_after_another_person_signed_in_cannot_finish(
     house: House, product: Flask, books: SandboxControl, ann: Person
 ) -> None:
-    """[inv-K3] The state of ann's dance in eve's session is worth nothing."""
+    """[inv-K3 facts-3] The state of ann's dance in eve's session is worth nothing."""
     with house.database.transaction(EVERYTHING) as session:
         eve = person(session, "eve@evil.example")
     browser = signed_in(product, ann)
@@ -226,7 +226,7 @@ def test_after_ten_minutes_it_has_to_be_begun_again(
 
 
 def test_saying_no_is_a_page_not_an_error(house: House, product: Flask, books: SandboxControl, ann: Person) -> None:
-    """[A1 inv-F2]"""
+    """[A1 inv-F2 facts-3]"""
     browser = signed_in(product, ann)
     answer = browser.get(back(books.deny(consent_page(browser, "quickbooks"))))
     assert answer.status_code == 200
@@ -238,7 +238,7 @@ def test_saying_no_is_a_page_not_an_error(house: House, product: Flask, books: S
 def test_a_code_that_was_used_before_is_a_clear_page(
     house: House, product: Flask, books: SandboxControl, ann: Person
 ) -> None:
-    """[inv-K3] The provider refuses it; nothing is stored."""
+    """[inv-K3 facts-3] The provider refuses it; nothing is stored."""
     browser = signed_in(product, ann)
     used = parse_qs(urlsplit(books.approve(consent_page(browser, "xero"), "Birch & Sons")).query)["code"][0]
     first = parse_qs(urlsplit(consent_page(browser, "xero")).query)["state"][0]
@@ -252,7 +252,7 @@ def test_a_code_that_was_used_before_is_a_clear_page(
 def test_a_callback_without_the_company_is_a_clear_page(
     house: House, product: Flask, books: SandboxControl, ann: Person
 ) -> None:
-    """[A1] QuickBooks names the company only in the callback."""
+    """[A1 facts-3] QuickBooks names the company only in the callback."""
     browser = signed_in(product, ann)
     location = back(books.approve(consent_page(browser, "quickbooks"), "Acme Supply"))
     answer = browser.get(re.sub(r"realmId=\d+&?", "", location))

@@ -78,7 +78,7 @@ def test_held_lines_stand_apart_and_outside_every_sum() -> None:
 
 
 def test_credits_are_shown_and_lower_the_sum_of_their_currency() -> None:
-    """[A9 C2] And a credit in a currency nobody asks for lowers nothing."""
+    """[A9 C2 facts-12] And a credit in a currency nobody asks for lowers nothing."""
     shelf = Shelf()
     shelf.owes("Acme", "A-1", 1000, due=YESTERDAY)
     shelf.credit("Acme", "CN-1", 300)

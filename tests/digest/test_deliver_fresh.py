@@ -64,7 +64,7 @@ def settle_invoice(house: House, invoice: Invoice) -> None:
 def test_a_payment_between_the_claim_and_the_call_is_in_no_mail(
     house: House, planned: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """[D7 inv-S3 inv-S6] The last look before the calls sees it: the mail is composed anew, and then leaves."""
+    """[D7 inv-S3 inv-S6 facts-12] The last look before the calls sees it: the mail is composed anew, then leaves."""
     paid_in_time = []
 
     def pay_first(house: House, channel: Channel, claim: Claim) -> list[Result]:
@@ -110,7 +110,7 @@ def test_what_was_planned_is_what_is_sent(house: House, planned: World) -> None:
 
 
 def test_an_invoice_paid_on_the_way_is_not_in_the_mail(house: House, planned: World) -> None:
-    """[D7 inv-S3] Paid after composing and before sending: the mail names the other one only, in all its parts."""
+    """[D7 inv-S3 facts-12] Paid after composing, before sending: the mail names only the other one, in all parts."""
     settle_invoice(house, planned.acme_invoice)
     (mail,) = deliver(house)
     assert "B-1" in mail.text

@@ -14,7 +14,7 @@ from tests.connectors.contract import Bench
 
 class TestOnlyHere(Elder):
     def test_a_renewal_shakes_hands_again(self, bench: Bench) -> None:
-        """[M4 I1] They ask for their word at every renewal, too. FACTS section 16 case 9."""
+        """[M4 I1 facts-9] They ask for their word at every renewal, too."""
         with self.caught(bench) as catcher:
             url = catcher.url or f"{bench.control.webhooks()['settings']['target']}/webhooks/{self.provider}/renewed"
             first = self.subscribe(bench, catcher, url)
@@ -26,7 +26,7 @@ class TestOnlyHere(Elder):
         assert again.expires_at >= first.expires_at
 
     def test_one_that_ended_while_we_were_down_is_made_anew(self, bench: Bench) -> None:
-        """[M4 I1] And the pull brings what happened meanwhile. FACTS section 16 case 9."""
+        """[M4 I1 facts-9] And the pull brings what happened meanwhile."""
         held = bench.pull("full")
         with self.caught(bench) as catcher:
             url = f"{bench.control.webhooks()['settings']['target']}/webhooks/{self.provider}/anew"

@@ -113,7 +113,7 @@ def test_what_cannot_be_done_without_is_quarantine(name: str) -> None:
 
 
 def test_notifications_name_their_object_or_only_say_look(samples: Path) -> None:
-    """[M4 inv-N3] With and without a leading slash; a collection stands for a thousand. FACTS 16 case 9."""
+    """[M4 inv-N3 facts-9] With and without a leading slash; a collection stands for a thousand."""
     found = mapping.events(load(samples / "webhook_notification.json"))
     company = "b18aed47-c385-49d2-b954-dbdf8ad71780"
     at = datetime(2018, 10, 26, 12, 54, 26, 57000, tzinfo=UTC)

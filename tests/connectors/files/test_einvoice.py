@@ -38,7 +38,7 @@ def _cases(shared: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def test_every_published_sample_is_read_to_its_values(shared: Path) -> None:
-    """[A4 M4] UBL, CII, Factur-X, ZUGFeRD 1 and 2, XRechnung, alone and in PDFs."""
+    """[A4 M4 facts-13] UBL, CII, Factur-X, ZUGFeRD 1 and 2, XRechnung, alone and in PDFs."""
     read = 0
     for file, wanted in _cases(shared):
         found = _read(file)
@@ -83,13 +83,13 @@ def test_the_least_that_makes_an_invoice() -> None:
     ],
 )
 def test_what_is_no_invoice_is_refused_in_words(data: bytes, words: str) -> None:
-    """[A4 inv-N2] Billions of laughs, somebody else's files, nested without end: refused, and nothing is fetched."""
+    """[A4 inv-N2 facts-13] Billions of laughs, somebody else's files, nested without end: refused, nothing fetched."""
     with pytest.raises(Refused, match=words.replace("(", r"\(").replace(")", r"\)")):
         read_xml(data)
 
 
 def test_a_pdf_without_an_invoice_is_refused_in_words() -> None:
-    """[A4]"""
+    """[A4 facts-13]"""
     writer, empty = PdfWriter(), io.BytesIO()
     writer.add_blank_page(200, 200)
     writer.add_attachment("readme.txt", b"hello")
@@ -112,7 +112,7 @@ def test_the_invoice_need_not_be_the_first_attachment() -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_an_invoice_or_a_reason(data: bytes) -> None:
-    """[A4 inv-N2]"""
+    """[A4 inv-N2 facts-13]"""
     for read in (read_xml, read_pdf):
         with suppress(Refused):
             assert read(data).number

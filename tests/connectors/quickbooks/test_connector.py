@@ -80,7 +80,7 @@ def books(count: int) -> Callable[[str, dict[str, Any]], Any]:
 
 @pytest.mark.parametrize("count", [0, 999, 1000, 1001, 2000, 2500])
 def test_a_thousand_rows_a_page_are_read_to_the_end(count: int) -> None:
-    """[M4 A8] Exactly 1000 rows; an empty QueryResponse; more."""
+    """[M4 A8 facts-5] Exactly 1000 rows; an empty QueryResponse; more."""
     http = Answers(books(count))
     found = Mirror()
     for batch in QuickBooks().pull(context(http), {}, "reconcile"):
@@ -118,7 +118,7 @@ def test_an_empty_change_feed_moves_the_cursor(shared: Path) -> None:
 
 
 def test_the_feed_reaches_back_thirty_days() -> None:
-    """[M4 A8] On day 31 the whole is pulled; also when QuickBooks refuses the date."""
+    """[M4 A8 facts-5] On day 31 the whole is pulled; also when QuickBooks refuses the date."""
     refused = Response(400, {}, b"", {"Fault": {"Error": [{"code": "4001"}], "type": "ValidationFault"}})
     http = Answers(lambda url, params: refused)
     for days, calls in ((31, 0), (29, 1)):
@@ -139,7 +139,7 @@ def test_the_feed_reaches_back_thirty_days() -> None:
     ],
 )
 def test_the_published_faults_are_named(shared: Path, name: str, status: int, error: type[ProviderError]) -> None:
-    """[M4] Also inside a 200."""
+    """[M4 facts-5] Also inside a 200."""
     fault = load(shared / "connectors" / "samples" / "quickbooks" / "faults.json")[name]
     with pytest.raises(error) as caught:
         list(QuickBooks().pull(context(Answers(lambda url, params: Response(status, {}, b"", fault))), {}, "full"))
@@ -163,7 +163,7 @@ def test_the_published_faults_are_named(shared: Path, name: str, status: int, er
     ],
 )
 def test_a_fault_is_named_by_what_to_do_next(status: int, body: Any, error: type[ProviderError]) -> None:
-    """[M4] Upper case, lower case, or no fault at all."""
+    """[M4 facts-5] Upper case, lower case, or no fault at all."""
     http = Answers(lambda url, params: Response(status, {}, b"", body))
     with pytest.raises(error) as caught:
         list(QuickBooks().pull(context(http), {}, "full"))
@@ -240,7 +240,7 @@ class TestInTheSandbox(Acme):
         assert bench.connector.pay_link(bench.context(), invoice["id"]) is None
 
     def test_the_older_webhooks_are_understood_as_well(self, bench: Bench) -> None:
-        """[M4 inv-N3] Until the last company has moved."""
+        """[M4 inv-N3 facts-5] Until the last company has moved."""
         bench.control.set_webhooks(qbo_form="legacy")
         with self.caught(bench) as catcher:
             done = bench.act("part_pay")

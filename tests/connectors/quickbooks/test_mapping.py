@@ -86,7 +86,7 @@ def test_it_reads_the_published_change_feed(samples: Path) -> None:
 
 
 def test_a_deleted_object_is_newer_than_all_of_its_second() -> None:
-    """[M4 inv-N3] Its answer has no SyncToken to order it by."""
+    """[M4 inv-N3 facts-5] Its answer has no SyncToken to order it by."""
     gone = mapping.invoice({"Id": "145", "status": "Deleted", "MetaData": INVOICE["MetaData"]}, "USD")
     assert gone == Gone("invoice", "145", invoice(SyncToken="999999").version + 1)
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_understood_is_set_aside_with_a_reason(changes: dict[str,
 
 
 def test_what_may_be_missing_may_be_missing() -> None:
-    """[M4 A16] No number, no dates, no addresses, no currency in books that have one."""
+    """[M4 A16 facts-5] No number, no dates, no addresses, no currency in books that have one."""
     found = invoice(DocNumber=..., DueDate=..., TxnDate=..., BillEmail=..., CurrencyRef=..., CustomField=...)
     assert isinstance(found, InvoiceRecord)
     assert (found.number, found.due_on, found.issued_on, found.address_text, found.po_number) == (
@@ -198,7 +198,7 @@ def test_it_reads_credit_memos(samples: Path) -> None:
 
 
 def test_it_understands_both_forms_of_webhook(samples: Path) -> None:
-    """[M4 inv-N3] One delivery may mix several companies."""
+    """[M4 inv-N3 facts-5] One delivery may mix several companies."""
     found = mapping.events(load(samples / "webhook_cloudevents.json"))
     assert [(event.account_id[-1], event.kind, event.external_id, event.op) for event in found] == [
         ("1", "invoice", "1033", "update"), ("2", "payment", "147", "create"),

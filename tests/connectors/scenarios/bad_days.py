@@ -32,7 +32,7 @@ class BadDays(Scenarios):
         assert bench.pull("full").open == bench.truth()
 
     def test_the_wait_a_provider_names_is_kept(self, bench: Bench) -> None:
-        """[M4] A page of HTML with 503 and Retry-After."""
+        """[M4 facts-4] A page of HTML with 503 and Retry-After."""
         bench.control.fault("503html", company=self.company, seconds=7)
         with pytest.raises(RetryLater) as caught:
             bench.pull("full")
@@ -62,7 +62,7 @@ class BadDays(Scenarios):
         self.assert_quiet(bench, caught.value)
 
     def test_a_day_that_is_used_up_ends_at_midnight(self, bench: Bench) -> None:
-        """[M4 A17] Until then nobody asks again, whatever the wait that was named."""
+        """[M4 A2 facts-4] Until then nobody asks again, whatever the wait that was named."""
         self.needs("day limit")
         gate = RateGate(6000)
         bench.control.fault("429", company=self.company, problem="day", seconds=3)

@@ -136,7 +136,7 @@ class Grants(Scenarios):
         "answer", [{}, {"error": "invalid_grant"}, {"access_token": None}, {"access_token": 7}, {"access_token": ""}]
     )
     def test_an_answer_without_a_token_means_reconnect(self, answer: Json) -> None:
-        """[M4 inv-K4] Also with status 200."""
+        """[M4 inv-K4 facts-10] Also with status 200."""
         self.needs_consent()
         with pytest.raises(MustReconnect):
             registry.get(self.provider).parse_token(answer, datetime.now(UTC))

@@ -41,7 +41,7 @@ class Reading(Scenarios):
     def test_a_page_may_end_exactly_where_the_list_does(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch, more: int
     ) -> None:
-        """[M4] One row less than a page, a full page, one row more: nothing is lost and nothing waits for ever."""
+        """[M4 facts-6] One row less than a page, a full page, one more: nothing is lost and nothing waits for ever."""
         monkeypatch.setattr(self.module, "PAGE_SIZE", len(bench.truth()) + more)
         assert bench.pull("full").open == bench.truth()
 

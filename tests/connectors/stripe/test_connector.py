@@ -74,7 +74,7 @@ def signed(secret: str, at: int, body: bytes = BODY) -> str:
     ],
 )
 def test_one_good_signature_of_several_is_enough(header: str, is_good: bool) -> None:
-    """[M4 inv-N4] Stripe signs with both secrets for a while."""
+    """[M4 inv-N4 facts-6] Stripe signs with both secrets for a while."""
     at = int(NOW.timestamp())
     text = header.format(now=at, new=signed("new", at), old=signed("old", at))
     assert Stripe().verify({"Stripe-Signature": text}, BODY, "new", NOW, "") is is_good
@@ -82,7 +82,7 @@ def test_one_good_signature_of_several_is_enough(header: str, is_good: bool) -> 
 
 @pytest.mark.parametrize(("seconds", "is_good"), [(0, True), (299, True), (301, False), (86_400, False)])
 def test_an_old_webhook_is_a_replay(seconds: int, is_good: bool) -> None:
-    """[M4 inv-N4] Three hundred seconds, and its signature is worth nothing."""
+    """[M4 inv-N4 facts-6] Three hundred seconds, and its signature is worth nothing."""
     at = int((NOW - timedelta(seconds=seconds)).timestamp())
     header = {"stripe-signature": f"t={at},v1={signed('s', at)}"}
     assert Stripe().verify(header, BODY, "s", NOW, "") is is_good
@@ -150,7 +150,7 @@ def test_what_stripe_says_to_retry_is_retried() -> None:
 
 
 def test_a_list_that_repeats_itself_ends() -> None:
-    """[M4] has_more for ever, and the same page."""
+    """[M4 facts-6] has_more for ever, and the same page."""
     row = {"id": "in_1", "object": "invoice"}
     with pytest.raises(RetryLater, match="same page"):
         list(Stripe().pull(context(Answers({"data": [row], "has_more": True})), {}, "full"))
@@ -162,7 +162,7 @@ class TestInTheSandbox(Cedar):
     """The books of Cedar Studio."""
 
     def test_a_thousand_yen_are_a_thousand(self, bench: Bench) -> None:
-        """[M4 C2 inv-M1] Not ten."""
+        """[M4 C2 inv-M1 facts-6] Not ten."""
         yen = {each.total.amount for each in bench.pull("full").invoices.values() if each.total.currency == "JPY"}
         assert yen == {Decimal(120000), Decimal(1000)}
 

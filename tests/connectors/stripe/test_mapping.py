@@ -97,7 +97,7 @@ def test_it_reads_the_published_objects(samples: Path) -> None:
     ],
 )
 def test_its_minor_units_become_ours(currency: str, stripe: int, minor: int) -> None:
-    """[M4 C2 inv-M1] Stripe's table of decimals is not ISO's."""
+    """[M4 C2 inv-M1 facts-6] Stripe's table of decimals is not ISO's."""
     assert invoice(currency=currency, total=stripe, amount_remaining=stripe).balance == Money(minor, currency.upper())
 
 
@@ -138,7 +138,7 @@ def test_unknown_states_are_never_open(status: Any, state: str, balance: int) ->
 
 
 def test_a_due_date_is_the_day_the_vendor_sees() -> None:
-    """[M4 inv-C5] An instant at Stripe; no day at all when it charges by itself."""
+    """[M4 inv-C5 facts-6] An instant at Stripe; no day at all when it charges by itself."""
     assert invoice(zone="Pacific/Auckland").due_on == date(2026, 3, 8)
     assert invoice(zone="").due_on == date(2026, 3, 8)
     assert invoice(zone="Not/AZone").due_on == date(2026, 3, 8)

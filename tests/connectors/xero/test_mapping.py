@@ -103,7 +103,7 @@ def test_unknown_states_are_never_open(status: Any, state: str) -> None:
     ],
 )
 def test_its_dates_are_read_as_utc(text: Any, day: date | None) -> None:
-    """[M4 inv-C5] Also without offset, missing, and the year 1 that means missing."""
+    """[M4 inv-C5 facts-4] Also without offset, missing, and the year 1 that means missing."""
     assert invoice(DueDateString=..., DueDate=text).due_on == day
 
 

@@ -28,7 +28,7 @@ class TestZoho(Gorse):
             refreshed(HOUSE, bench.connector, bench.tokens)
 
     def test_another_centre_does_not_know_the_grant(self, bench: Bench) -> None:
-        """[M4 inv-K6] So calling the wrong one would not go unnoticed."""
+        """[M4 inv-K6 facts-10] So calling the wrong one would not go unnoticed."""
         where = bench.tokens.extra["api_domain"]
         bench.tokens.extra["api_domain"] = where.replace("/eu", "/com")
         with pytest.raises(MustReconnect):
@@ -43,7 +43,7 @@ class TestZoho(Gorse):
 
 @pytest.mark.parametrize("said", [EUROPE, {"location": "eu"}, {"api_domain": "https://www.zohoapis.eu"}])
 def test_a_european_grant_never_calls_com(said: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """[M4 inv-K6] FACTS 16, case 10: no address of the other centres is even allowed to be called."""
+    """[M4 inv-K6 facts-10] No address of the other centres is even allowed to be called."""
     for key in ("AUTHORIZE", "TOKEN", "REVOKE", "API"):
         monkeypatch.delenv(f"ZOHO_{key}_URL", raising=False)
     found = registry.endpoints("zoho", said)
@@ -58,7 +58,7 @@ def test_a_european_grant_never_calls_com(said: dict[str, str], monkeypatch: pyt
     ["https://accounts.zoho.evil", "https://evil.example", "http://accounts.zoho.eu", "https://accounts.zoho.eu@evil"],
 )
 def test_a_centre_nobody_knows_is_not_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """[M4 inv-K6] The callback comes through a browser: it can name whatever it likes."""
+    """[M4 inv-K6 facts-10] The callback comes through a browser: it can name whatever it likes."""
     monkeypatch.delenv("ZOHO_API_URL", raising=False)
     for name in ("accounts-server", "api_domain"):
         with pytest.raises(GiveUp):
