@@ -129,6 +129,7 @@ class _Rule(LoaderCriteriaOption):
     """One table's criterion. SQLAlchemy gives it to a joined alias as it is, and then it would ask the table's rows."""
 
     inherit_cache = True
+    _cache_key_traversal = LoaderCriteriaOption._traverse_internals  # an UPDATE asks each option by itself
 
     def _resolve_where_criteria(self, ext_info: Any) -> ColumnElement[bool]:
         found = super()._resolve_where_criteria(ext_info)

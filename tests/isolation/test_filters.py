@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session, aliased
 
 from app import models, narrow
 from app.db import Database
+from app.house import House
 from app.narrow import Foreign, all_tables
 from app.scope import AppendOnly, CustomerScope, LinkScope, PersonScope, Scope, VendorScope, widened
 from tests.isolation.conftest import filled
 from tests.isolation.rows import Tenants, copied
-from tests.support.world import EVERYTHING
+from tests.support.world import EVERYTHING, World
 
 Found = list[dict[str, Any]]
 
@@ -254,3 +255,13 @@ def _written_by(session: Session, statement: Any) -> int | str:
     except DBAPIError as refusal:
         session.rollback()
         return str(refusal.orig.sqlstate)  # type: ignore[union-attr]
+
+
+def test_an_update_keeps_to_its_scope(house: House, world: World) -> None:
+    """[inv-I1] Of a page: each rule is asked for by itself then, and its cache key too."""
+    for who in (world.acme, world.birch):
+        with house.database.transaction(VendorScope(who.vendor.id, who.person.id)) as session:
+            session.execute(update(models.Vendor).values(colour=f"#{who.vendor.name}"))
+    with house.database.reading(EVERYTHING) as session:
+        colours = session.execute(select(models.Vendor.name, models.Vendor.colour)).all()
+    assert {(name, colour) for name, colour in colours} == {("Acme", "#Acme"), ("Birch", "#Birch")}
