@@ -21,7 +21,7 @@ from app.receivables.actions import PayDesk
 from app.scheduler import Job, drain_all, start, work
 from app.settings import Settings
 from connectors import commands as connector_commands
-from connectors import health_views, hook_views, registry, write_views
+from connectors import file_views, health_views, hook_views, registry, write_views
 from connectors import jobs as connector_jobs
 from connectors import views as connector_views
 from connectors.documents import invoice_pdf
@@ -43,9 +43,9 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     app.extensions["invoice_pdf"] = partial(invoice_pdf, house)
     app.extensions["offered_providers"] = registry.offered
     for blueprint in (
-        connector_views.blueprint, health_views.blueprint, hook_views.blueprint, write_views.blueprint,
-        digest_views.blueprint, preview_views.blueprint, vendor_preview_views.blueprint, hooks.delivery,
-        dev_mail.dev_mail,
+        connector_views.blueprint, file_views.blueprint, health_views.blueprint, hook_views.blueprint,
+        write_views.blueprint, digest_views.blueprint, preview_views.blueprint, vendor_preview_views.blueprint,
+        hooks.delivery, dev_mail.dev_mail,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     sending = _sending(house)

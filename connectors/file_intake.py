@@ -25,19 +25,11 @@ from connectors.files.brought import Brought, Sent, of_json, to_json
 from connectors.files.reading import Reading
 from connectors.ingest import Counts, ingest
 from connectors.oauth import seal
+from connectors.queries import FILES, books_of
 
 log = structlog.get_logger()
 
-PROVIDER = "files"
-
-
 # --- the books ------------------------------------------------------------------------------------------------------
-
-
-def books_of(session: Session, vendor_id: UUID) -> Connection | None:
-    """The one connection that holds what this vendor brought as files."""
-    query = select(Connection).where(Connection.vendor_id == vendor_id, Connection.provider == PROVIDER)
-    return session.execute(query.order_by(Connection.created_at).limit(1)).scalar_one_or_none()
 
 
 def open_books(
@@ -47,7 +39,7 @@ def open_books(
     found = connect_company(
         session,
         person=person,
-        provider=PROVIDER,
+        provider=FILES,
         account=account,
         vendor_id=vendor_id,
         now=now,

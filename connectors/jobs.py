@@ -36,6 +36,7 @@ from connectors.asking import WORKER, connection_of, fetch, with_access
 from connectors.base import PayLink, ProviderError
 from connectors.documents import forget_documents
 from connectors.events import drain_events
+from connectors.file_waiting import forget_files
 from connectors.hooks import keep_hooks
 from connectors.oauth import keep_grants
 from connectors.rules import is_payable
@@ -69,13 +70,13 @@ def _pull_and_go_on(house: House, claimed: Claimed) -> int:
 
 
 def forget_old(house: House) -> int:
-    """Consents nobody finished, documents nobody asked for again; returns how many rows went."""
+    """Consents nobody finished, documents nobody asked for again, files nobody said yes to; how many rows went."""
     now = clock.now()
     unfinished = (Connection.state == ConnectionState.CHOOSING) & (Connection.created_at < now - UNFINISHED)
     with house.database.transaction(WORKER) as session:
         left = session.execute(delete(Connection).where(unfinished).execution_options(synchronize_session=False))
         gone = int(getattr(left, "rowcount", 0))
-    return gone + forget_documents(house, now)
+    return gone + forget_documents(house, now) + forget_files(house, now)
 
 
 def look_at_payments(house: House) -> int:

@@ -29,6 +29,7 @@ RUNS = 6  # shown of each connection
 HISTORY = 25  # on a connection's own page
 DAY = timedelta(days=1)
 ROWS = 50  # of a list on the health page
+FILES = "files"  # the provider of what is brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ class Found:
 def connection_of(session: Session, connection_id: UUID) -> Connection | None:
     """The scope's connection; a foreign one looks like a missing one."""
     return session.execute(select(Connection).where(Connection.id == connection_id)).scalar_one_or_none()
+
+
+def books_of(session: Session, vendor_id: UUID) -> Connection | None:
+    """The one connection that holds what this vendor brought as files."""
+    query = select(Connection).where(Connection.vendor_id == vendor_id, Connection.provider == FILES)
+    return session.execute(query.order_by(Connection.created_at).limit(1)).scalar_one_or_none()
 
 
 def heard_connection(session: Session, provider: str, connection_id: UUID) -> Connection | None:

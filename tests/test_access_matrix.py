@@ -11,9 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app import clock
 from app.access import Who
 from app.house import House
 from app.models import DomainProof, Outgoing, OutgoingKind, PayHost, TaskKind, VendorTask
+from connectors.file_waiting import keep_waiting
+from connectors.files.brought import Sent
 from tests.access_matrix import PAGE, Route, render, routes
 from tests.support.house import signed_in
 from tests.support.world import (
@@ -24,6 +27,7 @@ from tests.support.world import (
     World,
     attachment,
     bill_to,
+    connection,
     digest,
     invoice,
     person,
@@ -53,10 +57,10 @@ class Tenants:
 def tenants(house: House, whole_app: Flask, world: World, fixed_clock: datetime) -> Tenants:
     with house.database.transaction(EVERYTHING) as session:
         cedar = vendor(session, "Cedar", address="owner@cedar.example")  # unknown to Cobalt
-        ours = _pair(session, world.acme, world.cobalt)
-        same_customer = _pair(session, world.birch, world.cobalt)
-        same_vendor = _pair(session, world.acme, world.outsider)
-        others = _pair(session, cedar, world.outsider)
+        ours = _pair(house, session, world.acme, world.cobalt)
+        same_customer = _pair(house, session, world.birch, world.cobalt)
+        same_vendor = _pair(house, session, world.acme, world.outsider)
+        others = _pair(house, session, cedar, world.outsider)
     same_vendor["vendor_id"] = cedar.vendor.id  # Acme itself is no secret to Cobalt
     same_customer["mailbox_id"] = world.outsider.mailbox.id
     return Tenants(
@@ -69,7 +73,7 @@ def tenants(house: House, whole_app: Flask, world: World, fixed_clock: datetime)
     )
 
 
-def _pair(session: Session, by: Selling, to: Owing) -> Ids:
+def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
     owed = invoice(session, by, to)
     sent = digest(session, to, [owed])
     mail = Outgoing(
@@ -90,6 +94,8 @@ def _pair(session: Session, by: Selling, to: Owing) -> Ids:
     session.flush()
     proof = DomainProof(vendor_id=by.vendor.id, domain=f"{sent.id}.example", record="r", asked_by_id=by.person.id)
     host = PayHost(vendor_id=by.vendor.id, host=f"{sent.id}.example", frozen_until=NOW)
+    connection(session, by.vendor, by.person, provider="files", files_since=NOW)
+    brought = [Sent("open.csv", b"Invoice number,Customer,Currency,Balance\nF-1,Cobalt,USD,1.00\n")]
     session.add_all([proof, host])
     session.flush()
     return {
@@ -107,6 +113,7 @@ def _pair(session: Session, by: Selling, to: Owing) -> Ids:
         "outgoing_id": mail.id,
         "proof_id": proof.id,
         "payee_id": host.id,
+        "upload_id": keep_waiting(session, house, by.vendor.id, by.person.id, brought, clock.now()),
     }
 
 

@@ -81,8 +81,8 @@ def propose(table: Table, remembered: Reading | None = None) -> Proposal:
         columns["balance"] = columns["total"]  # a list of what is open states one amount
     found = Reading(
         columns,
-        _decide(date_orders(_cells(table, columns, DATES)), remembered.dates if remembered else None),
-        _decide(decimal_marks(_cells(table, columns, AMOUNTS)), remembered.decimal_mark if remembered else None),
+        _decide(date_orders(cells_of(table, columns, DATES)), remembered.dates if remembered else None),
+        _decide(decimal_marks(cells_of(table, columns, AMOUNTS)), remembered.decimal_mark if remembered else None),
         remembered.currency if remembered else "",
     )
     return Proposal(found, open_questions(table, found))
@@ -91,9 +91,9 @@ def propose(table: Table, remembered: Reading | None = None) -> Proposal:
 def open_questions(table: Table, reading: Reading) -> list[str]:
     """What this reading does not say and the table does not show."""
     asks: list[str] = [needed for needed in NEEDED if needed not in reading.columns]
-    if reading.dates is None and _cells(table, reading.columns, DATES):
+    if reading.dates is None and cells_of(table, reading.columns, DATES):
         asks.append("dates")
-    if reading.decimal_mark is None and _cells(table, reading.columns, AMOUNTS):
+    if reading.decimal_mark is None and cells_of(table, reading.columns, AMOUNTS):
         asks.append("decimal_mark")
     if "currency" not in reading.columns and not reading.currency:
         asks.append("currency")
@@ -107,7 +107,7 @@ def _decide(possible: set[T], before: T | None) -> T | None:
     return before if before in possible else None
 
 
-def _cells(table: Table, columns: Mapping[Field, str], wanted: Iterable[Field]) -> list[str]:
+def cells_of(table: Table, columns: Mapping[Field, str], wanted: Iterable[Field]) -> list[str]:
     names = {columns[each] for each in wanted if each in columns}
     return [cell for name in names for cell in table.column(name) if cell]
 
