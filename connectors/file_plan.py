@@ -19,7 +19,7 @@ from connectors.files.columns import plain
 from connectors.files.records import external_id, version_of
 from connectors.rows import BILL_TO, CREDIT, INVOICE, UNSEEN_VERSION, rows_of
 
-SHOWN = 25  # rows of each kind in a dry run
+SHOWN = 10  # rows of each kind in a dry run
 _AT_ONCE = 5_000  # values of one IN (...)
 
 

@@ -108,7 +108,7 @@ def _decide(possible: set[T], before: T | None) -> T | None:
 
 
 def cells_of(table: Table, columns: Mapping[Field, str], wanted: Iterable[Field]) -> list[str]:
-    names = {columns[each] for each in wanted if each in columns}
+    names = dict.fromkeys(columns[each] for each in wanted if each in columns)
     return [cell for name in names for cell in table.column(name) if cell]
 
 
