@@ -1,13 +1,27 @@
 """What reading anybody's books has in common: three ways to pull, reading singly, a cursor by the provider's clock, and
 the token endpoint's usual answer. How to ask is the provider's."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.base import Batch, Context, CursorExpired, Json, Kind, Mode, MustReconnect, ProviderSpec, Tokens
-from connectors.fields import parse_instant, whole_seconds
+from connectors.base import (
+    Batch,
+    Context,
+    CursorExpired,
+    Gone,
+    Json,
+    Kind,
+    Mode,
+    MustReconnect,
+    NotFound,
+    ProviderSpec,
+    Tokens,
+)
+from connectors.fields import micros, parse_instant, whole_seconds
 from connectors.paging import Record, gather, pull_start
+
+Reader = Callable[[str], Record | None]  # of one object, by its id; raises NotFound
 
 
 class Books:
@@ -47,6 +61,16 @@ class Books:
 
     def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
         """Each as it is now; whatever is not there any more is Gone."""
+        missing = dict.fromkeys(external_ids)
+        for object_id, record in self.found(kind, list(missing)):
+            missing.pop(object_id, None)
+            if record is not None:
+                yield record
+        if kind != "account":
+            yield from (Gone(kind, each, micros(self._ctx.now)) for each in missing)
+
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record | None]]:
+        """Those of them that are there, by id, as they are now; None for what is there and none of our business."""
         raise NotImplementedError
 
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
@@ -62,6 +86,21 @@ class Books:
     def _ending(self) -> tuple[Json, datetime]:
         started = self.started or self._ctx.now
         return {"since": (started - timedelta(seconds=self._spec.overlap_seconds)).isoformat()}, started
+
+
+def by_id(records: Iterable[Record]) -> Iterator[tuple[str, Record]]:
+    return ((record.external_id, record) for record in records)
+
+
+def first_there(object_id: str, places: Iterable[Reader]) -> Iterator[tuple[str, Record | None]]:
+    """From the first of the places that has it."""
+    for read in places:
+        try:
+            record = read(object_id)
+        except NotFound:
+            continue
+        yield object_id, record
+        return
 
 
 def usual_tokens(title: str, answer: Mapping[str, Any], now: datetime, life: int) -> Tokens:

@@ -6,9 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -19,12 +18,10 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from app import clock
+from connectors.answers import LONGEST_WAIT, retry_after
 from connectors.base import (
-    AccessExpired,
     Endpoints,
-    Forbidden,
     GiveUp,
-    NotFound,
     ProviderError,
     RateLimited,
     Response,
@@ -36,7 +33,6 @@ from connectors.sites import NotPublic, PublicAdapter, is_loopback
 BODY_LIMIT = 20_000_000  # bytes, after decompression
 CONNECT_SECONDS = 5.0
 PATIENCE = 2.0  # seconds a call may wait for its turn in this process; longer waits are the caller's to plan
-LONGEST_WAIT = 86_400.0  # seconds; a Retry-After beyond a day is not believed
 
 log = structlog.get_logger()
 
@@ -295,58 +291,6 @@ class _Unbounded(Exception):
 
 class _Dropped(RetryLater):
     """The line was cut before the answer was whole."""
-
-
-def refuse(title: str, response: Response) -> NoReturn:
-    """What a status outside 2xx means when the provider's body says nothing better."""
-    if response.status == 401:
-        raise AccessExpired(f"{title} wants a fresh access token.")
-    if response.status == 403:
-        raise Forbidden(f"{title} does not let us see this company.")
-    if response.status in (404, 410):
-        raise NotFound(f"{title} does not have this.")
-    if response.status in (408, 409, 425) or response.status >= 500:
-        raise RetryLater(f"{title} has trouble on its side.", retry_after(response))
-    raise GiveUp(f"{title} refused the request (status {response.status}).")
-
-
-def pdf(title: str, response: Response) -> bytes:
-    """The document an answer holds."""
-    if not 200 <= response.status < 300:
-        refuse(title, response)
-    if not response.body.startswith(b"%PDF-"):
-        raise RetryLater(f"{title} sent something other than a document.")
-    return response.body
-
-
-def provider_time(response: Response) -> datetime | None:
-    """The provider's clock, where the answer shows it."""
-    return _http_date(response.headers.get("Date"))
-
-
-def retry_after(response: Response) -> float | None:
-    """Seconds the provider asks us to wait."""
-    return wait_named(response.headers)
-
-
-def wait_named(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer's Retry-After asks for: a number, or a date measured against the answer's own date."""
-    given = (headers.get("Retry-After") or "").strip()
-    if given.isascii() and given.isdigit():
-        return min(float(given[:9]), LONGEST_WAIT)
-    until = _http_date(given)
-    if until is None:
-        return None
-    wait = (until - (_http_date(headers.get("Date")) or clock.now())).total_seconds()
-    return min(max(wait, 0.0), LONGEST_WAIT)
-
-
-def _http_date(text: str | None) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text or "")
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _count(text: str | None) -> int | None:

@@ -33,6 +33,7 @@ from app.models import Connection, ConnectionState
 from app.scope import Everything
 from connectors import registry
 from connectors.actions import lose_permission
+from connectors.answers import wait_named
 from connectors.base import (
     Connector,
     Denied,
@@ -44,7 +45,6 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.http import wait_named
 from connectors.sites import NotPublic, PublicAdapter
 
 log = structlog.get_logger()

@@ -1,6 +1,8 @@
 """Servers whose address a vendor types in: https, and on the public internet only (INVARIANTS K6)."""
 
 import socket
+from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +12,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError
 
-from connectors.base import GiveUp
+from connectors.base import Endpoints, GiveUp
 from connectors.fields import ID_LENGTH
 
 
@@ -31,6 +33,11 @@ def site(typed: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise GiveUp("The address must begin with https:// so that nobody else can read along.")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def at_site(ends: Endpoints, said: Mapping[str, Any]) -> Endpoints:
+    """Connector.settle where all there is is one server of the vendor's own. Raises GiveUp, as site() does."""
+    return replace(ends, api_url=site(str(said.get("site") or ends.api_url)))
 
 
 def account_at(base: str, *names: str) -> str:

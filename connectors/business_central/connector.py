@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from connectors.answers import data, known, pdf, provider_time
 from connectors.base import (
     Account,
     Asked,
@@ -14,7 +15,6 @@ from connectors.base import (
     Endpoints,
     Event,
     GiveUp,
-    Gone,
     Handshake,
     Json,
     Kind,
@@ -27,10 +27,9 @@ from connectors.base import (
     Subscription,
     Tokens,
 )
-from connectors.books import Books
+from connectors.books import Books, by_id
 from connectors.business_central import mapping
-from connectors.fields import BadField, Fields, micros, parse_json
-from connectors.http import pdf, provider_time, refuse
+from connectors.fields import BadField, Fields, parse_json
 from connectors.paging import Record, chunks
 
 TITLE = "Business Central"
@@ -89,9 +88,7 @@ class BusinessCentral(Connector):
         """None has a page to pay on."""
 
     def document(self, ctx: Context, invoice_external_id: str) -> bytes | None:
-        if not _GUID.fullmatch(invoice_external_id):
-            raise NotFound(f"{TITLE} does not have this.")
-        return _Company(ctx).pdf(invoice_external_id)
+        return _Company(ctx).pdf(known(TITLE, _GUID, invoice_external_id))
 
     def handshake(self, headers: Mapping[str, str], params: Mapping[str, str], body: bytes) -> Handshake | None:
         """At every subscription and at every renewal they want their word back."""
@@ -193,19 +190,13 @@ class _Company(_Books):
 
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Those who are billed; an invoice shows another address than theirs."""
-        return self._found("customers", ids)
+        return self._named("customers", ids)
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone."""
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record]]:
         resource = next((name for name, its in mapping.ENTITIES.items() if its == kind), "")
-        missing = dict.fromkeys(external_ids)
-        for record in self._found(resource, list(missing)) if resource else ():
-            missing.pop(record.external_id, None)
-            yield record
-        if kind != "account":
-            yield from (Gone(kind, each, micros(self._ctx.now)) for each in missing)
+        return by_id(self._named(resource, ids) if resource else ())
 
-    def _found(self, resource: str, ids: list[str]) -> Iterator[Record]:
+    def _named(self, resource: str, ids: list[str]) -> Iterator[Record]:
         for some in chunks((each for each in ids if _GUID.fullmatch(each)), IDS_AT_ONCE):
             yield from self.listed(resource, " or ".join(f"id eq {each}" for each in some))
 
@@ -281,10 +272,8 @@ def _account(books: _Books, row: Any) -> Account:
 
 
 def _checked(response: Response) -> Json:
-    """The body. A page of HTML with a good status is trouble on their side, not an answer."""
-    if not 200 <= response.status < 300:
-        refuse(TITLE, response)
-    body = response.json
-    if not isinstance(body, dict) or "error" in body:
+    """The body, unless a good status holds an error."""
+    body = data(TITLE, response, dict)
+    if "error" in body:
         raise RetryLater(f"{TITLE} sent something other than data.")
     return body

@@ -6,12 +6,12 @@ asked for, which any user there makes with two clicks.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
+from connectors.answers import data, pdf, provider_time
 from connectors.base import (
     Account,
     Asked,
@@ -22,7 +22,6 @@ from connectors.base import (
     Event,
     Forbidden,
     GiveUp,
-    Gone,
     Json,
     Kind,
     Mode,
@@ -35,13 +34,12 @@ from connectors.base import (
     Subscription,
     Tokens,
 )
-from connectors.books import Books
+from connectors.books import Books, by_id
 from connectors.erpnext import mapping
 from connectors.fields import BadField, Fields, known_zone, micros, parse_json
-from connectors.http import pdf, provider_time, refuse
 from connectors.paging import Page, Record, by_time, chunks
 from connectors.signing import header, is_signed_base64
-from connectors.sites import account_at, site
+from connectors.sites import account_at, at_site
 
 TITLE = "ERPNext"
 PAGE_SIZE = 500  # there is no upper limit; twenty come to those who name none
@@ -76,7 +74,7 @@ class ErpNext(Connector):
     )
 
     def settle(self, ends: Endpoints, said: Mapping[str, Any]) -> Endpoints:
-        return replace(ends, api_url=site(str(said.get("site") or ends.api_url)))
+        return at_site(ends, said)
 
     def authorization(self, tokens: Tokens) -> str:
         return f"token {tokens.extra.get('user', '')}:{tokens.access_token}"
@@ -205,23 +203,16 @@ class _Company(_Site):
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         return self._named(CUSTOMERS, mapping.CUSTOMER, ids, self._customer)
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone. A name is only ever a value, never an address."""
-        missing = dict.fromkeys(external_ids)
-        for record in self._found(kind, [each for each in missing if each.isprintable() and 0 < len(each) <= 140]):
-            missing.pop(record.external_id, None)
-            yield record
-        if kind != "account":
-            yield from (Gone(kind, each, self._now) for each in missing)
-
-    def _found(self, kind: Kind, ids: list[str]) -> Iterator[Record]:
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record]]:
+        """A name is only ever a value, never an address."""
+        names = [each for each in ids if each.isprintable() and 0 < len(each) <= 140]
         if kind == "customer":
-            yield from self.bill_tos(ids)
-        for some in chunks(ids, NAMES_AT_ONCE):
+            yield from by_id(self.bill_tos(names))
+        for some in chunks(names, NAMES_AT_ONCE):
             if kind in ("invoice", "credit"):
-                yield from self.invoices([["name", "in", some], *self._in_books])
+                yield from by_id(self.invoices([["name", "in", some], *self._in_books]))
             if kind in ("payment", "credit"):
-                yield from self.payments([["name", "in", some]])
+                yield from by_id(self.payments([["name", "in", some]]))
 
     def _named(self, doctype: str, fields: Sequence[str], ids: list[str], mapper: Mapper) -> Iterator[Record]:
         for some in chunks(ids, NAMES_AT_ONCE):
@@ -331,11 +322,10 @@ def _account(ctx: Context, row: Any, zone: str) -> Account:
 
 
 def _checked(response: Response) -> Json:
-    """The body. A page of HTML with a good status is trouble on their side, not an answer."""
+    """The body, unless a good status holds an error."""
     if response.status == 403 and isinstance(response.json, dict):
         raise Forbidden(f"{TITLE} does not let this user do that. Another role there, or another user's key, would.")
-    if not 200 <= response.status < 300:
-        refuse(TITLE, response)
-    if not isinstance(response.json, dict) or response.json.get("exc"):
+    body = data(TITLE, response, dict)
+    if body.get("exc"):
         raise RetryLater(f"{TITLE} sent something other than data.")
-    return response.json
+    return body

@@ -4,8 +4,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, NoReturn
 
+from connectors.answers import known, provider_time, refuse, retry_after
 from connectors.base import (
     AccessExpired,
     Account,
@@ -15,7 +17,6 @@ from connectors.base import (
     Event,
     Forbidden,
     GiveUp,
-    Gone,
     Handshake,
     Json,
     Kind,
@@ -29,10 +30,9 @@ from connectors.base import (
     Subscription,
     Tokens,
 )
-from connectors.books import Books
-from connectors.fields import BadField, Fields, micros
+from connectors.books import Books, first_there
+from connectors.fields import BadField, Fields
 from connectors.freshbooks import mapping
-from connectors.http import provider_time, refuse, retry_after
 from connectors.paging import Page, Record, by_number, look_up
 from connectors.signing import header, is_signed_base64
 
@@ -171,10 +171,9 @@ class _Books(Books):
         return body
 
     def object(self, kind: Kind, object_id: str, more: str = "", **params: str) -> Json:
-        if not _NUMBER.fullmatch(object_id):
-            raise NotFound(f"{TITLE} does not have this.")
         place, name, _, _ = PLACES[kind]
-        found = self.get(f"{place}/{object_id}{more}", params or None).get(more.strip("/") or name)
+        path = f"{place}/{known(TITLE, _NUMBER, object_id)}{more}"
+        found = self.get(path, params or None).get(more.strip("/") or name)
         return found if isinstance(found, dict) else {}
 
     def rows(self, kind: Kind, asked: Mapping[str, Any]) -> Iterator[Any]:
@@ -230,13 +229,12 @@ class _Books(Books):
             yield from self.records(kind, asked | {"search[vis_state]": mapping.DELETED})
         yield from self.records("credit", {})  # they know no time of change
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone."""
-        for object_id in dict.fromkeys(external_ids) if kind in PLACES else ():
-            try:
-                yield PLACES[kind][3](self.object(kind, object_id), self._now)
-            except NotFound:
-                yield Gone(kind, object_id, micros(self._now))
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record | None]]:
+        readers = [partial(self._read, kind)] if kind in PLACES else []
+        return (pair for each in ids for pair in first_there(each, readers))
+
+    def _read(self, kind: Kind, object_id: str) -> Record:
+        return PLACES[kind][3](self.object(kind, object_id), self._now)
 
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Invoices remember whom they were for; what holds now is the client's own record."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, ClassVar
 
+from connectors.answers import provider_time, refuse
 from connectors.base import (
     Account,
     Asked,
@@ -17,7 +18,6 @@ from connectors.base import (
     Endpoints,
     Forbidden,
     GiveUp,
-    Gone,
     Json,
     Kind,
     Mode,
@@ -28,9 +28,8 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.books import Books
+from connectors.books import Books, by_id
 from connectors.fields import BadField, Fields, micros
-from connectors.http import provider_time, refuse
 from connectors.netsuite import mapping, queries
 from connectors.paging import BATCH_SIZE, Record, chunks
 
@@ -211,17 +210,11 @@ class _Books(Books):
             yield record
         yield from self.singly("invoice", touched)
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone."""
-        missing = dict.fromkeys(external_ids)
-        for some in chunks((each for each in list(missing) if _ID.fullmatch(each)), BATCH_SIZE):
-            for record in self._found(kind, queries.among(some)):
-                missing.pop(getattr(record, "external_id", ""), None)
-                yield record
-        if kind != "account":
-            yield from (Gone(kind, each, self._version) for each in missing)
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record]]:
+        for some in chunks(filter(_ID.fullmatch, ids), BATCH_SIZE):
+            yield from by_id(self._where(kind, queries.among(some)))
 
-    def _found(self, kind: Kind, condition: str) -> Iterator[Record]:
+    def _where(self, kind: Kind, condition: str) -> Iterator[Record]:
         if kind == "invoice":
             yield from self._invoices(condition)
         elif kind == "customer":

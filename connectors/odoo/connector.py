@@ -5,11 +5,11 @@ From version 19 on over its JSON-2 interface; up to 18, and then a login name is
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
+from connectors.answers import pdf, provider_time, refuse
 from connectors.base import (
     AccessExpired,
     Account,
@@ -20,7 +20,6 @@ from connectors.base import (
     Endpoints,
     Forbidden,
     GiveUp,
-    Gone,
     Json,
     Kind,
     Mode,
@@ -33,12 +32,11 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.books import Books
-from connectors.fields import BadField, Fields, micros
-from connectors.http import pdf, provider_time, refuse
+from connectors.books import Books, by_id
+from connectors.fields import BadField, Fields
 from connectors.odoo import mapping
 from connectors.paging import Page, Record, by_time, chunks
-from connectors.sites import account_at, site
+from connectors.sites import account_at, at_site
 
 TITLE = "Odoo"
 PAGE_SIZE = 500
@@ -75,7 +73,7 @@ class Odoo(Connector):
     )  # fmt: skip
 
     def settle(self, ends: Endpoints, said: Mapping[str, Any]) -> Endpoints:
-        return replace(ends, api_url=site(str(said.get("site") or ends.api_url)))
+        return at_site(ends, said)
 
     def authorization(self, tokens: Tokens) -> str:
         return f"bearer {tokens.access_token}"
@@ -245,24 +243,15 @@ class _Company(_Server):
             wanted = [["id", "in", [int(each) for each in some]]]
             yield from map(mapping.partner, self.rows("res.partner", mapping.PARTNER, wanted))
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone."""
-        missing = dict.fromkeys(external_ids)
-        for record in self._found(kind, [each for each in missing if _NUMBER.fullmatch(each)]):
-            missing.pop(record.external_id, None)
-            yield record
-        if kind != "account":
-            yield from (Gone(kind, each, micros(self._ctx.now)) for each in missing)
-
-    def _found(self, kind: Kind, ids: list[str]) -> Iterator[Record]:
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record]]:
         if kind == "customer":
-            yield from self.bill_tos(ids)
-        for some in chunks(ids, IDS_AT_ONCE):
+            yield from by_id(self.bill_tos(ids))
+        for some in chunks(filter(_NUMBER.fullmatch, ids), IDS_AT_ONCE):
             wanted = [["id", "in", [int(each) for each in some]]]
             if kind in ("invoice", "credit"):
-                yield from self.moves(wanted)
+                yield from by_id(self.moves(wanted))
             if kind == "payment":
-                yield from self.payments(wanted)
+                yield from by_id(self.payments(wanted))
 
     def rows(self, model: str, fields: Iterable[str], where: list[Any], since: datetime | None = None) -> Iterator[Any]:
         """All pages of a search, in the order of their last change."""

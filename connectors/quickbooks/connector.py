@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NoReturn
 from uuid import NAMESPACE_URL, uuid5
 
+from connectors.answers import pdf, refuse, retry_after
 from connectors.base import (
     AccessExpired,
     Account,
@@ -33,7 +34,6 @@ from connectors.base import (
 )
 from connectors.books import Books
 from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
-from connectors.http import pdf, refuse, retry_after
 from connectors.paging import Page, Record, by_time, chunks
 from connectors.quickbooks import mapping
 from connectors.signing import header, is_signed_base64

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
+from connectors.answers import data, known, provider_time
 from connectors.base import (
     Account,
     Batch,
@@ -12,7 +14,6 @@ from connectors.base import (
     Context,
     Forbidden,
     GiveUp,
-    Gone,
     Json,
     Kind,
     Mode,
@@ -23,9 +24,8 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.books import Books
-from connectors.fields import BadField, Fields, micros
-from connectors.http import provider_time, refuse
+from connectors.books import Books, first_there
+from connectors.fields import BadField, Fields
 from connectors.paging import Page, Record, by_number
 from connectors.sage import mapping
 
@@ -107,7 +107,7 @@ class _Books(Books):
         return body
 
     def pdf(self, invoice_id: str) -> bytes | None:
-        response = self.ask(f"sales_invoices/{_known(invoice_id)}", accept="application/pdf")  # [R]
+        response = self.ask(f"sales_invoices/{known(TITLE, _ID, invoice_id)}", accept="application/pdf")  # [R]
         if response.body.startswith(b"%PDF-") and response.status == 200:
             return response.body
         _checked(response)
@@ -149,23 +149,13 @@ class _Books(Books):
             for row in self.rows(name, {"deleted_since": _stamp(since)}):
                 yield from (mapping.deletion(kind, row, self._ctx.now) for kind in kinds)
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now, from the first place that has it; whatever is not there any more is gone."""
-        for object_id in dict.fromkeys(external_ids) if kind in PLACES else ():
-            for name, mapper in PLACES[kind]:
-                try:
-                    found = mapper(self.get(f"{name}/{_known(object_id)}"))
-                except NotFound:
-                    continue
-                if found is not None:
-                    yield found
-                break
-            else:
-                yield Gone(kind, object_id, micros(self._ctx.now))
-
-    def bill_tos(self, ids: list[str]) -> Iterator[Record]:
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record | None]]:
         """One call each: only a single read shows the main contact person's address."""
-        return self.singly("customer", ids)
+        readers = [partial(self._read, *place) for place in PLACES.get(kind, ())]
+        return (pair for each in ids for pair in first_there(each, readers))
+
+    def _read(self, name: str, mapper: Mapper, object_id: str) -> Record | None:
+        return mapper(self.get(f"{name}/{known(TITLE, _ID, object_id)}"))
 
 
 FEEDS: dict[str, tuple[Kind, ...]] = {
@@ -192,13 +182,6 @@ def _stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _known(object_id: str) -> str:
-    """An id that can be part of an address. Raises NotFound."""
-    if not _ID.fullmatch(object_id):
-        raise NotFound(f"{TITLE} does not have this.")
-    return object_id
-
-
 def _account(ctx: Context, fields: Fields, country: str) -> Account:
     business = fields.id("id")
     try:
@@ -215,8 +198,4 @@ def _account(ctx: Context, fields: Fields, country: str) -> Account:
 
 def _checked(response: Response) -> Json:
     """The body, an object. Errors come as a list [R], also where the status is a good one."""
-    if not 200 <= response.status < 300:
-        refuse(TITLE, response)
-    if not isinstance(response.json, dict):
-        raise RetryLater(f"{TITLE} sent something other than data.")
-    return response.json
+    return data(TITLE, response, dict)

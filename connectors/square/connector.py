@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NoReturn
 
+from connectors.answers import data, known, provider_time, retry_after
 from connectors.base import (
     AccessExpired,
     Account,
@@ -31,7 +32,6 @@ from connectors.base import (
 )
 from connectors.books import Books
 from connectors.fields import BadField, Fields, known_zone, micros, parse_json
-from connectors.http import provider_time, refuse, retry_after
 from connectors.paging import Record, look_up
 from connectors.signing import header, is_signed_base64
 from connectors.square import mapping
@@ -135,9 +135,7 @@ class _Till(Books):
         return body
 
     def object(self, path: str, object_id: str, name: str) -> Json:
-        if not _ID.fullmatch(object_id):
-            raise NotFound(f"{TITLE} does not have this.")
-        found = self.get(f"{path}/{object_id}").get(name)
+        found = self.get(f"{path}/{known(TITLE, _ID, object_id)}").get(name)
         return found if isinstance(found, dict) else {}
 
     def rows(self, path: str, asked: Mapping[str, Any], size: int, *, by_search: bool = False) -> Iterator[Any]:
@@ -230,11 +228,7 @@ def _checked(response: Response) -> Json:
     errors = body.get("errors") if body else None
     if isinstance(errors, list) and errors:
         _raise_error(errors[0] if isinstance(errors[0], dict) else {}, response)
-    if not 200 <= response.status < 300:
-        refuse(TITLE, response)
-    if body is None:
-        raise RetryLater(f"{TITLE} sent something other than data.")
-    return body
+    return data(TITLE, response, dict)
 
 
 def _raise_error(error: Json, response: Response) -> NoReturn:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NoReturn
 
+from connectors.answers import known, pdf, provider_time, refuse, retry_after
 from connectors.base import (
     Account,
     Batch,
@@ -30,7 +31,6 @@ from connectors.base import (
 )
 from connectors.books import Books
 from connectors.fields import BadField, Fields, known_zone, micros, parse_json
-from connectors.http import pdf, provider_time, refuse, retry_after
 from connectors.paging import Record
 from connectors.signing import header, is_signed_hex
 from connectors.stripe import mapping
@@ -156,9 +156,7 @@ class _Ledger(Books):
         return body
 
     def object(self, path: str, object_id: str, expand: Iterable[str] = ()) -> Json:
-        if not _ID.fullmatch(object_id):
-            raise NotFound(f"{TITLE} does not have this.")
-        return self.get(f"{path}/{object_id}", {"expand[]": list(expand)} if expand else None)
+        return self.get(f"{path}/{known(TITLE, _ID, object_id)}", {"expand[]": list(expand)} if expand else None)
 
     def pay_outside(self, payment: OutsidePayment) -> str:
         """Stripe takes the whole of what is owed or nothing. The same key gives its first answer again, so an invoice

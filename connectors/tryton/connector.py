@@ -8,11 +8,11 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from connectors.answers import provider_time, refuse
 from connectors.base import (
     Account,
     Asked,
@@ -21,7 +21,6 @@ from connectors.base import (
     Context,
     Endpoints,
     GiveUp,
-    Gone,
     Json,
     Kind,
     Mode,
@@ -31,11 +30,10 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.books import Books
-from connectors.fields import BadField, Fields, known_zone, micros
-from connectors.http import provider_time, refuse
+from connectors.books import Books, by_id
+from connectors.fields import BadField, Fields, known_zone
 from connectors.paging import Record, chunks
-from connectors.sites import account_at, site
+from connectors.sites import account_at, at_site
 from connectors.tryton import mapping
 
 TITLE = "Tryton"
@@ -71,7 +69,7 @@ class Tryton(Connector):
     )  # fmt: skip
 
     def settle(self, ends: Endpoints, said: Mapping[str, Any]) -> Endpoints:
-        return replace(ends, api_url=site(str(said.get("site") or ends.api_url)))
+        return at_site(ends, said)
 
     def authorization(self, tokens: Tokens) -> str:
         return f"bearer {tokens.access_token}"
@@ -187,21 +185,12 @@ class _Company(_Server):
             wanted = [["id", "in", list(map(int, some))], ALSO_INACTIVE]
             yield from map(mapping.party, self.rows("party.party", mapping.PARTY, wanted))
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; whatever is not there any more is gone."""
-        missing = dict.fromkeys(external_ids)
-        for record in self._found(kind, [each for each in missing if _NUMBER.fullmatch(each)]):
-            missing.pop(record.external_id, None)
-            yield record
-        if kind != "account":
-            yield from (Gone(kind, each, micros(self._ctx.now)) for each in missing)
-
-    def _found(self, kind: Kind, ids: list[str]) -> Iterator[Record]:
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record]]:
         if kind == "customer":
-            yield from self.bill_tos(ids)
+            yield from by_id(self.bill_tos(ids))
         field = {"invoice": "id", "credit": "id", "payment": "payment_lines"}.get(kind)
-        for some in chunks(ids, IDS_AT_ONCE) if field else ():
-            yield from self.invoices([[field, "in", list(map(int, some))]])
+        for some in chunks(filter(_NUMBER.fullmatch, ids), IDS_AT_ONCE) if field else ():
+            yield from by_id(self.invoices([[field, "in", list(map(int, some))]]))
 
     # --- one invoice ---
 

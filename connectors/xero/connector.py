@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from connectors.answers import data, known, pdf, provider_time
 from connectors.base import (
     Account,
     Batch,
@@ -13,7 +14,6 @@ from connectors.base import (
     Event,
     Forbidden,
     GiveUp,
-    Gone,
     Json,
     Kind,
     Mode,
@@ -21,13 +21,11 @@ from connectors.base import (
     OutsidePayment,
     PayLink,
     ProviderSpec,
-    Response,
     RetryLater,
     Tokens,
 )
 from connectors.books import Books
-from connectors.fields import BadField, Fields, known_zone, micros, parse_json
-from connectors.http import pdf, provider_time, refuse
+from connectors.fields import BadField, Fields, known_zone, parse_json
 from connectors.paging import Page, Record, by_time, chunks
 from connectors.signing import header, is_signed_base64
 from connectors.xero import mapping
@@ -73,7 +71,7 @@ class Xero(Connector):
         """The organisations of this consent; one person may have allowed several."""
         consent = mapping.auth_event_id(ctx.tokens.access_token if ctx.tokens else "")
         url = f"{ctx.endpoints.api_url}/connections"
-        rows = _checked(ctx.http.get(url, params={"authEventId": consent} if consent else None), list)
+        rows = data(TITLE, ctx.http.get(url, params={"authEventId": consent} if consent else None), list)
         return [account for row in rows if (account := _account(ctx, row))]
 
     def revoke(self, ctx: Context) -> None:
@@ -142,7 +140,7 @@ class _Books(Books):
         if since is not None:
             headers["If-Modified-Since"] = (since - ROUNDING).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         response = self._ctx.http.get(f"{self._ctx.endpoints.api_url}{API}/{path}", params=params, headers=headers)
-        body: Json = _checked(response, dict)
+        body = data(TITLE, response, dict)
         self.begin(mapping.answered_at(body) or provider_time(response))
         return body
 
@@ -155,7 +153,7 @@ class _Books(Books):
         """One new object, the same for the same key; its id, by the name it has in the answer's only list."""
         headers = {"Xero-tenant-id": self._tenant, "Idempotency-Key": key}
         url = f"{self._ctx.endpoints.api_url}{API}/{path}"
-        body: Json = _checked(self._ctx.http.send("PUT", url, headers=headers, json=entry), dict)
+        body = data(TITLE, self._ctx.http.send("PUT", url, headers=headers, json=entry), dict)
         rows = body.get(path.rpartition("/")[2], body.get("HistoryRecords"))
         try:
             return Fields(rows[0] if isinstance(rows, list) and rows else None).id(id_field)
@@ -204,23 +202,12 @@ class _Books(Books):
             yield from _mapped(self.rows(name, {}, since), mapper)
         yield from _mapped(self.rows("Payments", RECEIVED, since), mapping.payment)
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now; what is not there any more is gone. The vendor's bills and suppliers are there, but not
-        ours."""
-        missing = dict.fromkeys(external_ids)
-        for object_id, record in self._found(kind, list(missing)):
-            missing.pop(object_id, None)
-            if record is not None:
-                yield record
-        if kind != "account":
-            yield from (Gone(kind, each, micros(self._ctx.now)) for each in missing)
-
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Lists of invoices name their contacts without an address; this is where it is."""
         return _mapped(self._named("Contacts", ids, ALSO_ARCHIVED), mapping.contact)
 
-    def _found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record | None]]:
-        """The objects that are there, by id, with what they mean to us."""
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record | None]]:
+        """The vendor's own bills and suppliers are there, but none of ours."""
         if kind in LISTS:
             name, id_field, mapper, params = LISTS[kind]
             for row in self._named(name, ids, params):
@@ -258,9 +245,7 @@ LISTS: dict[Kind, tuple[str, str, Mapper, dict[str, str]]] = {
 
 
 def _guid(object_id: str) -> str:
-    if not _GUID.fullmatch(object_id):
-        raise NotFound(f"{TITLE} does not have this.")
-    return object_id
+    return known(TITLE, _GUID, object_id)
 
 
 def _mapped(rows: Iterable[Any], mapper: Mapper) -> Iterator[Record]:
@@ -300,12 +285,3 @@ def _organisation(ctx: Context, tenant: str) -> Fields:
     except Forbidden:  # the organisation can still be chosen; its currency is then asked for
         rows = None
     return Fields(rows[0] if isinstance(rows, list) and rows else {})
-
-
-def _checked(response: Response, shape: type) -> Any:
-    """The body. A page of HTML with a good status is trouble on their side, not an answer."""
-    if not 200 <= response.status < 300:
-        refuse(TITLE, response)
-    if not isinstance(response.json, shape):
-        raise RetryLater(f"{TITLE} sent something other than data.")
-    return response.json

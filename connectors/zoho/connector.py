@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import urlsplit
 
+from connectors.answers import data, known, provider_time, refuse, retry_after
 from connectors.base import (
     AccessExpired,
     Account,
@@ -16,7 +18,6 @@ from connectors.base import (
     Endpoints,
     Forbidden,
     GiveUp,
-    Gone,
     Json,
     Kind,
     Mode,
@@ -29,9 +30,8 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
-from connectors.books import Books
-from connectors.fields import BadField, Fields, known_zone, micros
-from connectors.http import provider_time, refuse, retry_after
+from connectors.books import Books, first_there
+from connectors.fields import BadField, Fields, known_zone
 from connectors.paging import Page, Record, by_time
 from connectors.zoho import mapping
 
@@ -151,7 +151,8 @@ class Zoho(Connector):
 
     def add_note(self, ctx: Context, invoice_external_id: str, text: str, key: str) -> str:
         """A comment that only the vendor's staff sees; our key stands in it, so that it is made once."""
-        books, path, mark = _Books(ctx), f"invoices/{_known(invoice_external_id)}/comments", f"[Sheaf {key}]"
+        path, mark = f"invoices/{known(TITLE, _NUMBER, invoice_external_id)}/comments", f"[Sheaf {key}]"
+        books = _Books(ctx)
         for row in _rows(books.get(path), "comments"):
             if mark in str(row.get("description", "") if isinstance(row, dict) else ""):
                 return Fields(row).id("comment_id")
@@ -185,7 +186,7 @@ class _Books(Books):
         return _checked(self._ctx.http.post(url, params={"organization_id": self._organisation}, json=body))
 
     def pdf(self, invoice_id: str) -> bytes | None:
-        url = f"{self._ctx.endpoints.api_url}{API}/invoices/{_known(invoice_id)}"
+        url = f"{self._ctx.endpoints.api_url}{API}/invoices/{known(TITLE, _NUMBER, invoice_id)}"
         asked = {"organization_id": self._organisation, "accept": "pdf"}  # [R]
         response = self._ctx.http.get(url, params=asked, headers={"Accept": "application/pdf"})
         if response.body.startswith(b"%PDF-") and response.status == 200:
@@ -207,7 +208,7 @@ class _Books(Books):
 
     def one(self, name: str, noun: str, object_id: str) -> Json:
         """The object, whole. Raises NotFound."""
-        found = self.get(f"{name}/{_known(object_id)}").get(noun)
+        found = self.get(f"{name}/{known(TITLE, _NUMBER, object_id)}").get(noun)
         if not isinstance(found, dict):
             raise RetryLater(f"{TITLE} sent something other than data.")
         return found
@@ -243,19 +244,12 @@ class _Books(Books):
         yield mapping.payment(whole)
         yield mapping.unused(row)
 
-    def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
-        """Each as it is now, from the first place that has it; whatever is not there any more is gone."""
-        for object_id in dict.fromkeys(external_ids) if kind in PLACES else ():
-            for name, noun, mapper in PLACES[kind]:
-                try:
-                    found = mapper(self.one(name, noun, object_id))
-                except NotFound:
-                    continue
-                if found is not None:
-                    yield found
-                break
-            else:
-                yield Gone(kind, object_id, micros(self._ctx.now))
+    def found(self, kind: Kind, ids: list[str]) -> Iterator[tuple[str, Record | None]]:
+        readers = [partial(self._read, *place) for place in PLACES.get(kind, ())]
+        return (pair for each in ids for pair in first_there(each, readers))
+
+    def _read(self, name: str, noun: str, mapper: Mapper, object_id: str) -> Record | None:
+        return mapper(self.one(name, noun, object_id))
 
 
 PLACES: dict[Kind, tuple[tuple[str, str, Mapper], ...]] = {
@@ -274,13 +268,6 @@ def _centre(named: str, ends: Endpoints) -> tuple[str, str]:
     if urlsplit(named)[:2] == urlsplit(ends.api_url)[:2]:  # a sandbox has all its centres on one host
         return named, named
     raise GiveUp(f"{TITLE} named a data centre that we do not know.")
-
-
-def _known(object_id: str) -> str:
-    """An id that can be part of an address. Raises NotFound."""
-    if not _NUMBER.fullmatch(object_id):
-        raise NotFound(f"{TITLE} does not have this.")
-    return object_id
 
 
 def _some(records: Iterable[Record | None]) -> Iterator[Record]:
@@ -308,11 +295,7 @@ def _checked(response: Response) -> Json:
     code = body.get("code") if isinstance(body, dict) else None
     if code and isinstance(code, int):
         _complain(code, response)
-    if not 200 <= response.status < 300:
-        refuse(TITLE, response)
-    if not isinstance(body, dict):
-        raise RetryLater(f"{TITLE} sent something other than data.")
-    return body
+    return data(TITLE, response, dict)
 
 
 def _complain(code: int, response: Response) -> NoReturn:

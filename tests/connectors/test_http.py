@@ -17,6 +17,7 @@ from werkzeug import Request, Response
 
 from app import clock
 from connectors import http
+from connectors.answers import provider_time, refuse, retry_after
 from connectors.base import (
     AccessExpired,
     Endpoints,
@@ -28,7 +29,7 @@ from connectors.base import (
     RetryLater,
 )
 from connectors.base import Response as Answer
-from connectors.http import HttpClient, RateGate, provider_time, refuse, retry_after
+from connectors.http import HttpClient, RateGate
 from tests.support.server import free_port, live_server
 
 SECRET = "secret-of-the-vendor"

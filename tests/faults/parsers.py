@@ -28,9 +28,9 @@ from app.money import Money, MoneyError
 from app.names import LIMIT, NameRefused, vendor_name
 from app.outbox.rendering import inert
 from connectors import registry
+from connectors.answers import provider_time, retry_after
 from connectors.base import Response
 from connectors.fields import known_zone, parse_instant, parse_json, whole_seconds
-from connectors.http import provider_time, retry_after
 from digest.channels.sendgrid import verdict
 from digest.events import SIGNATURE, TIMESTAMP, _events, is_signed
 from digest.inbound.mail import Unreadable, read_mail
