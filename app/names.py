@@ -15,6 +15,9 @@ _LEGAL = frozenset({
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"})
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 class NameRefused(ValueError):
     """Not a name we would show; the message says why, for the person who typed it."""
 
@@ -35,6 +38,11 @@ def vendor_name(text: str) -> str:
     if len(_scripts(name)) > 1:
         raise NameRefused("Letters of one alphabet only: mixed ones can imitate somebody else's name.")
     return name
+
+
+def inert_cell(word: str) -> str:
+    """Somebody's word in a table we hand out, which a spreadsheet must not run."""
+    return f"'{word}" if word.startswith(_FORMULA) else word
 
 
 def _is_strange(character: str) -> bool:

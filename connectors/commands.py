@@ -15,6 +15,7 @@ from sqlalchemy import select
 from app.house import House, the_house
 from app.models import BillTo, Connection, ConnectionState, Invoice, InvoiceState, Vendor
 from app.money import Money
+from app.names import inert_cell
 from app.scope import Everything
 from connectors.file_commands import import_command
 from connectors.sync import claim, sync
@@ -77,7 +78,8 @@ def export_open(vendor: UUID | None, as_json: bool) -> None:
     writer = csv.DictWriter(sys.stdout, _COLUMNS)
     writer.writeheader()
     for row in rows:
-        writer.writerow(row | {"addresses": " ".join(row["addresses"])})
+        said = row | {"addresses": " ".join(row["addresses"])}
+        writer.writerow({name: inert_cell(value) for name, value in said.items()})
 
 
 def _open_rows(house: House, vendor: UUID | None) -> Iterator[dict[str, Any]]:

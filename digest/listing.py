@@ -11,13 +11,13 @@ from app.access import link_holder
 from app.db import database
 from app.mailboxes.queries import lines_of
 from app.money import exponent
+from app.names import inert_cell
 from app.receivables.queries import find_rows_by_id
 from digest.links import is_shut, opened
 
 blueprint = Blueprint("listing", __name__)
 
 _HEAD = ("supplier", "invoice", "order", "issued", "due", "currency", "amount", "state now")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @blueprint.get("/lines.csv")
@@ -39,7 +39,7 @@ def lines() -> Response:
         amount = _plain(row.due_minor, row.currency) if row.is_open else ""
         state = ("on hold" if row.hold else "open") if row.is_open else str(row.state).replace("_", " ")
         words = (row.vendor_name, row.number, row.po_number, row.issued_on or "", row.due_on or "")
-        writer.writerow([*(_inert(str(word)) for word in words), row.currency, amount, state])
+        writer.writerow([*(inert_cell(str(word)) for word in words), row.currency, amount, state])
     page = make_response("\ufeff" + out.getvalue())  # a spreadsheet takes it for UTF-8 by this mark alone
     page.headers["Content-Type"] = "text/csv; charset=utf-8"
     page.headers["Content-Disposition"] = 'attachment; filename="sheaf-invoices.csv"'
@@ -50,8 +50,3 @@ def _plain(minor: int, currency: str) -> str:
     digits = exponent(currency)
     whole, part = divmod(abs(minor), 10**digits)
     return f"{'-' if minor < 0 else ''}{whole}{f'.{part:0{digits}}' if digits else ''}"
-
-
-def _inert(word: str) -> str:
-    """A vendor's word that a spreadsheet must not run (INVARIANTS A3)."""
-    return f"'{word}" if word.startswith(_FORMULA) else word

@@ -23,6 +23,7 @@ from connectors.files.refusal import Refused
 XML_LIMIT = 5_000_000  # bytes
 PDF_LIMIT = 20_000_000
 DEPTH_LIMIT = 60  # elements within elements; invoices have about ten
+ELEMENT_LIMIT = 200_000  # an invoice of a thousand lines has about thirty thousand
 _CREDITS = {"381", "261", "262", "296", "308", "396", "420", "458", "532", "83"}  # UNCL1001: they lower a debt
 _NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")  # in lower case; other attachments can come first
 
@@ -105,16 +106,19 @@ def read_pdf(data: bytes) -> EInvoice:
 
 
 class _Shallow(TreeBuilder):
-    """Stops at the depth that only an attack has, before it costs anything."""
+    """Stops at the depth and the number of parts that only an attack has, before they cost much."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._depth = 0
+        self._depth = self._count = 0
 
     def start(self, tag: Any, attrs: Any, /) -> Element:
         self._depth += 1
         if self._depth > DEPTH_LIMIT:
             raise Refused("The file nests deeper than any invoice does.")
+        self._count += 1
+        if self._count > ELEMENT_LIMIT:
+            raise Refused("The file has more parts than any invoice has.")
         return super().start(tag, attrs)
 
     def end(self, tag: Any, /) -> Element:

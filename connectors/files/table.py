@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.files.columns import field_called
@@ -11,6 +11,8 @@ from connectors.files.refusal import Refused
 
 SIZE_LIMIT = 30_000_000  # bytes
 LINE_LIMIT = 200_000
+LINE_LENGTH = 200_000  # characters
+COLUMN_LIMIT = 300
 CELL_LIMIT = 5_000  # characters
 
 
@@ -42,12 +44,10 @@ def read_table(data: bytes) -> Table:
         raise Refused("The file is no table of text. Please export it as CSV.")
     separator = _separator(text)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=False)
-        lines = [Line(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+        reader = csv.reader(_few_and_short(text), delimiter=separator, strict=False)
+        lines = [Line(reader.line_num, _cells(cells)) for cells in reader if any(cells)]
     except csv.Error as problem:
         raise Refused(f"The file is no table: {problem}.") from None
-    if len(lines) > LINE_LIMIT:
-        raise Refused(f"The file has more than {LINE_LIMIT:,} lines. Please send the open invoices only.")
     place = _header(lines)
     header = lines[place].cells
     if len(set(header)) < len(header):
@@ -67,6 +67,22 @@ def _text(data: bytes) -> tuple[str, str]:
         return data.decode(), "utf-8"
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace"), "cp1252"
+
+
+def _few_and_short(text: str) -> Iterator[str]:
+    """The lines, none read after the first that no table has."""
+    for number, line in enumerate(io.StringIO(text, newline="")):
+        if number >= LINE_LIMIT:
+            raise Refused(f"The file has more than {LINE_LIMIT:,} lines. Please send the open invoices only.")
+        if len(line) > LINE_LENGTH:
+            raise Refused("The file has a line longer than any table's. Please export it again.", number + 1)
+        yield line
+
+
+def _cells(cells: Sequence[str]) -> list[str]:
+    if len(cells) > COLUMN_LIMIT:
+        raise Refused(f"The file has more than {COLUMN_LIMIT} columns. Please export fewer.")
+    return [cell.strip() for cell in cells]
 
 
 def _separator(text: str) -> str:

@@ -1,6 +1,5 @@
 """Importing a file in a real browser: with the questions, with what would change, and with nothing yet."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,8 +61,5 @@ def test_a_file_is_imported_in_a_browser(
 
 
 def _fine(page: Page, width: int) -> None:
-    if folder := os.environ.get("SHOTS"):
-        name = f"{len(os.listdir(folder)):02}-{width}.png"
-        page.screenshot(path=f"{folder}/{name}", full_page=True)
     assert axe_violations(page) == [], page.url
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
