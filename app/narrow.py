@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
     ClauseElement,
@@ -112,7 +113,7 @@ def _read(state: ORMExecuteState) -> None:
         target: Any = state.bind_mapper.class_ if state.bind_mapper else None
         state.statement = state.statement.options(*_criteria(scope, target))
     elif type(scope) in SETTINGS:
-        state.statement = state.statement.options(_all_of(cast(Any, type(scope))))
+        state.statement = _narrowed(state.statement, type(scope))
         state.parameters = {**cast(dict[str, Any], state.parameters or {}), **_told(scope)}
     else:
         raise NoScope(f"{scope!r} has no rows")
@@ -163,6 +164,18 @@ class _Criteria(CriteriaOption):
 def _all_of(kind: type[Scope]) -> _Criteria:
     """What a ``kind`` of scope may see; its values are parameters, which _told() fills in."""
     return _Criteria(_criteria(cast(Any, kind), None))
+
+
+def _narrowed(statement: Any, kind: type[Scope]) -> Any:
+    """``statement`` for that kind of scope; of one that is kept, the same object each time. SQLAlchemy works out once
+    what an object is made of, and for a page's statement that took longer than to run it."""
+    kept = _KEPT.setdefault(statement, {})
+    if kind not in kept:
+        kept[kind] = statement.options(_all_of(cast(Any, kind)))
+    return kept[kind]
+
+
+_KEPT: WeakKeyDictionary[Executable, dict[type[Scope], Any]] = WeakKeyDictionary()
 
 
 def _told(scope: Scope) -> dict[str, Any]:
