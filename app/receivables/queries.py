@@ -162,7 +162,7 @@ Key = tuple[date | None, UUID]  # of the last row of a page: the day it is order
 def page_by_due(session: Session, query: AnySelect, after: Key | None, limit: int) -> list[Any]:
     """Open invoices: a page and one row more, due longest first. A key with a date steps along the partial index; those
     without one stand at its end."""
-    query = query.order_by(Invoice.due_on.nulls_last(), Invoice.id).limit(limit + 1)
+    query = by_due(query, limit)
     if after is None:
         return list(session.execute(query))
     day, last_id = after
@@ -171,6 +171,11 @@ def page_by_due(session: Session, query: AnySelect, after: Key | None, limit: in
         return list(session.execute(undated.where(Invoice.id > last_id)))
     rows = list(session.execute(query.where(tuple_(Invoice.due_on, Invoice.id) > (day, last_id))))
     return rows if len(rows) > limit else [*rows, *session.execute(undated)]
+
+
+def by_due(query: AnySelect, limit: int) -> AnySelect:
+    """The first page of open invoices and one row more, due longest first."""
+    return query.order_by(Invoice.due_on.nulls_last(), Invoice.id).limit(limit + 1)
 
 
 def page_by_issue(session: Session, query: AnySelect, after: Key | None, limit: int) -> list[Any]:
