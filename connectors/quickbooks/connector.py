@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NoReturn
 from uuid import NAMESPACE_URL, uuid5
 
-from connectors.answers import pdf, refuse, retry_after
+from connectors.answers import known, pdf, refuse, retry_after
 from connectors.base import (
     AccessExpired,
     Account,
@@ -47,6 +47,7 @@ RECENT_PAYMENTS = timedelta(days=90)
 UNAPPLIED_REACH = timedelta(days=365)  # UnappliedAmt cannot be asked for [R], so payments of a year are looked through
 THROTTLED_SECONDS = 60.0  # QuickBooks names no wait
 _REALM = re.compile(r"[0-9]{1,20}")
+_ID = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
 ENTITIES: dict[Kind, tuple[str, ...]] = {
     "invoice": ("Invoice",),
     "customer": ("Customer",),
@@ -148,16 +149,12 @@ class _Books(Books):
         return body
 
     def object(self, path: str, object_id: str, name: str, **params: str) -> Json:
-        if not object_id.isascii() or not object_id.isalnum():
-            raise NotFound(f"{TITLE} does not have this.")
-        found = self.get(f"{path}/{object_id}", **params).get(name)
+        found = self.get(f"{path}/{known(TITLE, _ID, object_id)}", **params).get(name)
         return found if isinstance(found, dict) else {}
 
     def pdf(self, invoice_id: str) -> bytes:
-        if not invoice_id.isascii() or not invoice_id.isalnum():
-            raise NotFound(f"{TITLE} does not have this.")
         response = self._ctx.http.get(
-            f"{self._base}/invoice/{invoice_id}/pdf",
+            f"{self._base}/invoice/{known(TITLE, _ID, invoice_id)}/pdf",
             params={"minorversion": MINOR_VERSION},
             headers={"Accept": "application/pdf"},
         )

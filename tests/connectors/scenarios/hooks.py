@@ -49,7 +49,7 @@ class Webhooks(Scenarios):
             assert not verify(rest | {name: rubbish}, body, catcher.secret, now)
 
     def test_a_webhook_told_twice_is_the_same_event(self, bench: Bench) -> None:
-        """[M4 inv-N3] So that the intake keeps one of them (test_webhook_intake.py)."""
+        """[M4 inv-N3] So that the intake keeps one of them (tests/connectors/test_views.py)."""
         self.needs_webhooks()
         with self.caught(bench) as catcher:
             bench.control.fault("duplicate_webhooks", provider=self.provider)
