@@ -264,18 +264,42 @@ def _begin(session: Session, transaction: SessionTransaction, connection: Connec
     if scope is None or connection.dialect.name != "postgresql" or transaction.nested:
         return
     session.info["told"] = scope
-    if not (isinstance(scope, Everything) and connection.info.get(MAY_ALL)):
+    told = _named(scope, connection)
+    if not (isinstance(scope, Everything) and connection.info.get(MAY_ALL)) and not _is_begun(connection, told):
         _tell(session, connection)
 
 
+def _is_begun(connection: Connection, told: dict[str, str]) -> bool:
+    """Begin and name the scope in one round trip, where it took two, and a third of what a webhook cost. False: it did
+    not go, so let SQLAlchemy ask, who knows what to make of a failure."""
+    driver: Any = connection.connection.driver_connection
+    library: Any = connection.dialect.loaded_dbapi
+    if driver.autocommit or driver.pgconn.transaction_status != library.pq.TransactionStatus.IDLE:
+        return False
+    each = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in told.items())  # our own names, and ids
+    try:
+        if driver.pgconn.exec_(f"BEGIN{each}".encode()).status == library.pq.ExecStatus.COMMAND_OK:
+            return True
+        driver.rollback()
+    except library.Error:
+        pass
+    return False
+
+
 def _tell(session: Session, connection: Connection) -> None:
-    """Name the scope to PostgreSQL's policies, in one round trip."""
+    """Name the scope to PostgreSQL's policies."""
     scope: Scope = session.info["scope"]
+    told = _named(scope, connection)
+    each = ", ".join(f"set_config('{name}', %s, true)" for name in told)
+    connection.exec_driver_sql(f"SELECT {each}", tuple(told.values()))
+    session.info["told"] = scope
+
+
+def _named(scope: Scope, connection: Connection) -> dict[str, str]:
+    """What the policies of PostgreSQL go by."""
     # who may see all anyway goes by its own name: temporary tables belong to one user, not to two in turn
     told = {"role": "none" if isinstance(scope, Everything) and connection.info.get(MAY_ALL) else ROLES[type(scope)]}
     for setting, field in SETTINGS.get(type(scope), {}).items():
         value = getattr(scope, field)
         told[setting] = "" if value is None else str(value)
-    each = ", ".join(f"set_config('{name}', %s, true)" for name in told)
-    connection.exec_driver_sql(f"SELECT {each}", tuple(told.values()))
-    session.info["told"] = scope
+    return told

@@ -118,7 +118,8 @@ def _pages(found: Found, small: Filled, large: Filled, seconds: float, repeats: 
 
 
 def page_statements(house: House, invoices: int) -> int:
-    """Round trips of the page with so many invoices, each of another vendor: telling PostgreSQL the scope counts."""
+    """Statements of the page with so many invoices, each of another vendor: all round trips but BEGIN, which tells
+    PostgreSQL the scope as well, and COMMIT, once each for who is there and for the page."""
     app, _ = wsgi.build(house)
     with house.database.transaction(_EVERYTHING) as session:
         owing = customer(session, "Owing", address=f"owing{invoices}@stock.example")

@@ -135,7 +135,7 @@ def _floor(ground: Ground, url: str) -> Iterator[Server]:
 
 
 def hook_statements(house: House) -> dict[str, float]:
-    """Round trips for one event, telling PostgreSQL the scope included; and rows that its repetition writes."""
+    """Statements for one event, besides BEGIN and COMMIT; and rows that its repetition writes."""
     client, raw, said = wsgi.build(house)[0].test_client(), body(["1"]), list[str]()
 
     def post() -> None:

@@ -1,10 +1,12 @@
 """Connections that are kept: what they remember, and what happens when they died at rest."""
 
+import math
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from sqlalchemy import make_url, select, text
+from sqlalchemy.exc import OperationalError
 
 from app import db
 from app.db import Database
@@ -27,12 +29,29 @@ def test_a_connection_that_died_at_rest_is_replaced(
     monkeypatch.setattr(db, "RESTED_SECONDS", -1.0)
     with database.reading(EVERYTHING) as session:
         before = session.scalar(text("SELECT pg_backend_pid()"))
-    name = make_url(database.engine.url).database or ""
-    plain = make_url(postgresql_server.owner_url(name)).set(drivername="postgresql")
-    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as owner:
-        owner.execute("SELECT pg_terminate_backend(%s, 5000)", [before])
+    _kill(postgresql_server, database, before)
     with database.reading(EVERYTHING) as session:
         assert session.scalar(text("SELECT pg_backend_pid()")) != before
+
+
+def test_one_that_died_in_use_is_found_out_as_it_begins(
+    database: Database, postgresql_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[inv-F1] In SQLAlchemy's words, which is how it is replaced; whoever comes next has another."""
+    monkeypatch.setattr(db, "RESTED_SECONDS", math.inf)
+    with database.reading(EVERYTHING) as session:
+        before = session.scalar(text("SELECT pg_backend_pid()"))
+    _kill(postgresql_server, database, before)
+    with pytest.raises(OperationalError), database.reading(EVERYTHING) as session:
+        session.scalar(text("SELECT 1"))
+    with database.reading(EVERYTHING) as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) != before
+
+
+def _kill(server: Server, database: Database, backend: int | None) -> None:
+    plain = make_url(server.owner_url(database.engine.url.database or "")).set(drivername="postgresql")
+    with psycopg.connect(plain.render_as_string(hide_password=False), autocommit=True) as owner:
+        owner.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
 
 
 def test_what_a_page_asks_often_stays_prepared(database: Database) -> None:
