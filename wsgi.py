@@ -25,11 +25,13 @@ from connectors import file_views, health_views, hook_views, registry, write_vie
 from connectors import jobs as connector_jobs
 from connectors import views as connector_views
 from connectors.documents import invoice_pdf
+from connectors.file_mail import take_mail
 from digest import commands as digest_commands
 from digest import corrections, delivery_jobs, dev_mail, hooks, plan, preview_views, vendor_preview_views
 from digest import views as digest_views
 from digest.inbound import commands as inbound_commands
 from digest.recompose import recompose
+from digest.replies import files_address
 
 
 def build(house: House) -> tuple[Flask, Sequence[Job]]:
@@ -40,6 +42,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         link=partial(_pay_url, house),
         host=partial(connector_jobs.pay_host, house),
     )
+    app.extensions["files_address"] = partial(files_address, house.keys, host=house.settings.inbound_host)
     app.extensions["invoice_pdf"] = partial(invoice_pdf, house)
     app.extensions["offered_providers"] = registry.offered
     for blueprint in (
@@ -70,7 +73,7 @@ def _sending(house: House) -> Sequence[Job]:
     look_again = partial(connector_jobs.look_again, house)
     return (
         Job("plan digests", 5.0, lambda house: plan.plan_batch(house, look_again)),
-        *delivery_jobs.jobs(partial(recompose, house)),
+        *delivery_jobs.jobs(partial(recompose, house), take_mail),
         Job("corrections", 60.0, corrections.correct),
     )
 

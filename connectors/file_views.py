@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import structlog
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, session, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -104,9 +104,19 @@ def upload() -> Response | tuple[str, int]:
 
 
 def _upload_page(refused: list[tuple[str, str]]) -> str:
+    address = current_app.extensions["files_address"]
     with database().reading() as reading:
         vendor = queries.vendor_of(reading)
-        return render_template("connectors/files.html", vendor=vendor, refused=refused, limits=the_house().limits)
+        books = queries.books_of(reading, vendor.id)
+        return render_template(
+            "connectors/files.html",
+            vendor=vendor,
+            refused=refused,
+            limits=the_house().limits,
+            is_known=books is not None and books.as_of is not None,
+            some=address(vendor.id, is_complete=False),
+            everything=address(vendor.id, is_complete=True),
+        )
 
 
 # --- looking and taking ---------------------------------------------------------------------------------------------

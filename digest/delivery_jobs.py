@@ -11,6 +11,7 @@ from digest.channels.base import Channel
 from digest.claim import Recompose
 from digest.deliver import deliver_batch
 from digest.events import handle_events
+from digest.inbound.filing import TakeFiles
 from digest.inbound.intake import handle_inbound
 from digest.sweep import resolve_unknown
 
@@ -29,15 +30,16 @@ class _OneChannel:
             return self._open
 
 
-def jobs(recompose: Recompose | None) -> Sequence[Job]:
-    """For one house. ``recompose(session, digest_ids)`` composes digests anew, in the transaction that claims them."""
+def jobs(recompose: Recompose | None, take_files: TakeFiles | None = None) -> Sequence[Job]:
+    """For one house. ``recompose(session, digest_ids)`` composes digests anew, in the transaction that claims them;
+    ``take_files``: filing.py."""
     channel = _OneChannel()
 
     def carry(house: House) -> int:
         return deliver_batch(house, channel.of(house), recompose)
 
     return (
-        Job("inbound mail", 2.0, handle_inbound),
+        Job("inbound mail", 2.0, lambda house: handle_inbound(house, take_files)),
         Job("delivery events", 2.0, handle_events),
         Job("unknown attempts", 10.0, resolve_unknown),
         Job("deliver", 2.0, carry),

@@ -13,6 +13,7 @@ from app.keys import KeyRing
 
 _PURPOSE = "reply address"
 _START = "r-"
+_FILES = {"i-": False, "c-": True}  # a vendor's own addresses for files: whether each mail is the complete list
 _LENGTH = 52  # base32 of 16 bytes of id and 16 of signature; 54 in all, of the 64 a local part may have
 
 
@@ -20,8 +21,21 @@ def reply_address(keys: KeyRing, outgoing_id: UUID, host: str) -> str:
     """Where answers to that mail go; nothing when no host receives mail for us."""
     if not host:
         return ""
-    signed = outgoing_id.bytes + keys.sign(outgoing_id.bytes, _PURPOSE)
-    return f"{_START}{base64.b32encode(signed).decode().rstrip('=').lower()}@{host}"
+    return _made(keys, _START, outgoing_id, _PURPOSE, host)
+
+
+def files_address(keys: KeyRing, vendor_id: UUID, host: str, *, is_complete: bool) -> str:
+    """Where a vendor mails files of what is open, all of it or some; nothing when no host receives mail for us."""
+    start = next(each for each, complete in _FILES.items() if complete is is_complete)
+    return _made(keys, start, vendor_id, f"files address {start}", host) if host else ""
+
+
+def files_for(keys: KeyRing, address: str, host: str) -> tuple[UUID, bool] | None:
+    """The vendor whose files come to this address, and whether they are the complete list; None for any other."""
+    for start, is_complete in _FILES.items():
+        if vendor_id := _named(keys, start, address, f"files address {start}", host):
+            return vendor_id, is_complete
+    return None
 
 
 def is_ours(address: str, host: str) -> bool:
@@ -31,12 +45,21 @@ def is_ours(address: str, host: str) -> bool:
 
 def mail_of(keys: KeyRing, address: str, host: str) -> UUID | None:
     """The id of the mail an address answers, when we made it; whatever else it is, None."""
+    return _named(keys, _START, address, _PURPOSE, host)
+
+
+def _made(keys: KeyRing, start: str, named: UUID, purpose: str, host: str) -> str:
+    signed = named.bytes + keys.sign(named.bytes, purpose)
+    return f"{start}{base64.b32encode(signed).decode().rstrip('=').lower()}@{host}"
+
+
+def _named(keys: KeyRing, start: str, address: str, purpose: str, host: str) -> UUID | None:
     local = address.strip().lower().rpartition("@")[0]
-    if not is_ours(address, host) or not local.startswith(_START) or len(local) != len(_START) + _LENGTH:
+    if not is_ours(address, host) or not local.startswith(start) or len(local) != len(start) + _LENGTH:
         return None
     try:
-        signed = base64.b32decode(local.removeprefix(_START).upper() + "====")
+        signed = base64.b32decode(local.removeprefix(start).upper() + "====")
     except (binascii.Error, ValueError):
         return None
-    mail_id, signature = signed[:16], signed[16:]
-    return UUID(bytes=mail_id) if keys.is_signed(mail_id, signature, _PURPOSE) else None
+    named, signature = signed[:16], signed[16:]
+    return UUID(bytes=named) if keys.is_signed(named, signature, purpose) else None

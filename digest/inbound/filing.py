@@ -6,6 +6,7 @@ that person belongs to the side; anybody else is shown as an unverified sender, 
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,7 +44,7 @@ from digest.inbound.mail import ReadMail
 from digest.inbound.naming import meant_by
 from digest.inbound.request import Received
 from digest.inbound.signs import is_proven, is_report, machine_sign
-from digest.replies import is_ours, mail_of
+from digest.replies import files_for, is_ours, mail_of
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -76,13 +77,27 @@ class Reply:
     by_mail: rules.ByMail
 
 
-def file_mail(session: Session, house: House, row: InboundMail, received: Received, now: datetime) -> Verdict:
+# Takes files, each (name, data), in the session's transaction: (session, vendor id, proven sender, files, whether they
+# are the complete list, now). Returns why nothing was taken, or "".
+TakeFiles = Callable[[Session, UUID, str, Sequence[tuple[str, bytes]], bool, datetime], str]
+
+
+def file_mail(
+    session: Session,
+    house: House,
+    row: InboundMail,
+    received: Received,
+    now: datetime,
+    take_files: TakeFiles | None = None,
+) -> Verdict:
     """Everything a mail causes, in the caller's transaction."""
+    if take_files and (named := _files_named(house, received)):
+        return _take_files(session, take_files, row, named, received, now)
     own = frozenset({house.settings.mail_from.rpartition("@")[2].strip(" >").lower(), house.settings.inbound_host})
     sign = machine_sign(received, own)
     try:
         answered = _answered(session, house, received, now)
-        _only_once(session, row, answered, received.mail)
+        _only_once(session, row, answered.id, received.mail)
         with session.begin_nested():  # what is not filed after all leaves nothing behind
             if sign:
                 return _file_machine(session, house, answered, received, sign, now)
@@ -100,6 +115,33 @@ def file_mail(session: Session, house: House, row: InboundMail, received: Receiv
         return Verdict(InboundOutcome.AUTOMATIC, sign) if is_machines else Verdict(aside.outcome, str(aside))
 
 
+def _files_named(house: House, received: Received) -> set[tuple[UUID, bool]]:
+    """The vendors' own addresses for files that this mail came to."""
+    found = (files_for(house.keys, address, house.settings.inbound_host) for address in received.recipients)
+    return {each for each in found if each}
+
+
+def _take_files(
+    session: Session,
+    take_files: TakeFiles,
+    row: InboundMail,
+    named: set[tuple[UUID, bool]],
+    received: Received,
+    now: datetime,
+) -> Verdict:
+    if len(named) > 1:
+        return Verdict(InboundOutcome.QUARANTINED, "it brings files to more than one address")
+    ((vendor_id, is_complete),) = named
+    try:
+        _only_once(session, row, vendor_id, received.mail)
+    except _Aside as aside:
+        return Verdict(aside.outcome, str(aside))
+    sender = received.mail.from_address if is_proven(received) else ""
+    files = [(each.name, each.data) for each in received.mail.attachments]
+    why = take_files(session, vendor_id, sender, files, is_complete, now)
+    return Verdict(InboundOutcome.QUARANTINED if why else InboundOutcome.FILED, why or "its files were taken")
+
+
 def _answered(session: Session, house: House, received: Received, now: datetime) -> Outgoing:
     """The one mail of ours this answers."""
     host = house.settings.inbound_host
@@ -115,9 +157,9 @@ def _answered(session: Session, house: House, received: Received, now: datetime)
     return mail
 
 
-def _only_once(session: Session, row: InboundMail, answered: Outgoing, mail: ReadMail) -> None:
+def _only_once(session: Session, row: InboundMail, for_what: UUID, mail: ReadMail) -> None:
     """One mail may be brought several times, in other bytes: it is known by its id, its address and its content."""
-    key = hashlib.sha256(mail.message_id.encode() + answered.id.bytes + mail.content_hash).digest()
+    key = hashlib.sha256(mail.message_id.encode() + for_what.bytes + mail.content_hash).digest()
     known = select(InboundMail.id).where(InboundMail.mail_key == key, InboundMail.id != row.id)
     try:
         with session.begin_nested():

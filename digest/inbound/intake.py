@@ -24,7 +24,7 @@ from app.ids import new_id
 from app.keys import KeyRing, Place
 from app.models import AuditEntry, InboundMail, InboundOutcome
 from app.scope import Everything
-from digest.inbound.filing import Verdict, file_mail
+from digest.inbound.filing import TakeFiles, Verdict, file_mail
 from digest.inbound.mail import Unreadable
 from digest.inbound.request import Received, read_request
 
@@ -81,8 +81,9 @@ def raise_alarm(session: Session, why: str, now: datetime) -> None:
         session.add(AuditEntry(at=now, actor="provider", action="inbound.refused", detail={"reason": why}))
 
 
-def handle_inbound(house: House) -> int:
-    """Work on the mail that waits longest; returns how many were taken: one, or none."""
+def handle_inbound(house: House, take_files: TakeFiles | None = None) -> int:
+    """Work on the mail that waits longest; returns how many were taken: one, or none. Without ``take_files`` no vendor
+    can mail its files."""
     with house.database.transaction(_WORKER) as session:
         row = _next(session)
         if row is None:
@@ -100,7 +101,7 @@ def handle_inbound(house: House) -> int:
             now = database_now(session)
             if received is not None:
                 mail.sender_domain = received.mail.from_address.rpartition("@")[2]
-                verdict = file_mail(session, house, mail, received, now)
+                verdict = file_mail(session, house, mail, received, now, take_files)
             if verdict.outcome == InboundOutcome.WAITING:
                 _put_off(mail, verdict, now)
             else:
