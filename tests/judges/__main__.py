@@ -1,6 +1,6 @@
 """python -m tests.judges: the sandbox before the providers' descriptions, their own libraries and Prism; connecting,
 renewing and ending before npm's oidc-provider; pulls before a real Tryton; our mails before SpamAssassin, the RFCs and
-what mail programs understand.
+what mail programs understand; e-invoices before factur-x and drafthorse.
 
 Exits 1 on a violation; what cannot be installed is skipped, with the reason in the table.
 """
@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from tests.judges import contract, mail, oidc, prism, sdk, tryton, webhook
-from tests.judges.rooms import NotHere, node_room, python_room, tryton_room
+from tests.judges import contract, files, mail, oidc, prism, sdk, tryton, webhook
+from tests.judges.rooms import NotHere, files_room, node_room, python_room, tryton_room
 from tests.judges.stage import COMPANIES, SMALL, Stage, running_sandbox
 from tests.judges.table import Verdict, show
 from tests.judges.visits import stir
@@ -26,7 +26,7 @@ def main() -> int:
         return 0
     with running_sandbox("demo", COMPANIES) as stage, running_sandbox("small", SMALL) as small:
         stir(stage)
-        verdicts = [*with_python(stage, small), *with_node(stage), *of_oauth(), *of_mails(), *of_tryton()]
+        verdicts = [*with_python(stage, small), *with_node(stage), *of_oauth(), *of_mails(), *of_tryton(), *of_files()]
     print(show(verdicts))
     return 1 if any(one.result == "violations" for one in verdicts) else 0
 
@@ -66,6 +66,13 @@ def of_tryton() -> list[Verdict]:
         return tryton.judge(tryton_room())
     except NotHere as reason:
         return [Verdict("tryton", "8.2", "skipped", str(reason))]
+
+
+def of_files() -> list[Verdict]:
+    try:
+        return files.judge(SHARED, files_room())
+    except NotHere as reason:
+        return [Verdict("files", "e-invoices", "skipped", str(reason))]
 
 
 if __name__ == "__main__":

