@@ -20,7 +20,7 @@ from app.models import (
     Person,
     ProviderEvent,
 )
-from connectors import health_views, hook_views, hooks, oauth, registry, views
+from connectors import file_views, health_views, hook_views, hooks, oauth, registry, views
 from connectors.base import Account, GiveUp, MustReconnect, RetryLater
 from connectors.events import drain_events
 from connectors.hooks import keep_hooks
@@ -35,7 +35,7 @@ TYPED = {"site": "books.example", "key": GOOD_KEY, "vendor": ""}
 
 @pytest.fixture
 def product(app: Flask) -> Flask:
-    for room in (views, health_views, hook_views):
+    for room in (views, file_views, health_views, hook_views):
         app.register_blueprint(room.blueprint)
     return app
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app import clock
 from app.house import House
 from app.models import AuditEntry, Connection, ConnectionState, Person, Trust, Vendor, VendorMember, VendorRole
-from connectors import health_views, hook_views, oauth, registry, views
+from connectors import file_views, health_views, hook_views, oauth, registry, views
 from connectors.sandbox.client import SandboxControl
 from tests.support.house import signed_in
 from tests.support.world import EVERYTHING, person
@@ -23,7 +23,7 @@ COMPANIES = {"Acme Supply": "quickbooks", "Birch & Sons": "xero", "Cedar Studio"
 
 @pytest.fixture
 def product(app: Flask) -> Flask:
-    for room in (views, health_views, hook_views):
+    for room in (views, file_views, health_views, hook_views):
         app.register_blueprint(room.blueprint)
     return app
 

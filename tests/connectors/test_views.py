@@ -32,7 +32,7 @@ from app.models import (
     Vendor,
     VendorRole,
 )
-from connectors import commands, health_views, hook_views, views
+from connectors import commands, file_views, health_views, hook_views, views
 from connectors.events import drain_events
 from connectors.jobs import pull_due
 from connectors.sandbox.client import SandboxControl
@@ -44,7 +44,7 @@ from tests.support.world import EVERYTHING, Selling, World, person, vendor_membe
 
 @pytest.fixture
 def product(app: Flask) -> Flask:
-    for room in (views, health_views, hook_views):
+    for room in (views, file_views, health_views, hook_views):
         app.register_blueprint(room.blueprint)
     return app
 

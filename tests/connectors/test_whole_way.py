@@ -16,7 +16,7 @@ from app import clock
 from app.house import House
 from app.models import BillTo, Connection, Invoice, Mailbox, Person, Vendor
 from app.money import Money
-from connectors import health_views, hook_views, oauth, views
+from connectors import file_views, health_views, hook_views, oauth, views
 from connectors.jobs import pull_due
 from connectors.sandbox.client import SandboxControl
 from tests.support.house import signed_in
@@ -29,7 +29,7 @@ ONE_CONSENT_OPENS_SEVERAL = ("zoho", "sage")
 @pytest.fixture
 def browser(app: Flask, house: House) -> FlaskClient:
     """Of somebody who belongs nowhere yet."""
-    for room in (views, health_views, hook_views):
+    for room in (views, file_views, health_views, hook_views):
         app.register_blueprint(room.blueprint)
     with house.database.transaction(EVERYTHING) as session:
         ann: Person = person(session, "ann@newcomer.example", name="Ann")

@@ -1,5 +1,5 @@
 """E-invoices before libraries that others wrote: what drafthorse reads from a CII, and the XML that factur-x takes out
-of a PDF, is what we read. Neither knows UBL or ZUGFeRD 1: those stand on the samples' expected.json (tests/connectors)."""
+of a PDF, is what we read. Neither knows UBL or ZUGFeRD 1: those stand on the samples' expected.json."""
 
 import json
 import subprocess
