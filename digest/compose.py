@@ -109,9 +109,10 @@ def _case(book: Book, item: Item) -> Case:
 
 
 def _standing(book: Book, moment: Moment, item: Item, known: dict[UUID, Standing]) -> Standing:
-    if item.connection_id not in known:
+    found = known.get(item.connection_id)
+    if found is None:
         vendor, source = book.vendors[item.vendor_id], book.sources[item.connection_id]
-        known[item.connection_id] = Standing(
+        found = known[item.connection_id] = Standing(
             vendor=vendor,
             relation=book.relations.get(item.vendor_id),
             source=source,
@@ -123,7 +124,7 @@ def _standing(book: Book, moment: Moment, item: Item, known: dict[UUID, Standing
             most_mentions=book.most_mentions,
             waits=book.waiting.get(item.vendor_id, ""),
         )
-    return known[item.connection_id]
+    return found
 
 
 def _sort_in(part: _Part, item: Item, found: Eligibility, reasons: dict[str, str]) -> None:
@@ -197,13 +198,14 @@ class _Writer:
 
     def _section(self, part: _Part, chosen: set[UUID], is_shown: bool) -> Section:
         first = len(self.lines) + 1
-        rows = [self._row(part, judged, LineKind.DUE, judged[0].id in chosen) for judged in part.asked]
+        asked = [(judged, judged[0].id in chosen) for judged in part.asked]
+        rows = [self._row(part, judged, LineKind.DUE, is_listed) for judged, is_listed in asked]
         later = [self._row(part, judged, LineKind.LATER, is_shown=False) for judged in part.later]
         credit_rows = [
             self._credit(part, credit, is_shown and rank < _LISTED_CREDITS) for rank, credit in enumerate(part.credits)
         ]
         relation = self.book.relations.get(part.card.id)
-        hidden = [item for item, _ in part.asked if item.id not in chosen]
+        hidden = [item for (item, _), is_listed in asked if not is_listed]
         return Section(
             vendor_id=part.card.id,
             name=part.name,
@@ -211,7 +213,7 @@ class _Writer:
             first_line=first,
             is_new=relation is None or relation.first_mailed_at is None,
             as_of=self._as_of(part),
-            rows=tuple(row for row, (item, _) in zip(rows, part.asked, strict=True) if item.id in chosen),
+            rows=tuple(row for row, (_, is_listed) in zip(rows, asked, strict=True) if is_listed),
             hidden=Hidden(len(hidden), 1, _sums(hidden)) if hidden else None,
             later=_later(part, later),
             credits=tuple(credit_rows),
