@@ -86,8 +86,14 @@ class Row:
 
 AnySelect = Select[*tuple[Any, ...]]
 
-# In the words of the partial indexes: a bound value would hide from both databases that they apply.
-IS_OPEN = and_(Invoice.state == literal_column("'open'"), Invoice.balance_minor > 0)
+
+def _in_words(state: StrEnum) -> ColumnElement[str]:
+    """A bound value would hide from both databases that a partial index applies. And of one that is prepared PostgreSQL
+    believes that hardly a row differs from it: pages walked through all of a vendor's invoices for a customer's few."""
+    return literal_column(f"'{state}'")
+
+
+IS_OPEN = and_(Invoice.state == _in_words(InvoiceState.OPEN), Invoice.balance_minor > 0)
 SHOWN_STATES = (
     InvoiceState.OPEN,
     InvoiceState.PAID,
@@ -134,8 +140,8 @@ def beside_vendor(query: AnySelect, owed: Owing) -> AnySelect:
 # The vendor wants to be here, is connected, and the operator did not take it out.
 VENDOR_IS_LIVE = and_(
     Vendor.live_at <= bindparam("now", type_=UtcDateTime()),
-    Vendor.trust != Trust.SUSPENDED,
-    Connection.state != ConnectionState.DISCONNECTED,
+    Vendor.trust != _in_words(Trust.SUSPENDED),
+    Connection.state != _in_words(ConnectionState.DISCONNECTED),
 )
 
 
@@ -148,7 +154,7 @@ def is_blocked(owed: Owing) -> ColumnElement[bool]:
 def is_known(owed: Owing) -> ColumnElement[bool]:
     """The vendor has proven itself, or this customer has said yes to it; until then its name and a count are all there
     is (INVARIANTS A1)."""
-    return or_(Vendor.trust == Trust.VERIFIED, _decided(owed, Relation.accepted_at))
+    return or_(Vendor.trust == _in_words(Trust.VERIFIED), _decided(owed, Relation.accepted_at))
 
 
 def _decided(owed: Owing, when: Any) -> ColumnElement[bool]:

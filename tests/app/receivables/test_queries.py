@@ -29,6 +29,7 @@ from app.receivables.queries import (
     find_row,
     find_rows_by_id,
     instalments_and_payments,
+    rows_of_vendors,
     timeline,
 )
 from app.scope import CustomerScope, LinkScope, VendorScope
@@ -200,3 +201,10 @@ def _thread(session: Session, about: Invoice, state: ThreadState) -> Thread:
     session.flush()
     session.add(ThreadInvoice(thread_id=thread.id, invoice_id=about.id, **owners))
     return thread
+
+
+def test_what_hardly_a_row_is_stands_in_the_statement_itself() -> None:
+    """[perf-C3] Of a value bound to a prepared statement PostgreSQL believes that hardly a row differs from it."""
+    said = str(rows_of_vendors())
+    assert "vendor.trust != 'suspended'" in said
+    assert "connection.state != 'disconnected'" in said
