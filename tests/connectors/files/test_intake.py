@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app import clock
 from app.house import House
 from app.models import (
     AuditEntry,
@@ -18,6 +19,7 @@ from app.models import (
     Quarantined,
     SyncRun,
     Vendor,
+    VendorTask,
 )
 from app.money import Money
 from connectors import actions, jobs
@@ -269,3 +271,15 @@ def test_a_refusal_is_kept_once_with_its_last_reason(desk: Desk) -> None:
             keep_refusal(session, session.get_one(Connection, desk.books().id), "a.xml", why, NOW)
     with desk.house.database.reading(EVERYTHING) as session:
         assert session.execute(select(Quarantined.reason)).scalars().all() == ["The invoice has no number."]
+
+
+def test_the_vendor_is_asked_for_the_next_file(desk: Desk) -> None:
+    """[A4 D9] After a week, once; nobody is told to look at a sync that does not exist."""
+    desk.bring(FIRST)
+    for days, words in ((2, []), (8, ["The last file of Acme came more than 7 days ago."])):
+        with desk.house.database.transaction(EVERYTHING) as session:
+            session.get_one(Connection, desk.books().id).as_of = clock.now() - timedelta(days=days)
+        jobs.tell_of_old_books(desk.house)
+        with desk.house.database.reading(EVERYTHING) as session:
+            query = select(VendorTask.words).where(VendorTask.subject_key.contains(str(desk.books().id)))
+            assert session.execute(query).scalars().all() == words
