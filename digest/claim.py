@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import and_, func, literal_column, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from app.among import among
 from app.db import database_now, insert_into
 from app.house import House
 from app.ids import new_id
@@ -113,7 +114,7 @@ def _already_out(session: Session, mails: Sequence[DueMail], now: datetime) -> s
     query = (
         select(Attempt.id, Attempt.outgoing_id, func.min(DeliveryEvent.happened_at))
         .join(DeliveryEvent, DeliveryEvent.attempt_id == Attempt.id)
-        .where(Attempt.outgoing_id.in_([mail.id for mail in mails]))
+        .where(among(Attempt.outgoing_id, [mail.id for mail in mails]))
         .group_by(Attempt.id, Attempt.outgoing_id)
     )
     named = session.execute(query).all()
@@ -224,7 +225,7 @@ def _take(session: Session, going: Sequence[DueMail], owner: str, until: datetim
     statement = (
         update(Outgoing)
         .where(
-            Outgoing.id.in_([mail.id for mail in going]),
+            among(Outgoing.id, [mail.id for mail in going]),
             Outgoing.state == OutgoingState.QUEUED,
             Outgoing.due_at <= now,
         )
@@ -320,7 +321,7 @@ def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:
         ),
     )
     query = select(Outgoing.id).where(
-        Outgoing.id.in_([parcel.mail.id for parcel in claim.parcels]),
+        among(Outgoing.id, [parcel.mail.id for parcel in claim.parcels]),
         Outgoing.state == OutgoingState.CLAIMED,
         Outgoing.lease_owner == claim.owner,
         Outgoing.lease_until > now,

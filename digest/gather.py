@@ -35,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy import Uuid as UuidType
 from sqlalchemy import cast as cast_to
 
+from app.among import among
 from app.db import UtcDateTime
 from app.models import (
     BillTo,
@@ -101,13 +102,13 @@ def _items(
         invoice.number, invoice.po_number, invoice.issued_on, invoice.due_on, invoice.currency, invoice.total_minor,
         invoice.balance_minor, invoice.due_minor, invoice.is_autopay, invoice.can_pay_online, invoice.created_at,
         invoice.included_at,
-    ).where(invoice.mailbox_id.in_(mailbox_ids), invoice.state == _OPEN, invoice.balance_minor > 0)  # fmt: skip
+    ).where(among(invoice.mailbox_id, mailbox_ids), invoice.state == _OPEN, invoice.balance_minor > 0)  # fmt: skip
     unused = select(
         credit.mailbox_id, type_coerce(credit.kind, String), credit.id, credit.vendor_id, credit.connection_id,
         credit.number, literal(""), credit.issued_on, _no(Date), credit.currency, credit.total_minor,
         credit.remaining_minor, literal(0), literal(False), literal(False), credit.created_at,
         _no(UtcDateTime),
-    ).where(credit.mailbox_id.in_(mailbox_ids), credit.remaining_minor > 0)  # fmt: skip
+    ).where(among(credit.mailbox_id, mailbox_ids), credit.remaining_minor > 0)  # fmt: skip
     items, credit_items = defaultdict[UUID, list[Item]](list), defaultdict[UUID, list[CreditItem]](list)
     for row in connection.execute(union_all(open_invoices, unused)).all():
         if not row[1]:
@@ -128,7 +129,7 @@ def _sources(
         .add_columns(vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at, vendor.chase_from)
         .add_columns(vendor.frozen_at.is_not(None), books.files_since)
         .join_from(_table(Books), _table(Vendor), vendor.id == books.vendor_id)
-        .where(books.id.in_(connection_ids))
+        .where(among(books.id, connection_ids))
     )
     rows = connection.execute(query).all()
     vendors = {row[4]: VendorCard(*row[4:9])._replace(chase_from=row[9], is_frozen=row[10]) for row in rows}
@@ -221,7 +222,7 @@ def _mine(mailbox_ids: Sequence[UUID], now: datetime) -> CTE:
         .scalar_subquery()
     )
     query = select(box.id, box.customer_id, box.last_digest_at, last.label("last_id"), lately.label("lately"))
-    return query.where(box.id.in_(mailbox_ids)).cte("mine")
+    return query.where(among(box.id, mailbox_ids)).cte("mine")
 
 
 def _arm(kind: str, whose: Any, about: Any, **facts: Any) -> Select[Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from app.address import rate_key
+from app.among import among
 from app.models import Attempt, AttemptResult, Digest, LoginToken, Mailbox, Outcome, Outgoing, OutgoingKind, Person
 from digest.brakes import Addressee, DigestFacts, DueMail, Past
 
@@ -40,7 +41,7 @@ def _mailboxes(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
             Mailbox.paused_until,
             Mailbox.last_digest_at,
         )
-        .where(Mailbox.id.in_(ids))
+        .where(among(Mailbox.id, ids))
         .order_by(Mailbox.id)
         .with_for_update(key_share=True)
     )
@@ -61,7 +62,7 @@ def _mailboxes(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
 def _people(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
     if not ids:
         return {}
-    query = select(Person.id, Person.address, Person.suppressed_at, Person.disabled_at).where(Person.id.in_(ids))
+    query = select(Person.id, Person.address, Person.suppressed_at, Person.disabled_at).where(among(Person.id, ids))
     return {
         row.id: Addressee(
             row.address, rate_key(row.address), suppressed_at=row.suppressed_at, disabled_at=row.disabled_at
@@ -76,7 +77,7 @@ def _sign_ins(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
     query = (
         select(LoginToken.id, LoginToken.address, LoginToken.rate_key, LoginToken.expires_at, Person.disabled_at)
         .outerjoin(Person, Person.address == LoginToken.address)
-        .where(LoginToken.id.in_(ids))
+        .where(among(LoginToken.id, ids))
     )
     return {
         row.id: Addressee(row.address, row.rate_key, expires_at=row.expires_at, disabled_at=row.disabled_at)
@@ -95,7 +96,7 @@ def handed_lately(
     if boxes:
         mailed = select(Outgoing.mailbox_id, Outgoing.kind, Attempt.started_at)
         mailed = mailed.join(Attempt, Attempt.outgoing_id == Outgoing.id)
-        mailed = mailed.where(Outgoing.mailbox_id.in_(boxes), Outgoing.created_at > now - _LONGEST_QUEUE, *alive)
+        mailed = mailed.where(among(Outgoing.mailbox_id, boxes), Outgoing.created_at > now - _LONGEST_QUEUE, *alive)
         for row in session.execute(mailed):
             found.setdefault(row[0] or "", []).append(Past(OutgoingKind(row[1]), row[2]))
     if keys:
@@ -122,5 +123,5 @@ def digest_facts(session: Session, digest_ids: Sequence[UUID], now: datetime) ->
     overtaken = select(later.id).where(
         later.mailbox_id == Digest.mailbox_id, later.due_at > Digest.due_at, later.due_at <= now
     )
-    query = select(Digest.id, Digest.due_at, Digest.outcome, overtaken.exists()).where(Digest.id.in_(digest_ids))
+    query = select(Digest.id, Digest.due_at, Digest.outcome, overtaken.exists()).where(among(Digest.id, digest_ids))
     return {row[0]: DigestFacts(row[1], Outcome(row[2]), bool(row[3])) for row in session.execute(query)}

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.among import among
 from app.links import digest_of
 from app.models import CustomerMember, Digest, DomainProof, LoginToken, Thread, ThreadLink, VendorMember
 from digest.brakes import Addressee, DueMail
@@ -90,7 +91,7 @@ def _keyed(session: Session, query: Any, ids: Iterable[UUID | None]) -> dict[UUI
     if not wanted:
         return {}
     key = query.selected_columns[0]
-    return {row[0]: tuple(row[1:]) for row in session.execute(query.where(key.in_(wanted)))}
+    return {row[0]: tuple(row[1:]) for row in session.execute(query.where(among(key, wanted)))}
 
 
 def _thread_links(session: Session, hashes: Collection[bytes]) -> dict[tuple[bytes, UUID], UUID]:

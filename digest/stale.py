@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, union
 from sqlalchemy.orm import Session
 
+from app.among import among
 from app.models import (
     BillTo,
     Connection,
@@ -48,7 +49,7 @@ def stale_digests(
     lines = (
         select(DigestLine, Digest.mailbox_id, Digest.created_at)
         .join(Digest, Digest.id == DigestLine.digest_id)
-        .where(DigestLine.digest_id.in_(digest_ids))
+        .where(among(DigestLine.digest_id, digest_ids))
         .cte("lines")
     )
     ended = or_(Connection.state == ConnectionState.DISCONNECTED, Connection.provider.in_(stopped_providers))

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Table, and_, bindparam, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.among import among
 from app.db import insert_into
 from app.ids import new_id
 from app.models import (
@@ -128,7 +129,7 @@ def _lock(session: Session, attempt_ids: Sequence[UUID]) -> dict[UUID, _Case]:
             Outgoing.mailbox_id,
         )
         .join(Outgoing, Outgoing.id == Attempt.outgoing_id)
-        .where(Attempt.id.in_(attempt_ids))
+        .where(among(Attempt.id, attempt_ids))
         .order_by(Outgoing.id)
         .with_for_update(of=[Outgoing, Attempt], key_share=True)
     )
@@ -136,7 +137,7 @@ def _lock(session: Session, attempt_ids: Sequence[UUID]) -> dict[UUID, _Case]:
 
 
 def _with_live_attempt(session: Session, outgoing_ids: Sequence[UUID]) -> set[UUID]:
-    query = select(Attempt.outgoing_id).where(Attempt.outgoing_id.in_(outgoing_ids), Attempt.result.in_(_LIVE))
+    query = select(Attempt.outgoing_id).where(among(Attempt.outgoing_id, outgoing_ids), Attempt.result.in_(_LIVE))
     return set(session.execute(query).scalars())
 
 
@@ -179,7 +180,7 @@ def _remember_first_mails(session: Session, digest_ids: Sequence[UUID], now: dat
     query = (
         select(DigestLine.customer_id, DigestLine.vendor_id)
         .outerjoin(Relation, known)
-        .where(DigestLine.digest_id.in_(digest_ids), DigestLine.is_shown, Relation.first_mailed_at.is_(None))
+        .where(among(DigestLine.digest_id, digest_ids), DigestLine.is_shown, Relation.first_mailed_at.is_(None))
         .distinct()
     )
     met = sorted((row[0], row[1]) for row in session.execute(query))
@@ -205,7 +206,7 @@ def _count_mentions(session: Session, digest_ids: Sequence[UUID]) -> None:
         )
         .join(Digest, Digest.id == DigestLine.digest_id)
         .join(Mailbox, Mailbox.id == Digest.mailbox_id)
-        .where(DigestLine.digest_id.in_(digest_ids), DigestLine.is_shown, DigestLine.kind == LineKind.DUE)
+        .where(among(DigestLine.digest_id, digest_ids), DigestLine.is_shown, DigestLine.kind == LineKind.DUE)
         .where(DigestLine.invoice_id.is_not(None))
         .group_by(Digest.mailbox_id, DigestLine.invoice_id, DigestLine.vendor_id, Mailbox.customer_id)
         .order_by(Digest.mailbox_id, DigestLine.invoice_id)
@@ -302,5 +303,5 @@ def _set(session: Session, table: Any, ids: Iterable[UUID], **values: Any) -> No
     """The same values into several rows."""
     wanted = list(ids)
     if wanted:
-        statement = update(table).where(table.id.in_(wanted)).values(**values)
+        statement = update(table).where(among(table.id, wanted)).values(**values)
         session.execute(statement.execution_options(synchronize_session=False))

@@ -289,7 +289,7 @@ def test_an_unsubscribe_takes_effect_in_the_middle_of_a_run(house: House, world:
 
     channel = MemoryChannel()
     channel.behave = once(lambda: len(channel.taken) >= 5, all_leave)
-    while deliver_batch(house, channel):
+    while deliver_batch(house, channel, limit=32):
         pass
     assert len(channel.taken) <= 32
     with house.database.reading(EVERYTHING) as session:
