@@ -31,7 +31,7 @@ from tests.faults.steps import Steps, watched
 
 _OTHER = Everything("somebody else, while a worker runs")
 _DIGEST = next(flow for flow in FLOWS if flow.name == "digest")
-CLAIM_LOOKS = "after SELECT DISTINCT digest_line.digest_id"  # the freshness check of the claim (digest/stale.py)
+CLAIM_LOOKS = "after WITH lines AS"  # the freshness check of the claim (digest/stale.py)
 LAST_LOOK = "after SELECT outgoing.id FROM outgoing WHERE"  # just before the calls (digest/claim.py, still_ours)
 
 
