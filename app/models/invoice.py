@@ -35,8 +35,8 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
     """``due_on`` and ``due_minor`` are those of the next open instalment: what is asked for. ``balance_minor`` is all
     that is still owed. No index may hold a column that a payment changes (PERFORMANCE.md section 6).
 
-    Vendor, customer and mailbox are copies of the connection's and the bill_to's, whose foreign keys hold for them: five
-    of its own would be half the cost of a first sync."""
+    Vendor, customer and mailbox are copies of the connection's and the bill_to's, whose foreign keys hold for them:
+    five of its own would be half the cost of a first sync."""
 
     __tablename__ = "invoice"
     __table_args__ = (
