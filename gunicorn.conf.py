@@ -11,9 +11,12 @@ graceful_timeout = 60  # longer than a lease: what is in hand when we are told t
 
 
 def worker_exit(_server, worker):  # noqa: ANN001, ANN201  # gunicorn has no types
-    """The embedded ticker finishes the batch in hand, not all that is due."""
+    """The embedded ticker finishes the batch in hand, not all that is due. We wait for it here: once the interpreter
+    itself is leaving, a batch that is just claimed finds no thread any more to be sent by."""
     if worker.wsgi is not None:
         worker.wsgi.extensions["house"].stopping.set()
+        if ticker := worker.wsgi.extensions.get("ticker"):
+            ticker.shutdown(wait=True)
 
 
 class logger_class(Logger):  # noqa: N801  # gunicorn's name for the setting

@@ -115,7 +115,7 @@ def _application() -> Flask:
     if _serves_pages():
         rekeying.require_keys(house)
         if house.settings.scheduler == "embedded":
-            start(house, jobs)
+            app.extensions["ticker"] = start(house, jobs)
     return app
 
 

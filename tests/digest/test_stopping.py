@@ -91,7 +91,7 @@ def test_a_server_told_to_stop_ends_the_batch_of_its_embedded_ticker(
 def test_when_the_mail_service_slows_less_is_claimed_and_more_again_when_it_is_quick(house: House) -> None:
     """[D17 inv-S6] What is in the air is bounded by what the lease holds, and by the threads."""
     with house.database.transaction(EVERYTHING) as session:
-        many_digest_mails(session, house, 2 * BATCH)
+        many_digest_mails(session, house, 3 * BATCH)
     channel = _Counting()
     assert deliver_batch(house, channel) == BATCH
     usable = 45 - 20
