@@ -65,7 +65,7 @@ def test_a_payment_between_the_claim_and_the_call_is_in_no_mail(
     house: House, planned: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """[D7 inv-S3 inv-S6 facts-12] The last look before the calls sees it: the mail is composed anew, then leaves."""
-    paid_in_time = []
+    paid_in_time: list[int] = []
 
     def pay_first(house: House, channel: Channel, claim: Claim) -> list[Result]:
         if not paid_in_time:

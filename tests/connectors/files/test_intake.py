@@ -24,8 +24,8 @@ from app.models import (
 from app.money import Money
 from connectors import actions, jobs
 from connectors.documents import invoice_pdf
-from connectors.file_intake import NotTaken, keep_refusal, ready_books, remembered, take
-from connectors.file_plan import Plan, plan
+from connectors.file_intake import keep_refusal, ready_books, remembered, take
+from connectors.file_plan import NotTaken, Plan, plan
 from connectors.files.brought import Sent, read_files, reading_of, under
 from connectors.files.reading import Reading
 from connectors.sync import claim, claim_due
