@@ -301,5 +301,6 @@ def _named(scope: Scope, connection: Connection) -> dict[str, str]:
     told = {"role": "none" if isinstance(scope, Everything) and connection.info.get(MAY_ALL) else ROLES[type(scope)]}
     for setting, field in SETTINGS.get(type(scope), {}).items():
         value = getattr(scope, field)
-        told[setting] = "" if value is None else str(value)
+        # it is written into a statement: an id, and nothing else
+        told[setting] = "" if value is None else str(UUID(int=value.int))
     return told
