@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo bench wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges fortnight kills faulty failover hosts pooled tickers fulldisk crashwalk machine robot webhooks questions floods fuzz logins tokens coverage lock clean
+.PHONY: help run test check format judges fortnight kills faulty failover hosts pooled tickers fulldisk crashwalk machine robot webhooks questions floods fuzz zones isolation bench logins tokens coverage lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -81,6 +81,15 @@ fuzz: .venv/.installed-dev ## a million broken inputs for every parser, 50,000 b
 	$(PYTHON) -m tests.faults.fuzz all $(ARGS)
 	$(PYTHON) -m tests.faults.fuzz_routes --database sqlite $(ARGS)
 	$(PYTHON) -m tests.faults.fuzz_routes --database postgresql $(ARGS)
+
+zones: .venv/.installed-dev ## every time zone, every send time, 2010 to 2035: one window a date (40 minutes)
+	$(PYTHON) -m tests.faults.zones $(ARGS)
+
+isolation: .venv/.installed-dev ## 10,000 ids of others on every route, on both databases: nobody learns anything
+	$(PYTHON) -m tests.isolation $(ARGS)
+
+bench: .venv/.installed-dev ## each hot path beside its floor, in one run; ARGS="digest --db postgresql --size medium"
+	$(PYTHON) -m bench $(ARGS)
 
 logins: .venv/.installed-dev ## one login token in fifty browsers at once, a thousand times, on both databases
 	$(PYTHON) -m tests.faults.login --database sqlite $(ARGS)
