@@ -1,13 +1,15 @@
 """What the answers of all providers have in common: statuses, times, waits, documents, and ids fit for an address."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NoReturn, TypeVar
 
 from app import clock
 from connectors.base import AccessExpired, Forbidden, GiveUp, NotFound, Response, RetryLater
+from connectors.fields import BadField
 
 Shape = TypeVar("Shape")
 LONGEST_WAIT = 86_400.0  # seconds; a Retry-After beyond a day is not believed
@@ -49,6 +51,16 @@ def pdf(title: str, response: Response) -> bytes:
     if not response.body.startswith(b"%PDF-"):
         raise RetryLater(f"{title} sent something other than a document.")
     return response.body
+
+
+@contextmanager
+def understood(title: str, did: str) -> Iterator[None]:
+    """What of an answer must be readable, for nothing can go on without it: else it is trouble on their side. ``did``:
+    what the provider did in vain, such as "described the company"."""
+    try:
+        yield
+    except BadField as problem:
+        raise RetryLater(f"{title} {did} in a way we do not understand.") from problem
 
 
 def provider_time(response: Response) -> datetime | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from connectors.answers import data, known, pdf, provider_time
+from connectors.answers import data, known, pdf, provider_time, understood
 from connectors.base import (
     Account,
     Asked,
@@ -29,7 +29,7 @@ from connectors.base import (
 )
 from connectors.books import Books, by_id
 from connectors.business_central import mapping
-from connectors.fields import BadField, Fields, parse_json
+from connectors.fields import Fields, parse_json
 from connectors.paging import Record, chunks
 
 TITLE = "Business Central"
@@ -257,7 +257,7 @@ def _environment(said: Mapping[str, Any]) -> str:
 
 
 def _account(books: _Books, row: Any) -> Account:
-    try:
+    with understood(TITLE, "described the company"):
         company = Fields(row)
         found = company.id("id").lower()
         about = next(books.rows(f"companies({found})/companyInformation", {}), None) or {}
@@ -267,8 +267,6 @@ def _account(books: _Books, row: Any) -> Account:
             currency=Fields(about).text("currencyCode", most=3),
             country=Fields(about).text("country", most=2),
         )
-    except BadField as problem:
-        raise RetryLater(f"{TITLE} described the company in a way we do not understand.") from problem
 
 
 def _checked(response: Response) -> Json:

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.answers import data, pdf, provider_time
+from connectors.answers import data, pdf, provider_time, understood
 from connectors.base import (
     Account,
     Asked,
@@ -36,7 +36,7 @@ from connectors.base import (
 )
 from connectors.books import Books, by_id
 from connectors.erpnext import mapping
-from connectors.fields import BadField, Fields, known_zone, micros, parse_json
+from connectors.fields import Fields, known_zone, micros, parse_json
 from connectors.paging import Page, Record, by_time, chunks
 from connectors.signing import header, is_signed_base64
 from connectors.sites import account_at, at_site
@@ -313,12 +313,10 @@ def _asked(fields: Sequence[str], where: list[Any], most: int) -> Json:
 
 
 def _account(ctx: Context, row: Any, zone: str) -> Account:
-    try:
+    with understood(TITLE, "described the company"):
         company = Fields(row)
         found = account_at(ctx.endpoints.api_url, company.id("name"))
         return Account(found, company.id("name"), company.text("default_currency", most=3), zone)
-    except BadField as problem:
-        raise RetryLater(f"{TITLE} described the company in a way we do not understand.") from problem
 
 
 def _checked(response: Response) -> Json:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, NoReturn
 
-from connectors.answers import known, provider_time, refuse, retry_after
+from connectors.answers import known, provider_time, refuse, retry_after, understood
 from connectors.base import (
     AccessExpired,
     Account,
@@ -31,7 +31,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.books import Books, first_there
-from connectors.fields import BadField, Fields
+from connectors.fields import Fields
 from connectors.freshbooks import mapping
 from connectors.paging import Page, Record, by_number, look_up
 from connectors.signing import header, is_signed_base64
@@ -77,7 +77,7 @@ class FreshBooks(Connector):
     def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
         """The businesses of this person that have books."""
         body = _checked(ctx.http.get(f"{ctx.endpoints.api_url}/auth/api/v1/users/me"))
-        try:
+        with understood(TITLE, "described the business"):
             rows = Fields(body).items("response", "business_memberships")
             found = [Fields(row) for row in rows]
             return [
@@ -85,8 +85,6 @@ class FreshBooks(Connector):
                 for each in found
                 if (account := each.text("business", "account_id", most=40))
             ]
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} described the business in a way we do not understand.") from problem
 
     def revoke(self, ctx: Context) -> None:
         if ctx.tokens:
@@ -197,10 +195,8 @@ class _Books(Books):
             response = self._ctx.http.send("PUT", f"{self._callbacks}/{number}", json={"callback": asked})
         else:
             response = self._ctx.http.post(self._callbacks, json={"callback": asked})
-        try:
+        with understood(TITLE, "answered"):
             return Fields(_result(response)).id("callback", "callbackid")
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} answered in a way we do not understand.") from problem
 
     def forget(self, number: str) -> None:
         _result(self._ctx.http.send("DELETE", f"{self._callbacks}/{number}"))

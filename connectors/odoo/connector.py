@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
-from connectors.answers import pdf, provider_time, refuse
+from connectors.answers import pdf, provider_time, refuse, understood
 from connectors.base import (
     AccessExpired,
     Account,
@@ -33,7 +33,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.books import Books, by_id
-from connectors.fields import BadField, Fields
+from connectors.fields import Fields
 from connectors.odoo import mapping
 from connectors.paging import Page, Record, by_time, chunks
 from connectors.sites import account_at, at_site
@@ -323,14 +323,12 @@ def _by(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _account(server: _Server, row: Any) -> Account:
-    try:
+    with understood(TITLE, "described the company"):
         company = Fields(mapping.without_false(row))
         currency = company.items("currency_id")
         found = account_at(server.base, server.database, company.id("id"))
         code = str(currency[1])[:3] if len(currency) == 2 else ""
         return Account(found, company.text("name"), code, country=company.text("country_code", most=2))
-    except BadField as problem:
-        raise RetryLater(f"{TITLE} described the company in a way we do not understand.") from problem
 
 
 def _refuse_by_name(problem: Any) -> None:

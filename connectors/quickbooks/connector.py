@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NoReturn
 from uuid import NAMESPACE_URL, uuid5
 
-from connectors.answers import known, pdf, refuse, retry_after
+from connectors.answers import known, pdf, refuse, retry_after, understood
 from connectors.base import (
     AccessExpired,
     Account,
@@ -33,7 +33,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.books import Books
-from connectors.fields import BadField, Fields, known_zone, micros, parse_instant, parse_json
+from connectors.fields import Fields, known_zone, micros, parse_instant, parse_json
 from connectors.paging import Page, Record, by_time, chunks
 from connectors.quickbooks import mapping
 from connectors.signing import header, is_signed_base64
@@ -81,7 +81,7 @@ class QuickBooks(Connector):
             raise GiveUp("QuickBooks did not say which company was connected. Please try again.")
         books = _Books(ctx, realm)
         info, preferences = books.object("companyinfo", realm, "CompanyInfo"), books.preferences()
-        try:
+        with understood(TITLE, "described the company"):
             company, wishes = Fields(info), Fields(preferences)
             return [
                 Account(
@@ -92,8 +92,6 @@ class QuickBooks(Connector):
                     country=company.text("Country", most=2),
                 )
             ]
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} described the company in a way we do not understand.") from problem
 
     def revoke(self, ctx: Context) -> None:
         token = ctx.tokens and (ctx.tokens.refresh_token or ctx.tokens.access_token)
@@ -176,10 +174,8 @@ class _Books(Books):
         }
         asked = {"minorversion": MINOR_VERSION, "requestid": str(uuid5(NAMESPACE_URL, payment.key))}
         found = _checked(self._ctx.http.post(f"{self._base}/payment", params=asked, json=entry)).get("Payment")
-        try:
+        with understood(TITLE, "answered"):
             return Fields(found).id("Id")
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} answered in a way we do not understand.") from problem
 
     def preferences(self) -> Json:
         found = self.get("preferences").get("Preferences")

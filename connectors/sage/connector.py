@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
-from connectors.answers import data, known, provider_time
+from connectors.answers import data, known, provider_time, understood
 from connectors.base import (
     Account,
     Batch,
@@ -21,11 +21,10 @@ from connectors.base import (
     PayLink,
     ProviderSpec,
     Response,
-    RetryLater,
     Tokens,
 )
 from connectors.books import Books, first_there
-from connectors.fields import BadField, Fields
+from connectors.fields import Fields
 from connectors.paging import Page, Record, by_number
 from connectors.sage import mapping
 
@@ -58,10 +57,8 @@ class Sage(Connector):
     def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
         """The businesses of the person who allowed us; every later call names one of them."""
         body = _checked(ctx.http.get(f"{ctx.endpoints.api_url}{API}/businesses", params={"attributes": "all"}))
-        try:
+        with understood(TITLE, "described the business"):
             return [_account(ctx, Fields(row), callback.get("country", "")) for row in Fields(body).items("$items")]
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} described the business in a way we do not understand.") from problem
 
     def revoke(self, ctx: Context) -> None:
         if ctx.tokens and ctx.tokens.refresh_token:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NoReturn
 
-from connectors.answers import data, known, provider_time, retry_after
+from connectors.answers import data, known, provider_time, retry_after, understood
 from connectors.base import (
     AccessExpired,
     Account,
@@ -31,7 +31,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.books import Books
-from connectors.fields import BadField, Fields, known_zone, micros, parse_json
+from connectors.fields import Fields, known_zone, micros, parse_json
 from connectors.paging import Record, look_up
 from connectors.signing import header, is_signed_base64
 from connectors.square import mapping
@@ -67,7 +67,7 @@ class Square(Connector):
         merchant = str((ctx.tokens.extra if ctx.tokens else {}).get("merchant_id", ""))
         till = _Till(ctx)
         about, places = till.object("merchants", merchant, "merchant"), till.locations()
-        try:
+        with understood(TITLE, "described the business"):
             named = Fields(about)
             main = next((each for each in places if each.get("id") == about.get("main_location_id")), {})
             return [
@@ -79,8 +79,6 @@ class Square(Connector):
                     country=named.text("country", most=2),
                 )
             ]
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} described the business in a way we do not understand.") from problem
 
     def revoke(self, ctx: Context) -> None:
         if ctx.tokens:

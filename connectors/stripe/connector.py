@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NoReturn
 
-from connectors.answers import known, pdf, provider_time, refuse, retry_after
+from connectors.answers import known, pdf, provider_time, refuse, retry_after, understood
 from connectors.base import (
     Account,
     Batch,
@@ -30,7 +30,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.books import Books
-from connectors.fields import BadField, Fields, known_zone, micros, parse_json
+from connectors.fields import Fields, known_zone, micros, parse_json
 from connectors.paging import Record
 from connectors.signing import header, is_signed_hex
 from connectors.stripe import mapping
@@ -74,7 +74,7 @@ class Stripe(Connector):
     def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
         named = str((ctx.tokens.extra if ctx.tokens else {}).get("stripe_user_id", ""))
         found = _Ledger(ctx, named).get("account")
-        try:
+        with understood(TITLE, "described the account"):
             about = Fields(found)
             name = about.text("business_profile", "name") or about.text("settings", "dashboard", "display_name")
             return [
@@ -86,8 +86,6 @@ class Stripe(Connector):
                     country=about.text("country", most=2),
                 )
             ]
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} described the account in a way we do not understand.") from problem
 
     def revoke(self, ctx: Context) -> None:
         account = ctx.account.external_id if ctx.account else ""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from connectors.answers import provider_time, refuse
+from connectors.answers import provider_time, refuse, understood
 from connectors.base import (
     Account,
     Asked,
@@ -31,7 +31,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.books import Books, by_id
-from connectors.fields import BadField, Fields, known_zone
+from connectors.fields import Fields, known_zone
 from connectors.paging import Record, chunks
 from connectors.sites import account_at, at_site
 from connectors.tryton import mapping
@@ -224,13 +224,11 @@ def _number(row: Any) -> int:
 
 
 def _account(server: _Server, row: Any) -> Account:
-    try:
+    with understood(TITLE, "described the company"):
         company = Fields(row)
         found = account_at(server.base, company.id("id"))
         code = company.text("currency", "code", most=3)
         return Account(found, company.text("party", "name"), code, known_zone(company.text("timezone")))
-    except BadField as problem:
-        raise RetryLater(f"{TITLE} described the company in a way we do not understand.") from problem
 
 
 def _checked(response: Response) -> Any:

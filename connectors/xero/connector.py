@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from connectors.answers import data, known, pdf, provider_time
+from connectors.answers import data, known, pdf, provider_time, understood
 from connectors.base import (
     Account,
     Batch,
@@ -21,7 +21,6 @@ from connectors.base import (
     OutsidePayment,
     PayLink,
     ProviderSpec,
-    RetryLater,
     Tokens,
 )
 from connectors.books import Books
@@ -155,10 +154,8 @@ class _Books(Books):
         url = f"{self._ctx.endpoints.api_url}{API}/{path}"
         body = data(TITLE, self._ctx.http.send("PUT", url, headers=headers, json=entry), dict)
         rows = body.get(path.rpartition("/")[2], body.get("HistoryRecords"))
-        try:
+        with understood(TITLE, "answered"):
             return Fields(rows[0] if isinstance(rows, list) and rows else None).id(id_field)
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} answered in a way we do not understand.") from problem
 
     def bank_account(self, currency: str) -> str:
         """Where a payment is booked: only the vendor could choose between two."""
@@ -262,7 +259,7 @@ def _is_last(body: Json, number: int, count: int) -> bool:
 
 
 def _account(ctx: Context, row: Any) -> Account | None:
-    try:
+    with understood(TITLE, "described the organisation"):
         tenant = Fields(row)
         if tenant.text("tenantType") != "ORGANISATION":
             return None
@@ -275,8 +272,6 @@ def _account(ctx: Context, row: Any) -> Account | None:
             zone=known_zone(ZONES.get(about.text("Timezone"), "")),
             country=about.text("CountryCode", most=2),
         )
-    except BadField as problem:
-        raise RetryLater(f"{TITLE} described the organisation in a way we do not understand.") from problem
 
 
 def _organisation(ctx: Context, tenant: str) -> Fields:

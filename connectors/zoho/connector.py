@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import urlsplit
 
-from connectors.answers import data, known, provider_time, refuse, retry_after
+from connectors.answers import data, known, provider_time, refuse, retry_after, understood
 from connectors.base import (
     AccessExpired,
     Account,
@@ -105,10 +105,8 @@ class Zoho(Connector):
     def accounts(self, ctx: Context, callback: Mapping[str, str]) -> list[Account]:
         """The organisations of the person who allowed us."""
         body = _checked(ctx.http.get(f"{ctx.endpoints.api_url}{API}/organizations"))
-        try:
+        with understood(TITLE, "described the organisation"):
             return [_account(Fields(row)) for row in Fields(body).items("organizations")]
-        except BadField as problem:
-            raise RetryLater(f"{TITLE} described the organisation in a way we do not understand.") from problem
 
     def revoke(self, ctx: Context) -> None:
         if ctx.tokens and ctx.tokens.refresh_token:
