@@ -2,7 +2,8 @@
 
 from app.models.audit import Alarm, AuditEntry, JobRun, StopSwitch
 from app.models.base import Base
-from app.models.bill_to import AddressIssue, BillTo
+from app.models.bill_to import AddressIssue, BillTo, LateRisk
+from app.models.care import CannedAnswer, ContactKind, CustomerFact, FactField, OfflineContact, ThreadNote
 from app.models.connection import (
     Connection,
     ConnectionState,
@@ -38,6 +39,7 @@ from app.models.person import (
     VendorRole,
     WebSession,
 )
+from app.models.rating import Rating
 from app.models.task import TaskKind, VendorTask
 from app.models.thread import Message, MessageAttachment, Side, Thread, ThreadInvoice, ThreadLink, ThreadState
 from app.models.trust import BankAccount, DirectReminder, DomainProof, Payee, PayHost, ProofWay, Report
@@ -53,11 +55,14 @@ __all__ = [
     "Base",
     "BillTo",
     "Cadence",
+    "CannedAnswer",
     "Connection",
     "ConnectionState",
+    "ContactKind",
     "Credit",
     "CreditKind",
     "Customer",
+    "CustomerFact",
     "CustomerMember",
     "CustomerRole",
     "DeliveryEvent",
@@ -65,6 +70,7 @@ __all__ = [
     "DigestLine",
     "DirectReminder",
     "DomainProof",
+    "FactField",
     "HeldReply",
     "Hold",
     "HoldKind",
@@ -75,12 +81,14 @@ __all__ = [
     "InvoiceDocument",
     "InvoiceState",
     "JobRun",
+    "LateRisk",
     "LineKind",
     "LoginToken",
     "Mailbox",
     "Mention",
     "Message",
     "MessageAttachment",
+    "OfflineContact",
     "Outcome",
     "Outgoing",
     "OutgoingKind",
@@ -92,6 +100,7 @@ __all__ = [
     "ProofWay",
     "ProviderEvent",
     "Quarantined",
+    "Rating",
     "Relation",
     "Report",
     "SendGate",
@@ -103,6 +112,7 @@ __all__ = [
     "Thread",
     "ThreadInvoice",
     "ThreadLink",
+    "ThreadNote",
     "ThreadState",
     "Trust",
     "Vendor",

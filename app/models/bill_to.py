@@ -21,6 +21,15 @@ class AddressIssue(StrEnum):
     SHARED = "shared"  # the same address under two bill_tos: reaches the mailbox, listed for the vendor to look at
 
 
+class LateRisk(StrEnum):
+    """How likely this account pays late, from its own history with this vendor only (FEATURES G13)."""
+
+    UNKNOWN = ""
+    LOW = "low"
+    RAISED = "raised"
+    HIGH = "high"
+
+
 class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     """Reaches a customer by canonical address -> mailbox -> customer. Never by name."""
 
@@ -50,3 +59,6 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     held_until: Mapped[datetime | None] = mapped_column(default=None)  # the vendor's hold of all it owes (A11)
     hold_note: Mapped[str] = mapped_column(String(200), server_default="")  # rows are written by SQL: connectors/ingest
     hold_is_hidden: Mapped[bool] = mapped_column(server_default=text("false"))
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)  # who looks after it (J8)
+    late_risk: Mapped[LateRisk] = mapped_column(String(8), server_default="")  # kept by app/scorecard
+    late_risk_words: Mapped[str] = mapped_column(String(300), server_default="")  # why, for the vendor's people

@@ -65,6 +65,7 @@ class LineKind(StrEnum):
     LATER = "later"
     ON_HOLD = "on_hold"  # nothing to do: promise, dispute, in payment
     CREDIT = "credit"
+    RATING = "rating"  # one question about a vendor, after a settlement (FEATURES C16)
     INTRODUCED = "introduced"  # a vendor not yet verified or accepted: name and count only (INVARIANTS A1)
 
 

@@ -1,6 +1,6 @@
 """A human who signs in, and where that person belongs."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -52,6 +52,8 @@ class VendorMember(Keyed, Created, VendorOwned, PersonOwned, NamesPerson, Remova
     vendor_id: Mapped[UUID] = owner("vendor")
     person_id: Mapped[UUID] = owner("person", index=True)
     role: Mapped[VendorRole] = mapped_column(String(12), default=VendorRole.AGENT)
+    away_until: Mapped[date | None] = mapped_column(default=None)  # the last day; questions go to the others meanwhile
+    next_report_at: Mapped[datetime | None] = mapped_column(default=None, index=True)  # of the weekly report (G10)
 
 
 class CustomerMember(Keyed, Created, CustomerOwned, PersonOwned, NamesPerson, Removable, Base):

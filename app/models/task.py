@@ -19,6 +19,9 @@ class TaskKind(StrEnum):
     NOT_MINE = "not_mine"  # whoever reads that mailbox says the invoice is not theirs
     BOOKS = "books"  # our copy of the books is too old to remind from (FEATURES D9)
     DIRECT = "direct"  # a customer is also reminded by the vendor's own system (FEATURES A3)
+    UNHAPPY = "unhappy"  # a customer with a second bad experience (FEATURES G5, claim 002-4)
+    PROMISE = "promise"  # the day came, the money did not (FEATURES F4)
+    CONTACT = "contact"  # somebody the books do not know writes for a customer
     PROOF = "proof"  # something of the vendor's own record waits for proof or approval
 
 

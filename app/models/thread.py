@@ -44,6 +44,7 @@ class Thread(Keyed, Created, VendorOwned, CustomerOwned, ThreadItself, Base):
     subject: Mapped[str] = mapped_column(String(200))
     state: Mapped[ThreadState] = mapped_column(String(16), default=ThreadState.WAITING_VENDOR)
     waiting_since: Mapped[datetime | None] = mapped_column(default=None)
+    assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)  # who of the vendor answers
     closed_at: Mapped[datetime | None] = mapped_column(default=None)
     result: Mapped[str] = mapped_column(
         String(20), default=""
@@ -93,6 +94,7 @@ class Message(Keyed, Created, VendorOwned, CustomerOwned, ThreadOwned, NamesPers
     )  # as claimed; a mailbox is not a person (INVARIANTS D4)
     via: Mapped[str] = mapped_column(String(8))  # page, link, mail
     body: Mapped[str] = mapped_column(Text)
+    canned_id: Mapped[UUID | None] = mapped_column(ForeignKey("canned_answer.id"), default=None)  # begun from it
     result: Mapped[str] = mapped_column(String(20), default="")  # a closing: the thread ended so with this message
     is_automatic: Mapped[bool] = mapped_column(default=False)  # auto-replies: filed, counted as nothing (INVARIANTS N5)
     is_own: Mapped[bool] = mapped_column(default=False)  # the vendor asking itself: counted as nothing (INVARIANTS Q3)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.clock import now
 from app.models.base import Base, Created, Keyed
 from app.scope import VendorItself
 
@@ -39,3 +40,5 @@ class Vendor(Keyed, Created, VendorItself, Base):
     closes_at: Mapped[int] = mapped_column(default=17)
     live_at: Mapped[datetime | None] = mapped_column(default=None)
     chase_from: Mapped[date | None] = mapped_column(default=None)  # due before it: silent until included (A12)
+    next_scored_at: Mapped[datetime] = mapped_column(default=now, index=True)  # when app/scorecard looks again
+    usual_answer_minutes: Mapped[int | None] = mapped_column(default=None)  # what customers read (FEATURES C10)

@@ -134,10 +134,13 @@ def upgrade() -> None:
         sa.Column("closes_at", sa.Integer(), nullable=False),
         sa.Column("live_at", UtcDateTime(), nullable=True),
         sa.Column("chase_from", sa.Date(), nullable=True),
+        sa.Column("next_scored_at", UtcDateTime(), nullable=False),
+        sa.Column("usual_answer_minutes", sa.Integer(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor")),
     )
+    op.create_index(op.f("ix_vendor_next_scored_at"), "vendor", ["next_scored_at"], unique=False)
     op.create_table(
         "audit_entry",
         sa.Column("at", UtcDateTime(), nullable=False),
@@ -188,6 +191,18 @@ def upgrade() -> None:
         sqlite_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
     )
     op.create_index("ix_bank_account_vendor", "bank_account", ["vendor_id", "created_at"], unique=False)
+    op.create_table(
+        "canned_answer",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("title", sa.String(length=80), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("retired_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_canned_answer_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_canned_answer")),
+    )
+    op.create_index("ix_canned_answer_vendor", "canned_answer", ["vendor_id", "title"], unique=False)
     op.create_table(
         "connection",
         sa.Column("vendor_id", sa.Uuid(), nullable=True),
@@ -448,6 +463,8 @@ def upgrade() -> None:
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("role", sa.String(length=12), nullable=False),
+        sa.Column("away_until", sa.Date(), nullable=True),
+        sa.Column("next_report_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_vendor_member_person_id_person")),
@@ -455,6 +472,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor_member")),
         sa.UniqueConstraint("vendor_id", "person_id", name=op.f("uq_vendor_member_vendor_id_person_id")),
     )
+    op.create_index(op.f("ix_vendor_member_next_report_at"), "vendor_member", ["next_report_at"], unique=False)
     op.create_index(op.f("ix_vendor_member_person_id"), "vendor_member", ["person_id"], unique=False)
     op.create_table(
         "waiting_file",
@@ -499,6 +517,9 @@ def upgrade() -> None:
         sa.Column("held_until", UtcDateTime(), nullable=True),
         sa.Column("hold_note", sa.String(length=200), server_default="", nullable=False),
         sa.Column("hold_is_hidden", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("late_risk", sa.String(length=8), server_default="", nullable=False),
+        sa.Column("late_risk_words", sa.String(length=300), server_default="", nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("external_id", sa.String(length=120), nullable=False),
@@ -509,6 +530,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_bill_to_customer_id_customer")),
         sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_bill_to_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["owner_id"], ["person.id"], name=op.f("fk_bill_to_owner_id_person")),
         sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_bill_to_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bill_to")),
         sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_bill_to_connection_id_external_id")),
@@ -640,10 +662,12 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("waiting_since", UtcDateTime(), nullable=True),
+        sa.Column("assignee_id", sa.Uuid(), nullable=True),
         sa.Column("closed_at", UtcDateTime(), nullable=True),
         sa.Column("result", sa.String(length=20), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["assignee_id"], ["person.id"], name=op.f("fk_thread_assignee_id_person")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_thread_customer_id_customer")),
         sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_thread_mailbox_id_mailbox")),
         sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_thread_vendor_id_vendor")),
@@ -693,6 +717,23 @@ def upgrade() -> None:
     op.create_index("ix_credit_bill_to", "credit", ["bill_to_id"], unique=False)
     op.create_index("ix_credit_customer", "credit", ["customer_id", "vendor_id"], unique=False)
     op.create_index(op.f("ix_credit_vendor_id"), "credit", ["vendor_id"], unique=False)
+    op.create_table(
+        "customer_fact",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=False),
+        sa.Column("field", sa.String(length=12), nullable=False),
+        sa.Column("value", sa.String(length=300), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["bill_to_id"], ["bill_to.id"], name=op.f("fk_customer_fact_bill_to_id_bill_to"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_customer_fact_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_customer_fact_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_fact")),
+    )
+    op.create_index("ix_customer_fact_bill_to", "customer_fact", ["bill_to_id", "field", "created_at"], unique=False)
     op.create_table(
         "digest_line",
         sa.Column("digest_id", sa.Uuid(), nullable=False),
@@ -837,6 +878,7 @@ def upgrade() -> None:
         sa.Column("said_by", sa.String(length=80), nullable=False),
         sa.Column("via", sa.String(length=8), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("canned_id", sa.Uuid(), nullable=True),
         sa.Column("result", sa.String(length=20), nullable=False),
         sa.Column("is_automatic", sa.Boolean(), nullable=False),
         sa.Column("is_own", sa.Boolean(), nullable=False),
@@ -844,6 +886,7 @@ def upgrade() -> None:
         sa.Column("is_unverified", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["canned_id"], ["canned_answer.id"], name=op.f("fk_message_canned_id_canned_answer")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_message_customer_id_customer")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_message_person_id_person")),
         sa.ForeignKeyConstraint(
@@ -971,6 +1014,24 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_thread_link")),
     )
+    op.create_table(
+        "thread_note",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("mentioned_id", sa.Uuid(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["mentioned_id"], ["person.id"], name=op.f("fk_thread_note_mentioned_id_person")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_thread_note_person_id_person")),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_thread_note_thread_id_thread"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_thread_note_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_thread_note")),
+    )
+    op.create_index("ix_thread_note_thread", "thread_note", ["thread_id", "created_at"], unique=False)
     op.create_table(
         "attempt",
         sa.Column("outgoing_id", sa.Uuid(), nullable=False),
@@ -1140,6 +1201,70 @@ def upgrade() -> None:
     op.create_index(op.f("ix_message_attachment_message_id"), "message_attachment", ["message_id"], unique=False)
     op.create_index("ix_message_attachment_thread", "message_attachment", ["thread_id", "created_at"], unique=False)
     op.create_table(
+        "offline_contact",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=True),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("said_on", sa.Date(), nullable=False),
+        sa.Column("said_by", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.String(length=20), nullable=False),
+        sa.Column("promised_on", sa.Date(), nullable=True),
+        sa.Column("words", sa.String(length=1000), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["bill_to_id"], ["bill_to.id"], name=op.f("fk_offline_contact_bill_to_id_bill_to"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_offline_contact_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_offline_contact_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_offline_contact_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_offline_contact")),
+    )
+    op.create_index("ix_offline_contact_bill_to", "offline_contact", ["bill_to_id", "created_at"], unique=False)
+    op.create_index("ix_offline_contact_invoice", "offline_contact", ["invoice_id"], unique=False)
+    op.create_index("ix_offline_contact_vendor", "offline_contact", ["vendor_id", "created_at"], unique=False)
+    op.create_table(
+        "rating",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("digest_id", sa.Uuid(), nullable=True),
+        sa.Column("asked_at", UtcDateTime(), nullable=True),
+        sa.Column("score", sa.Integer(), nullable=True),
+        sa.Column("comment", sa.String(length=500), nullable=False),
+        sa.Column("answered_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_rating_customer_id_customer")),
+        sa.ForeignKeyConstraint(
+            ["digest_id"], ["digest.id"], name=op.f("fk_rating_digest_id_digest"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoice.id"], name=op.f("fk_rating_invoice_id_invoice"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["mailbox_id"], ["mailbox.id"], name=op.f("fk_rating_mailbox_id_mailbox"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_rating_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rating")),
+        sa.UniqueConstraint("digest_id", name=op.f("uq_rating_digest_id")),
+    )
+    op.create_index("ix_rating_vendor", "rating", ["vendor_id", "asked_at"], unique=False)
+    op.create_index(
+        "uq_rating_waiting",
+        "rating",
+        ["mailbox_id", "vendor_id"],
+        unique=True,
+        postgresql_where=sa.text("digest_id IS NULL"),
+        sqlite_where=sa.text("digest_id IS NULL"),
+    )
+    op.create_table(
         "settlement",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
@@ -1293,6 +1418,18 @@ def downgrade() -> None:
     op.drop_index("ix_settlement_seen", table_name="settlement")
     op.drop_index("ix_settlement_invoice", table_name="settlement")
     op.drop_table("settlement")
+    op.drop_index(
+        "uq_rating_waiting",
+        table_name="rating",
+        postgresql_where=sa.text("digest_id IS NULL"),
+        sqlite_where=sa.text("digest_id IS NULL"),
+    )
+    op.drop_index("ix_rating_vendor", table_name="rating")
+    op.drop_table("rating")
+    op.drop_index("ix_offline_contact_vendor", table_name="offline_contact")
+    op.drop_index("ix_offline_contact_invoice", table_name="offline_contact")
+    op.drop_index("ix_offline_contact_bill_to", table_name="offline_contact")
+    op.drop_table("offline_contact")
     op.drop_index("ix_message_attachment_thread", table_name="message_attachment")
     op.drop_index(op.f("ix_message_attachment_message_id"), table_name="message_attachment")
     op.drop_table("message_attachment")
@@ -1321,6 +1458,8 @@ def downgrade() -> None:
     )
     op.drop_index("ix_attempt_outgoing", table_name="attempt")
     op.drop_table("attempt")
+    op.drop_index("ix_thread_note_thread", table_name="thread_note")
+    op.drop_table("thread_note")
     op.drop_table("thread_link")
     op.drop_index(op.f("ix_payment_vendor_id"), table_name="payment")
     op.drop_index("ix_payment_customer", table_name="payment")
@@ -1396,6 +1535,8 @@ def downgrade() -> None:
     op.drop_table("inbound_mail")
     op.drop_index("ix_digest_line_invoice", table_name="digest_line")
     op.drop_table("digest_line")
+    op.drop_index("ix_customer_fact_bill_to", table_name="customer_fact")
+    op.drop_table("customer_fact")
     op.drop_index(op.f("ix_credit_vendor_id"), table_name="credit")
     op.drop_index("ix_credit_customer", table_name="credit")
     op.drop_index("ix_credit_bill_to", table_name="credit")
@@ -1445,6 +1586,7 @@ def downgrade() -> None:
     op.drop_index("ix_waiting_file_expires", table_name="waiting_file")
     op.drop_table("waiting_file")
     op.drop_index(op.f("ix_vendor_member_person_id"), table_name="vendor_member")
+    op.drop_index(op.f("ix_vendor_member_next_report_at"), table_name="vendor_member")
     op.drop_table("vendor_member")
     op.drop_index("ix_report_vendor", table_name="report")
     op.drop_index(op.f("ix_report_customer_id"), table_name="report")
@@ -1501,6 +1643,8 @@ def downgrade() -> None:
     )
     op.drop_index("ix_connection_account", table_name="connection")
     op.drop_table("connection")
+    op.drop_index("ix_canned_answer_vendor", table_name="canned_answer")
+    op.drop_table("canned_answer")
     op.drop_index("ix_bank_account_vendor", table_name="bank_account")
     op.drop_index(
         "ix_bank_account_untold",
@@ -1513,6 +1657,7 @@ def downgrade() -> None:
     op.drop_index("ix_audit_entry_at", table_name="audit_entry")
     op.drop_index("ix_audit_entry_action", table_name="audit_entry")
     op.drop_table("audit_entry")
+    op.drop_index(op.f("ix_vendor_next_scored_at"), table_name="vendor")
     op.drop_table("vendor")
     op.drop_table("stop_switch")
     op.drop_table("send_gate")

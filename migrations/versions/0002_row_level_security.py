@@ -62,6 +62,13 @@ RULES = [
         {},
     ),
     (
+        "canned_answer",
+        "select, insert, update",
+        "select, insert, update, delete",
+        {"sheaf_vendor": "canned_answer.vendor_id = [sheaf.vendor]"},
+        {},
+    ),
+    (
         "connection",
         "select, insert, update",
         "select, insert, update, delete",
@@ -84,6 +91,13 @@ RULES = [
         "select, insert, update",
         "select, insert, update, delete",
         {"sheaf_customer": "customer.id = [sheaf.customer]", "sheaf_link": "customer.id = [sheaf.customer]"},
+        {},
+    ),
+    (
+        "customer_fact",
+        "select, insert",
+        "select, insert, update (vendor_id)",
+        {"sheaf_vendor": "customer_fact.vendor_id = [sheaf.vendor]"},
         {},
     ),
     (
@@ -234,6 +248,13 @@ RULES = [
         },
         {},
     ),
+    (
+        "offline_contact",
+        "select, insert",
+        "select, insert, update (vendor_id)",
+        {"sheaf_vendor": "offline_contact.vendor_id = [sheaf.vendor]"},
+        {},
+    ),
     ("outgoing", "", "select, insert, update, delete", {}, {}),
     (
         "pay_host",
@@ -259,9 +280,14 @@ RULES = [
         "select, insert, update, delete",
         {"sheaf_person": "person.id = [sheaf.person]"},
         {
-            "sheaf_vendor": "(EXISTS (SELECT * FROM message WHERE message.person_id = person.id AND message.vendor_id ="
-            " [sheaf.vendor])) OR (EXISTS (SELECT * FROM vendor_member WHERE vendor_member.person_id = "
-            "person.id AND vendor_member.vendor_id = [sheaf.vendor]))",
+            "sheaf_vendor": "(EXISTS (SELECT * FROM customer_fact WHERE customer_fact.person_id = person.id AND "
+            "customer_fact.vendor_id = [sheaf.vendor])) OR (EXISTS (SELECT * FROM message WHERE "
+            "message.person_id = person.id AND message.vendor_id = [sheaf.vendor])) OR (EXISTS (SELECT "
+            "* FROM offline_contact WHERE offline_contact.person_id = person.id AND "
+            "offline_contact.vendor_id = [sheaf.vendor])) OR (EXISTS (SELECT * FROM thread_note WHERE "
+            "thread_note.person_id = person.id AND thread_note.vendor_id = [sheaf.vendor])) OR (EXISTS "
+            "(SELECT * FROM vendor_member WHERE vendor_member.person_id = person.id AND "
+            "vendor_member.vendor_id = [sheaf.vendor]))",
             "sheaf_customer": "(EXISTS (SELECT * FROM customer_member WHERE customer_member.person_id = person.id AND "
             "customer_member.customer_id = [sheaf.customer])) OR (EXISTS (SELECT * FROM message WHERE "
             "message.person_id = person.id AND message.customer_id = [sheaf.customer]))",
@@ -277,6 +303,16 @@ RULES = [
         "select",
         "select, insert, update, delete",
         {"sheaf_vendor": "quarantined.vendor_id = [sheaf.vendor]"},
+        {},
+    ),
+    (
+        "rating",
+        "select, insert, update",
+        "select, insert, update, delete",
+        {
+            "sheaf_customer": "rating.customer_id = [sheaf.customer]",
+            "sheaf_link": "rating.customer_id = [sheaf.customer] AND rating.digest_id = [sheaf.digest]",
+        },
         {},
     ),
     (
@@ -351,6 +387,13 @@ RULES = [
             "sheaf_link": "thread_link.customer_id = [sheaf.customer] AND thread_link.thread_id = "
             "coalesce([sheaf.thread], thread_link.thread_id)",
         },
+        {},
+    ),
+    (
+        "thread_note",
+        "select, insert",
+        "select, insert, update (vendor_id)",
+        {"sheaf_vendor": "thread_note.vendor_id = [sheaf.vendor]"},
         {},
     ),
     (
