@@ -70,6 +70,14 @@ class Limits(BaseSettings):
     document_bytes: int = 8_000_000  # A14: of a provider's PDF
     document_minutes: int = 60  # A14: as long it is kept, sealed
     document_seconds: float = 10.0  # A14: as long a page waits for it
+    score_hours: int = 6  # C10: how often a vendor's badge, its accounts' risk and who may be asked are looked at
+    badge_threads: int = 10  # C10: questions of the last 90 days, before customers read how quickly a vendor answers
+    rating_days: int = 30  # C16: so long after a settlement a digest may still ask
+    rating_gap_days: int = 92  # C16: a mailbox is asked about one vendor at most once a quarter,
+    rating_often: int = 4  # and only where so many of its invoices are settled in a year; twice a year for two of them
+    rating_answers: int = 5  # G4: fewer are not shown, for they would name who gave them
+    experience_days: int = 180  # 002-4: a bad experience counts so long
+    experience_hours: int = 16  # 002-4: a question unanswered for so many of the vendor's business hours is one
     session_idle_hours: int = 12  # L5
     session_absolute_days: int = 30  # L5
     batch_mailboxes: int = 200  # digest batch: with 500 a worker passes 200 MB
