@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo bench wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges fortnight kills faulty failover hosts pooled tickers fulldisk crashwalk machine robot webhooks questions floods fuzz zones isolation bench logins tokens coverage lock clean
+.PHONY: help run test check format judges fortnight kills faulty failover hosts pooled tickers fulldisk crashwalk machine robot webhooks questions floods fuzz zones isolation bench logins tokens coverage words lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -101,6 +101,10 @@ tokens: .venv/.installed-dev ## a thousand token expiries under 32 workers, agai
 
 coverage: .venv/.installed-dev ## rewrite docs/coverage.md: which test names which feature, rule and claim
 	$(PYTHON) -m tests.coverage_table --write
+
+words: .venv/.installed-dev ## take the messages of the source into the catalogs of app/translations
+	.venv/bin/pybabel -q extract -F pyproject.toml -k marked --sort-by-file --add-location file -o .venv/sheaf.pot app connectors digest
+	.venv/bin/pybabel -q update -D sheaf -d app/translations -i .venv/sheaf.pot -N --ignore-obsolete --ignore-pot-creation-date
 
 lock: ## recompile requirements*.txt from requirements*.in (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv on PATH: pip install uv" >&2; exit 1; }

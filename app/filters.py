@@ -12,13 +12,14 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.routing import BuildError
 
-from app import clock
+from app import clock, words
 from app.money import Money, format_minor
 
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 
 def install(app: Flask) -> None:
+    words.install(app.jinja_env)
     app.add_template_filter(money)
     app.add_template_filter(day)
     app.add_template_filter(moment)
@@ -34,14 +35,14 @@ def install(app: Flask) -> None:
 def money(amount: Money | int, currency: str = "") -> str:
     """``1250|money("USD")`` or ``invoice.balance|money``: USD 12.50, kept on one line."""
     kept = amount if isinstance(amount, Money) else Money(amount, currency)
-    return format_minor(kept.minor, kept.currency, _locale()).replace(" ", "\u00a0")
+    return format_minor(kept.minor, kept.currency, words.locale()).replace(" ", "\u00a0")
 
 
 def day(value: date | None) -> str:
     """2 Feb 2026; an instant becomes the viewer's day; nothing for None."""
     if value is None:
         return ""
-    return _day(value.astimezone(_zone()).date() if isinstance(value, datetime) else value, _locale())
+    return _day(value.astimezone(_zone()).date() if isinstance(value, datetime) else value, words.locale())
 
 
 @lru_cache(maxsize=4096)
@@ -55,7 +56,7 @@ def moment(value: datetime | None) -> str:
     """2 Feb 2026, 14:05 in the viewer's zone; nothing for None."""
     if value is None:
         return ""
-    return format_datetime(value.astimezone(UTC), "d MMM y, HH:mm", tzinfo=_zone(), locale=_locale())
+    return format_datetime(value.astimezone(UTC), "d MMM y, HH:mm", tzinfo=_zone(), locale=words.locale())
 
 
 def ago(value: datetime | date | None) -> str:
@@ -66,7 +67,7 @@ def ago(value: datetime | date | None) -> str:
         gap = value - clock.now()
         if abs(gap.total_seconds()) < 45:
             return "just now"
-        return format_timedelta(gap, threshold=0.95, add_direction=True, locale=_locale())
+        return format_timedelta(gap, threshold=0.95, add_direction=True, locale=words.locale())
     days = (value - _today()).days
     near = {0: "today", 1: "tomorrow", -1: "yesterday"}
     return near.get(days) or (f"in {days} days" if days > 0 else f"{-days} days ago")
@@ -112,7 +113,3 @@ def _today() -> date:
 
 def _zone() -> ZoneInfo:
     return ZoneInfo(g.get("zone") or "UTC")
-
-
-def _locale() -> str:
-    return g.get("locale") or "en"

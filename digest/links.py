@@ -25,9 +25,9 @@ from app.house import the_house
 from app.links import digest_of
 from app.models import Digest, DigestLine, HeldReply, LineKind, Mailbox, ThreadLink, Trust, Vendor
 from app.money import Money, Totals
-from app.outbox.rendering import known_locale
 from app.receivables.queries import Row, find_row
 from app.scope import Everything, LinkScope
+from app.words import speak
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -82,7 +82,8 @@ def opened(view: View) -> View:
             house = the_house()
             return render_template("links/expired.html", days=house.limits.link_days), 404
         g.scope, g.box = found
-        g.token, g.zone, g.locale = token, g.box.zone, known_locale(g.box.locale)
+        g.token, g.zone = token, g.box.zone
+        speak(g.box.locale)
         scopes.enter(g.scope)
         return view(**args)
 

@@ -3,7 +3,7 @@
 A view without a mark is closed. Whoever does not belong here finds nothing here: 404, the same as a missing page.
 
 Views find in ``g``: person, memberships, vendor and customer (the chosen ones, with vendor_id and customer_id), role
-(in the one the view is about), is_operator, zone, locale, scope and access.
+(in the one the view is about), is_operator, zone, scope and access.
 """
 
 from collections.abc import Callable
@@ -27,6 +27,7 @@ from app.links import own_path
 from app.models import Person, WebSession
 from app.scope import CustomerScope, Everything, PersonScope, VendorScope, enter
 from app.settings import Settings
+from app.words import LANGUAGES, speak
 
 log = structlog.get_logger()
 
@@ -55,7 +56,8 @@ def _load(token: str) -> SignedIn | None:
 def _come_in() -> ResponseReturnValue | None:
     enter(None)
     g.person = g.vendor = g.customer = g.vendor_id = g.customer_id = g.scope = g.role = None
-    g.memberships, g.is_operator, g.zone, g.locale = [], False, "UTC", "en"
+    g.memberships, g.is_operator, g.zone = [], False, "UTC"
+    speak(request.accept_languages.best_match(LANGUAGES) or "en")
     if request.url_rule is None or request.endpoint is None or request.endpoint.rpartition(".")[2] == "static":
         return None
     access = access_of(current_app.view_functions[request.endpoint])
@@ -104,7 +106,8 @@ def _recognise() -> None:
     person: Person = current_user.person
     _keep_awake(current_user.web_session)
     found = current_user.memberships
-    g.person, g.zone, g.locale, g.memberships = person, person.zone, person.locale, found
+    g.person, g.zone, g.memberships = person, person.zone, found
+    speak(person.locale)
     g.vendor, g.customer = _chosen(found, "vendor"), _chosen(found, "customer")
     g.vendor_id = g.vendor.id if g.vendor else None
     g.customer_id = g.customer.id if g.customer else None

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import css_inline
-from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 
+from app import words
 from app.money import exponent, format_minor
 from app.settings import ROOT
+from app.words import known_locale
 
 # Stands in a stored body where the mail's capability token belongs; the sender puts the token there at hand-over. As
 # long as a token, so that what we measure is what is sent; letters and hyphens only, so that no quoting changes it.
@@ -129,17 +130,6 @@ def nowrap(text: str) -> str:
     return text.replace(" ", "\u00a0")
 
 
-@cache
-def known_locale(locale: str) -> str:
-    """``locale`` when Babel knows it, else its language, else English."""
-    for candidate in (locale.replace("-", "_"), locale[:2]):
-        try:
-            return str(Locale.parse(candidate))
-        except (ValueError, UnknownLocaleError):
-            continue
-    return "en"
-
-
 def _writer(currency: str, locale: str) -> Callable[[int], str]:
     """Writes one currency as Babel would, at a tenth of its 13 us; Babel itself where a sample says we would differ."""
     digits = exponent(currency)
@@ -164,13 +154,15 @@ def _writer(currency: str, locale: str) -> Callable[[int], str]:
 
 
 def _environment(folder: Path, constants: dict[str, str]) -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FunctionLoader(lambda name: _source(folder, name, constants)),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    words.install(environment)
+    return environment
 
 
 def _source(folder: Path, name: str, constants: dict[str, str]) -> str | None:

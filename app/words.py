@@ -1,0 +1,112 @@
+"""Which language is spoken here: one locale at a time for each request, mail or job, and what is said in it.
+
+    from app.words import _, marked, ngettext, speaking
+
+    _("Hello %(name)s", name=person.name)
+    ngettext("%(num)s invoice", "%(num)s invoices", count)
+    STATES = {"open": marked("Open")}      # a constant: said later, by _(STATES[state])
+
+    with speaking(box.locale):             # a mail or a job; for a page the gate has spoken already
+        ...
+
+Templates have the same two, and ``{% trans %}``. Whole sentences with named places; a percent sign is written ``%%``.
+The catalogs are app/translations/<language>/LC_MESSAGES/sheaf.po, read as they are when a language is first spoken
+(40 ms); ``make words`` takes the messages of the source into them. docs/languages.md keeps the glossary.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Any
+
+from babel.core import Locale, UnknownLocaleError
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from jinja2 import Environment
+
+LANGUAGES = ("en", "de", "fr", "es")  # the source is English; the others have a catalog
+TRANSLATIONS = Path(__file__).parent / "translations"
+
+_speaking: ContextVar[str] = ContextVar("locale", default="en")
+
+
+def locale() -> str:
+    """The one spoken now, in Babel's spelling: de, de_AT, en_GB. Formats follow it whole, words its language."""
+    return _speaking.get()
+
+
+def language() -> str:
+    """The language of the words, for ``lang=``: English where we have no catalog."""
+    spoken = _speaking.get().partition("_")[0]
+    return spoken if spoken in LANGUAGES else "en"
+
+
+def speak(wanted: str) -> None:
+    """From now on in this request."""
+    _speaking.set(known_locale(wanted))
+
+
+@contextmanager
+def speaking(wanted: str) -> Iterator[None]:
+    """In this block, then as before."""
+    before = _speaking.set(known_locale(wanted))
+    try:
+        yield
+    finally:
+        _speaking.reset(before)
+
+
+def _(message: str, /, **facts: Any) -> str:
+    """``message`` in the language spoken now, with its facts in place."""
+    return catalog(_speaking.get()).gettext(message) % facts
+
+
+def ngettext(one: str, many: str, count: int, /, **facts: Any) -> str:
+    """The form of the two that ``count`` takes in the language spoken now; ``%(num)s`` is the count."""
+    return catalog(_speaking.get()).ngettext(one, many, count) % {"num": count, **facts}
+
+
+def marked(message: str) -> str:
+    """The message itself: a constant that ``_`` says later, in whatever language is spoken then."""
+    return message
+
+
+@cache
+def known_locale(wanted: str) -> str:
+    """``wanted`` when Babel knows it, else its language, else English."""
+    for candidate in (wanted.replace("-", "_"), wanted[:2]):
+        try:
+            return str(Locale.parse(candidate))
+        except (ValueError, UnknownLocaleError):
+            continue
+    return "en"
+
+
+@cache
+def catalog(of_locale: str) -> NullTranslations:
+    """What is said in that locale's language; the source itself where there is no catalog."""
+    path = TRANSLATIONS / of_locale.partition("_")[0] / "LC_MESSAGES" / "sheaf.po"
+    if not path.is_file():
+        return NullTranslations()
+    compiled = io.BytesIO()
+    with path.open("rb") as source:
+        write_mo(compiled, read_po(source))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def install(environment: Environment) -> None:
+    """``_``, ``ngettext`` and ``{% trans %}`` for the templates of one environment. Facts put in are escaped
+    where the environment escapes; the message is not, being ours."""
+    environment.globals["language"] = language
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda message: catalog(_speaking.get()).gettext(message),
+        lambda one, many, count: catalog(_speaking.get()).ngettext(one, many, count),
+        newstyle=True,
+    )
