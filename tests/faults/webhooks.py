@@ -48,7 +48,8 @@ from tests.support.workers import Fleet
 
 _LOOK = Everything("the flood is counted")
 ROUND = 200  # changes of the books between two bursts of webhooks
-ACTS = ("pay", "part_pay", "part_pay", "void", "credit", "invoice")
+ACTS = ("pay", "part_pay", "part_pay", "void", "credit", "new_invoice", "new_invoice", "new_invoice")
+AMOUNTS = {"part_pay": "0.01", "new_invoice": "75.00"}
 WAITS = {"LIMIT_LEASE_SECONDS": "6", "SCHEDULER": "off", "MAIL_CHANNEL": "file", "LOG_FILE": os.devnull}
 BROKEN, FORGED = "broken", "forged"
 
@@ -116,11 +117,13 @@ class Books:
     def change(self, times: int) -> None:
         for _ in range(times):
             do = self.dice.choice(ACTS)
-            more = {"amount": "0.01"} if do == "part_pay" else {"total": "75.00"} if do == "invoice" else {}
+            amount = AMOUNTS.get(do)
+            more = {"amount": amount} if amount else {}
             try:
                 self.control.act(self.dice.choice(self.companies), do, **more)
             except RuntimeError:  # nothing open there, or money on it: as in life
                 continue
+        assert self._waiting, "the books stand still: nothing is told any more"
 
     def hooks(self) -> list[Hook]:
         """What has happened since, in bodies of one to three events: thrice, shuffled, and some broken or forged."""
