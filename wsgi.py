@@ -17,7 +17,7 @@ from app.db import migrate
 from app.dns import txt_records
 from app.house import House
 from app.ops import jobs as ops_jobs
-from app.receivables.actions import PayDesk
+from app.paying.actions import PayDesk
 from app.scheduler import Job, drain_all, start, work
 from app.settings import Settings
 from connectors import commands as connector_commands

@@ -25,7 +25,7 @@ from app.models import (
     TaskKind,
     VendorTask,
 )
-from app.receivables.actions import host_of
+from app.paying.actions import host_of
 from app.scheduler import Job
 from app.settings import Limits
 from app.tasks.actions import Matter, raise_tasks

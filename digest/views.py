@@ -19,9 +19,10 @@ from app.house import the_house
 from app.mailboxes.actions import accept_vendor, relation_with
 from app.mailboxes.queries import lines_of
 from app.models import DigestLine, Invoice, Thread
-from app.receivables.actions import Paid, PayDesk, disown_invoice, own_invoice, press_pay
+from app.paying.actions import Paid, PayDesk, press_pay
+from app.paying.forms import read_press
+from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
-from app.receivables.forms import read_press
 from app.receivables.queries import Row, find_rows_by_id, timeline
 from app.trust.queries import is_suspended, names_known, pay_terms
 from app.trust.rules import looks_like

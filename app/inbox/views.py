@@ -36,9 +36,10 @@ from app.mailboxes.queries import (
 )
 from app.mailboxes.rules import without_links
 from app.models import CustomerRole, Invoice, Mailbox
-from app.receivables.actions import Paid, PayDesk, disown_invoice, own_invoice, press_pay
+from app.paying.actions import Paid, PayDesk, press_pay
+from app.paying.forms import read_press
+from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
-from app.receivables.forms import read_press
 from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, timeline
 from app.trust.queries import PayTerms, pay_terms
 

@@ -26,7 +26,7 @@ from app.models import (
     Vendor,
 )
 from app.money import Money, exponent
-from app.receivables.actions import PayDesk
+from app.paying.actions import PayDesk
 from digest import views
 from tests.support.world import NOW, Owing, Selling
 

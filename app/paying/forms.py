@@ -4,7 +4,7 @@ from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
-from app.receivables.actions import Press
+from app.paying.actions import Press
 
 
 def read_press(form: MultiDict[str, str], person_id: UUID | None = None) -> Press:
