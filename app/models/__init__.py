@@ -2,7 +2,7 @@
 
 from app.models.audit import Alarm, AuditEntry, JobRun, StopSwitch
 from app.models.base import Base
-from app.models.bill_to import AddressIssue, BillTo, LateRisk
+from app.models.bill_to import AddressIssue, BillTo, CompanySize, LateRisk
 from app.models.care import CannedAnswer, ContactKind, CustomerFact, FactField, OfflineContact, ThreadNote
 from app.models.connection import (
     Connection,
@@ -16,7 +16,7 @@ from app.models.connection import (
 from app.models.customer import Customer
 from app.models.digest import Digest, DigestLine, LineKind, Outcome
 from app.models.gate import SendGate
-from app.models.hold import Hold, HoldKind
+from app.models.hold import Hold, HoldKind, HoldResult
 from app.models.inbound import HeldReply, InboundMail, InboundOutcome
 from app.models.invoice import (
     Credit,
@@ -39,6 +39,7 @@ from app.models.person import (
     VendorRole,
     WebSession,
 )
+from app.models.policy import Policy
 from app.models.rating import Rating
 from app.models.task import TaskKind, VendorTask
 from app.models.thread import Message, MessageAttachment, Side, Thread, ThreadInvoice, ThreadLink, ThreadState
@@ -56,6 +57,7 @@ __all__ = [
     "BillTo",
     "Cadence",
     "CannedAnswer",
+    "CompanySize",
     "Connection",
     "ConnectionState",
     "ContactKind",
@@ -74,6 +76,7 @@ __all__ = [
     "HeldReply",
     "Hold",
     "HoldKind",
+    "HoldResult",
     "InboundMail",
     "InboundOutcome",
     "Invoice",
@@ -97,6 +100,7 @@ __all__ = [
     "Payee",
     "Payment",
     "Person",
+    "Policy",
     "ProofWay",
     "ProviderEvent",
     "Quarantined",

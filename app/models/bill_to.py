@@ -12,6 +12,9 @@ from app.models.connection import ContentVersioned
 from app.scope import VendorOwned
 
 
+_IN_SEGMENT = text("policy_id IS NOT NULL")
+
+
 class AddressIssue(StrEnum):
     """Why a bill_to reaches nobody; the vendor resolves it, and the resolution survives resyncs (FEATURES A5)."""
 
@@ -30,6 +33,13 @@ class LateRisk(StrEnum):
     HIGH = "high"
 
 
+class CompanySize(StrEnum):
+    UNKNOWN = ""
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
 class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     """Reaches a customer by canonical address -> mailbox -> customer. Never by name."""
 
@@ -44,6 +54,7 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
             sqlite_where=text("issue <> ''"),
             postgresql_where=text("issue <> ''"),
         ),
+        Index("ix_bill_to_policy", "policy_id", sqlite_where=_IN_SEGMENT, postgresql_where=_IN_SEGMENT),
     )
 
     vendor_id: Mapped[UUID] = owner("vendor")
@@ -62,3 +73,10 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)  # who looks after it (J8)
     late_risk: Mapped[LateRisk] = mapped_column(String(8), server_default="")  # kept by app/scorecard
     late_risk_words: Mapped[str] = mapped_column(String(300), server_default="")  # why, for the vendor's people
+    # what the vendor knows of it, for its segments; the books have no such fields
+    country: Mapped[str] = mapped_column(String(2), server_default="")
+    industry: Mapped[str] = mapped_column(String(40), server_default="")
+    size: Mapped[CompanySize] = mapped_column(String(8), server_default="")
+    tags: Mapped[str] = mapped_column(String(200), server_default="")  # small letters, with commas between
+    never_remind: Mapped[bool] = mapped_column(server_default=text("false"))  # the vendor's exclusion (J3)
+    policy_id: Mapped[UUID | None] = mapped_column(ForeignKey("policy.id"), default=None)  # None: the vendor's default

@@ -56,6 +56,9 @@ class Connection(Keyed, Created, VendorOwned, Freshness, Base):
     account_name: Mapped[str] = mapped_column(String(200), default="")
     account_currency: Mapped[str] = mapped_column(String(3), default="")
     account_zone: Mapped[str] = mapped_column(String(64), default="")
+    entity: Mapped[str] = mapped_column(String(50), default="")  # who invoices from these books, where not the vendor
+    entity_colour: Mapped[str] = mapped_column(String(7), default="")
+    bank_account_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_account.id"), default=None)  # the entity's own
     choices: Mapped[list[Any]] = mapped_column(default=list)  # accounts to choose from, while CHOOSING
     state: Mapped[ConnectionState] = mapped_column(String(16), default=ConnectionState.CHOOSING)
 

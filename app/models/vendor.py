@@ -42,3 +42,5 @@ class Vendor(Keyed, Created, VendorItself, Base):
     chase_from: Mapped[date | None] = mapped_column(default=None)  # due before it: silent until included (A12)
     next_scored_at: Mapped[datetime] = mapped_column(default=now, index=True)  # when app/scorecard looks again
     usual_answer_minutes: Mapped[int | None] = mapped_column(default=None)  # what customers read (FEATURES C10)
+    note: Mapped[str] = mapped_column(String(140), default="")  # one plain line in its section of a digest (C18)
+    segments_due_at: Mapped[datetime | None] = mapped_column(default=None, index=True)  # when app/policies looks again

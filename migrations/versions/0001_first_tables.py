@@ -136,11 +136,14 @@ def upgrade() -> None:
         sa.Column("chase_from", sa.Date(), nullable=True),
         sa.Column("next_scored_at", UtcDateTime(), nullable=False),
         sa.Column("usual_answer_minutes", sa.Integer(), nullable=True),
+        sa.Column("note", sa.String(length=140), nullable=False),
+        sa.Column("segments_due_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor")),
     )
     op.create_index(op.f("ix_vendor_next_scored_at"), "vendor", ["next_scored_at"], unique=False)
+    op.create_index(op.f("ix_vendor_segments_due_at"), "vendor", ["segments_due_at"], unique=False)
     op.create_table(
         "audit_entry",
         sa.Column("at", UtcDateTime(), nullable=False),
@@ -203,72 +206,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_canned_answer")),
     )
     op.create_index("ix_canned_answer_vendor", "canned_answer", ["vendor_id", "title"], unique=False)
-    op.create_table(
-        "connection",
-        sa.Column("vendor_id", sa.Uuid(), nullable=True),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("provider", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=120), nullable=True),
-        sa.Column("account_name", sa.String(length=200), nullable=False),
-        sa.Column("account_currency", sa.String(length=3), nullable=False),
-        sa.Column("account_zone", sa.String(length=64), nullable=False),
-        sa.Column("choices", sa.JSON(), nullable=False),
-        sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("tokens", sa.Text(), nullable=True),
-        sa.Column("tokens_expire_at", UtcDateTime(), nullable=True),
-        sa.Column("refresh_lease_until", UtcDateTime(), nullable=True),
-        sa.Column("renewed_at", UtcDateTime(), nullable=True),
-        sa.Column("hook", sa.Text(), nullable=True),
-        sa.Column("hook_expires_at", UtcDateTime(), nullable=True),
-        sa.Column("hook_due_at", UtcDateTime(), nullable=True),
-        sa.Column("cursor", sa.JSON(), nullable=False),
-        sa.Column("next_pull_at", UtcDateTime(), nullable=True),
-        sa.Column("reconciled_at", UtcDateTime(), nullable=True),
-        sa.Column("lease_owner", sa.String(length=64), nullable=True),
-        sa.Column("lease_until", UtcDateTime(), nullable=True),
-        sa.Column("first_synced_at", UtcDateTime(), nullable=True),
-        sa.Column("as_of", UtcDateTime(), nullable=True),
-        sa.Column("files_since", UtcDateTime(), nullable=True),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("last_error", sa.String(length=300), nullable=False),
-        sa.Column("last_error_at", UtcDateTime(), nullable=True),
-        sa.Column("calls_left", sa.Integer(), nullable=True),
-        sa.Column("notes_since", UtcDateTime(), nullable=True),
-        sa.Column("payments_since", UtcDateTime(), nullable=True),
-        sa.Column("reminders_off", sa.Boolean(), nullable=True),
-        sa.Column("reminders_said_at", UtcDateTime(), nullable=True),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_connection_person_id_person")),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_connection_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_connection")),
-    )
-    op.create_index("ix_connection_account", "connection", ["provider", "account_id"], unique=False)
-    op.create_index(
-        "ix_connection_due",
-        "connection",
-        ["next_pull_at"],
-        unique=False,
-        postgresql_where=sa.text("next_pull_at IS NOT NULL"),
-        sqlite_where=sa.text("next_pull_at IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_connection_hook_due",
-        "connection",
-        ["hook_due_at"],
-        unique=False,
-        postgresql_where=sa.text("hook_due_at IS NOT NULL"),
-        sqlite_where=sa.text("hook_due_at IS NOT NULL"),
-    )
-    op.create_index(op.f("ix_connection_vendor_id"), "connection", ["vendor_id"], unique=False)
-    op.create_index(
-        "uq_connection_account",
-        "connection",
-        ["vendor_id", "provider", "account_id"],
-        unique=True,
-        postgresql_where=sa.text("account_id IS NOT NULL"),
-        sqlite_where=sa.text("account_id IS NOT NULL"),
-    )
     op.create_table(
         "customer_member",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -418,6 +355,28 @@ def upgrade() -> None:
         sqlite_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
     )
     op.create_table(
+        "policy",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("terms", sa.JSON(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_policy_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_policy")),
+    )
+    op.create_index("ix_policy_vendor", "policy", ["vendor_id", "rank"], unique=False)
+    op.create_index(
+        "uq_policy_default",
+        "policy",
+        ["vendor_id"],
+        unique=True,
+        postgresql_where=sa.text("is_default"),
+        sqlite_where=sa.text("is_default"),
+    )
+    op.create_table(
         "relation",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
@@ -503,49 +462,77 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_web_session_person_id"), "web_session", ["person_id"], unique=False)
     op.create_table(
-        "bill_to",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("address_text", sa.String(length=500), nullable=False),
-        sa.Column("address", sa.String(length=254), nullable=True),
-        sa.Column("chosen_address", sa.String(length=254), nullable=True),
-        sa.Column("issue", sa.String(length=10), nullable=False),
-        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
-        sa.Column("customer_id", sa.Uuid(), nullable=True),
-        sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.Column("held_until", UtcDateTime(), nullable=True),
-        sa.Column("hold_note", sa.String(length=200), server_default="", nullable=False),
-        sa.Column("hold_is_hidden", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
-        sa.Column("owner_id", sa.Uuid(), nullable=True),
-        sa.Column("late_risk", sa.String(length=8), server_default="", nullable=False),
-        sa.Column("late_risk_words", sa.String(length=300), server_default="", nullable=False),
+        "connection",
+        sa.Column("vendor_id", sa.Uuid(), nullable=True),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.String(length=120), nullable=True),
+        sa.Column("account_name", sa.String(length=200), nullable=False),
+        sa.Column("account_currency", sa.String(length=3), nullable=False),
+        sa.Column("account_zone", sa.String(length=64), nullable=False),
+        sa.Column("entity", sa.String(length=50), nullable=False),
+        sa.Column("entity_colour", sa.String(length=7), nullable=False),
+        sa.Column("bank_account_id", sa.Uuid(), nullable=True),
+        sa.Column("choices", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("tokens", sa.Text(), nullable=True),
+        sa.Column("tokens_expire_at", UtcDateTime(), nullable=True),
+        sa.Column("refresh_lease_until", UtcDateTime(), nullable=True),
+        sa.Column("renewed_at", UtcDateTime(), nullable=True),
+        sa.Column("hook", sa.Text(), nullable=True),
+        sa.Column("hook_expires_at", UtcDateTime(), nullable=True),
+        sa.Column("hook_due_at", UtcDateTime(), nullable=True),
+        sa.Column("cursor", sa.JSON(), nullable=False),
+        sa.Column("next_pull_at", UtcDateTime(), nullable=True),
+        sa.Column("reconciled_at", UtcDateTime(), nullable=True),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.Column("first_synced_at", UtcDateTime(), nullable=True),
+        sa.Column("as_of", UtcDateTime(), nullable=True),
+        sa.Column("files_since", UtcDateTime(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.String(length=300), nullable=False),
+        sa.Column("last_error_at", UtcDateTime(), nullable=True),
+        sa.Column("calls_left", sa.Integer(), nullable=True),
+        sa.Column("notes_since", UtcDateTime(), nullable=True),
+        sa.Column("payments_since", UtcDateTime(), nullable=True),
+        sa.Column("reminders_off", sa.Boolean(), nullable=True),
+        sa.Column("reminders_said_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("external_id", sa.String(length=120), nullable=False),
-        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_bill_to_connection_id_connection"), ondelete="CASCADE"
+            ["bank_account_id"], ["bank_account.id"], name=op.f("fk_connection_bank_account_id_bank_account")
         ),
-        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_bill_to_customer_id_customer")),
-        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_bill_to_mailbox_id_mailbox")),
-        sa.ForeignKeyConstraint(["owner_id"], ["person.id"], name=op.f("fk_bill_to_owner_id_person")),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_bill_to_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_bill_to")),
-        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_bill_to_connection_id_external_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_connection_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_connection_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_connection")),
     )
-    op.create_index(op.f("ix_bill_to_customer_id"), "bill_to", ["customer_id"], unique=False)
+    op.create_index("ix_connection_account", "connection", ["provider", "account_id"], unique=False)
     op.create_index(
-        "ix_bill_to_issue",
-        "bill_to",
-        ["vendor_id", "issue"],
+        "ix_connection_due",
+        "connection",
+        ["next_pull_at"],
         unique=False,
-        sqlite_where=sa.text("issue <> ''"),
-        postgresql_where=sa.text("issue <> ''"),
+        postgresql_where=sa.text("next_pull_at IS NOT NULL"),
+        sqlite_where=sa.text("next_pull_at IS NOT NULL"),
     )
-    op.create_index(op.f("ix_bill_to_mailbox_id"), "bill_to", ["mailbox_id"], unique=False)
-    op.create_index("ix_bill_to_vendor_address", "bill_to", ["vendor_id", "address"], unique=False)
+    op.create_index(
+        "ix_connection_hook_due",
+        "connection",
+        ["hook_due_at"],
+        unique=False,
+        postgresql_where=sa.text("hook_due_at IS NOT NULL"),
+        sqlite_where=sa.text("hook_due_at IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_connection_vendor_id"), "connection", ["vendor_id"], unique=False)
+    op.create_index(
+        "uq_connection_account",
+        "connection",
+        ["vendor_id", "provider", "account_id"],
+        unique=True,
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+        sqlite_where=sa.text("account_id IS NOT NULL"),
+    )
     op.create_table(
         "digest",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -581,80 +568,6 @@ def upgrade() -> None:
     op.create_index("ix_digest_created", "digest", ["created_at"], unique=False)
     op.create_index("ix_digest_customer", "digest", ["customer_id", "created_at"], unique=False)
     op.create_table(
-        "provider_event",
-        sa.Column("provider", sa.String(length=32), nullable=False),
-        sa.Column("event_key", sa.String(length=120), nullable=False),
-        sa.Column("connection_id", sa.Uuid(), nullable=True),
-        sa.Column("headers", sa.JSON(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.Column("due_at", UtcDateTime(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("handled_at", UtcDateTime(), nullable=True),
-        sa.Column("outcome", sa.String(length=300), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connection.id"],
-            name=op.f("fk_provider_event_connection_id_connection"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_event")),
-        sa.UniqueConstraint("provider", "event_key", name=op.f("uq_provider_event_provider_event_key")),
-    )
-    op.create_index(
-        "ix_provider_event_due",
-        "provider_event",
-        ["due_at"],
-        unique=False,
-        postgresql_where=sa.text("handled_at IS NULL"),
-        sqlite_where=sa.text("handled_at IS NULL"),
-    )
-    op.create_table(
-        "quarantined",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("external_id", sa.String(length=120), nullable=False),
-        sa.Column("reason", sa.String(length=300), nullable=False),
-        sa.Column("record", sa.JSON(), nullable=False),
-        sa.Column("resolved_at", UtcDateTime(), nullable=True),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connection.id"],
-            name=op.f("fk_quarantined_connection_id_connection"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_quarantined_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined")),
-        sa.UniqueConstraint(
-            "connection_id", "kind", "external_id", name=op.f("uq_quarantined_connection_id_kind_external_id")
-        ),
-    )
-    op.create_index(op.f("ix_quarantined_vendor_id"), "quarantined", ["vendor_id"], unique=False)
-    op.create_table(
-        "sync_run",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("mode", sa.String(length=12), nullable=False),
-        sa.Column("started_at", UtcDateTime(), nullable=False),
-        sa.Column("finished_at", UtcDateTime(), nullable=True),
-        sa.Column("received", sa.Integer(), nullable=False),
-        sa.Column("changed", sa.Integer(), nullable=False),
-        sa.Column("gone", sa.Integer(), nullable=False),
-        sa.Column("quarantined", sa.Integer(), nullable=False),
-        sa.Column("error", sa.String(length=300), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_sync_run_connection_id_connection"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_sync_run_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_run")),
-    )
-    op.create_index("ix_sync_run_connection", "sync_run", ["connection_id", "started_at"], unique=False)
-    op.create_table(
         "thread",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -684,56 +597,64 @@ def upgrade() -> None:
     )
     op.create_index("ix_thread_vendor", "thread", ["vendor_id", "created_at"], unique=False)
     op.create_table(
-        "credit",
+        "bill_to",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
-        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("address_text", sa.String(length=500), nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=True),
+        sa.Column("chosen_address", sa.String(length=254), nullable=True),
+        sa.Column("issue", sa.String(length=10), nullable=False),
         sa.Column("mailbox_id", sa.Uuid(), nullable=True),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("number", sa.String(length=80), nullable=False),
-        sa.Column("issued_on", sa.Date(), nullable=True),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("exponent", sa.Integer(), nullable=False),
-        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("remaining_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("held_until", UtcDateTime(), nullable=True),
+        sa.Column("hold_note", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("hold_is_hidden", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("late_risk", sa.String(length=8), server_default="", nullable=False),
+        sa.Column("late_risk_words", sa.String(length=300), server_default="", nullable=False),
+        sa.Column("country", sa.String(length=2), server_default="", nullable=False),
+        sa.Column("industry", sa.String(length=40), server_default="", nullable=False),
+        sa.Column("size", sa.String(length=8), server_default="", nullable=False),
+        sa.Column("tags", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("never_remind", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("policy_id", sa.Uuid(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("external_id", sa.String(length=120), nullable=False),
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_credit_bill_to_id_bill_to")),
         sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_credit_connection_id_connection"), ondelete="CASCADE"
+            ["connection_id"], ["connection.id"], name=op.f("fk_bill_to_connection_id_connection"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_credit_customer_id_customer")),
-        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_credit_mailbox_id_mailbox")),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_credit_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit")),
-        sa.UniqueConstraint(
-            "connection_id", "kind", "external_id", name=op.f("uq_credit_connection_id_kind_external_id")
-        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_bill_to_customer_id_customer")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_bill_to_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["owner_id"], ["person.id"], name=op.f("fk_bill_to_owner_id_person")),
+        sa.ForeignKeyConstraint(["policy_id"], ["policy.id"], name=op.f("fk_bill_to_policy_id_policy")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_bill_to_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bill_to")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_bill_to_connection_id_external_id")),
     )
-    op.create_index("ix_credit_bill_to", "credit", ["bill_to_id"], unique=False)
-    op.create_index("ix_credit_customer", "credit", ["customer_id", "vendor_id"], unique=False)
-    op.create_index(op.f("ix_credit_vendor_id"), "credit", ["vendor_id"], unique=False)
-    op.create_table(
-        "customer_fact",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("bill_to_id", sa.Uuid(), nullable=False),
-        sa.Column("field", sa.String(length=12), nullable=False),
-        sa.Column("value", sa.String(length=300), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["bill_to_id"], ["bill_to.id"], name=op.f("fk_customer_fact_bill_to_id_bill_to"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_customer_fact_person_id_person")),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_customer_fact_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_fact")),
+    op.create_index(op.f("ix_bill_to_customer_id"), "bill_to", ["customer_id"], unique=False)
+    op.create_index(
+        "ix_bill_to_issue",
+        "bill_to",
+        ["vendor_id", "issue"],
+        unique=False,
+        sqlite_where=sa.text("issue <> ''"),
+        postgresql_where=sa.text("issue <> ''"),
     )
-    op.create_index("ix_customer_fact_bill_to", "customer_fact", ["bill_to_id", "field", "created_at"], unique=False)
+    op.create_index(op.f("ix_bill_to_mailbox_id"), "bill_to", ["mailbox_id"], unique=False)
+    op.create_index(
+        "ix_bill_to_policy",
+        "bill_to",
+        ["policy_id"],
+        unique=False,
+        sqlite_where=sa.text("policy_id IS NOT NULL"),
+        postgresql_where=sa.text("policy_id IS NOT NULL"),
+    )
+    op.create_index("ix_bill_to_vendor_address", "bill_to", ["vendor_id", "address"], unique=False)
     op.create_table(
         "digest_line",
         sa.Column("digest_id", sa.Uuid(), nullable=False),
@@ -800,73 +721,6 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("outcome = 'quarantined'"),
         sqlite_where=sa.text("outcome = 'quarantined'"),
-    )
-    op.create_table(
-        "invoice",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
-        sa.Column("customer_id", sa.Uuid(), nullable=True),
-        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
-        sa.Column("number", sa.String(length=80), nullable=False),
-        sa.Column("po_number", sa.String(length=80), nullable=False),
-        sa.Column("issued_on", sa.Date(), nullable=True),
-        sa.Column("due_on", sa.Date(), nullable=True),
-        sa.Column("due_on_derived", sa.Boolean(), nullable=False),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("exponent", sa.Integer(), nullable=False),
-        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("balance_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("due_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("instalments", sa.JSON(), nullable=False),
-        sa.Column("state", sa.String(length=12), nullable=False),
-        sa.Column("raw_state", sa.String(length=40), nullable=False),
-        sa.Column("address", sa.String(length=254), nullable=True),
-        sa.Column("is_autopay", sa.Boolean(), nullable=False),
-        sa.Column("can_pay_online", sa.Boolean(), nullable=False),
-        sa.Column("details", sa.JSON(), nullable=False),
-        sa.Column("updated_at", UtcDateTime(), nullable=True),
-        sa.Column("settled_at", UtcDateTime(), nullable=True),
-        sa.Column("included_at", UtcDateTime(), nullable=True),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("external_id", sa.String(length=120), nullable=False),
-        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_invoice_bill_to_id_bill_to")),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_invoice_connection_id_connection"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice")),
-        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_invoice_connection_id_external_id")),
-        postgresql_with={"fillfactor": 90},
-    )
-    op.create_index("ix_invoice_bill_to", "invoice", ["bill_to_id"], unique=False)
-    op.create_index("ix_invoice_customer", "invoice", ["customer_id", "issued_on", "id"], unique=False)
-    op.create_index(
-        "ix_invoice_customer_open",
-        "invoice",
-        ["customer_id", "due_on", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.create_index(
-        "ix_invoice_mailbox_open",
-        "invoice",
-        ["mailbox_id", "due_on", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.create_index("ix_invoice_vendor", "invoice", ["vendor_id", "issued_on", "id"], unique=False)
-    op.create_index(
-        "ix_invoice_vendor_open",
-        "invoice",
-        ["vendor_id", "due_on", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
     )
     op.create_table(
         "message",
@@ -970,34 +824,79 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('queued', 'claimed') AND kind <> 'digest'"),
     )
     op.create_table(
-        "payment",
+        "provider_event",
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("event_key", sa.String(length=120), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=True),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("handled_at", UtcDateTime(), nullable=True),
+        sa.Column("outcome", sa.String(length=300), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_provider_event_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_event")),
+        sa.UniqueConstraint("provider", "event_key", name=op.f("uq_provider_event_provider_event_key")),
+    )
+    op.create_index(
+        "ix_provider_event_due",
+        "provider_event",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
+    op.create_table(
+        "quarantined",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
-        sa.Column("customer_id", sa.Uuid(), nullable=True),
-        sa.Column("paid_on", sa.Date(), nullable=True),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("exponent", sa.Integer(), nullable=False),
-        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("method", sa.String(length=40), nullable=False),
-        sa.Column("applied", sa.JSON(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("record", sa.JSON(), nullable=False),
+        sa.Column("resolved_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("external_id", sa.String(length=120), nullable=False),
-        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_payment_bill_to_id_bill_to")),
         sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_payment_connection_id_connection"), ondelete="CASCADE"
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_quarantined_connection_id_connection"),
+            ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_payment_customer_id_customer")),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_payment_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
-        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_payment_connection_id_external_id")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_quarantined_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined")),
+        sa.UniqueConstraint(
+            "connection_id", "kind", "external_id", name=op.f("uq_quarantined_connection_id_kind_external_id")
+        ),
     )
-    op.create_index("ix_payment_bill_to", "payment", ["bill_to_id"], unique=False)
-    op.create_index("ix_payment_customer", "payment", ["customer_id", "paid_on"], unique=False)
-    op.create_index(op.f("ix_payment_vendor_id"), "payment", ["vendor_id"], unique=False)
+    op.create_index(op.f("ix_quarantined_vendor_id"), "quarantined", ["vendor_id"], unique=False)
+    op.create_table(
+        "sync_run",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("mode", sa.String(length=12), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("received", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("gone", sa.Integer(), nullable=False),
+        sa.Column("quarantined", sa.Integer(), nullable=False),
+        sa.Column("error", sa.String(length=300), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_sync_run_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_sync_run_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_run")),
+    )
+    op.create_index("ix_sync_run_connection", "sync_run", ["connection_id", "started_at"], unique=False)
     op.create_table(
         "thread_link",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
@@ -1055,6 +954,57 @@ def upgrade() -> None:
         sqlite_where=sa.text("result IN ('started', 'unknown', 'accepted')"),
     )
     op.create_table(
+        "credit",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("exponent", sa.Integer(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("remaining_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_credit_bill_to_id_bill_to")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_credit_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_credit_customer_id_customer")),
+        sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_credit_mailbox_id_mailbox")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_credit_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit")),
+        sa.UniqueConstraint(
+            "connection_id", "kind", "external_id", name=op.f("uq_credit_connection_id_kind_external_id")
+        ),
+    )
+    op.create_index("ix_credit_bill_to", "credit", ["bill_to_id"], unique=False)
+    op.create_index("ix_credit_customer", "credit", ["customer_id", "vendor_id"], unique=False)
+    op.create_index(op.f("ix_credit_vendor_id"), "credit", ["vendor_id"], unique=False)
+    op.create_table(
+        "customer_fact",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=False),
+        sa.Column("field", sa.String(length=12), nullable=False),
+        sa.Column("value", sa.String(length=300), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["bill_to_id"], ["bill_to.id"], name=op.f("fk_customer_fact_bill_to_id_bill_to"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_customer_fact_person_id_person")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_customer_fact_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_fact")),
+    )
+    op.create_index("ix_customer_fact_bill_to", "customer_fact", ["bill_to_id", "field", "created_at"], unique=False)
+    op.create_table(
         "held_reply",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -1088,6 +1038,131 @@ def upgrade() -> None:
     )
     op.create_index("ix_held_reply_digest", "held_reply", ["digest_id", "created_at"], unique=False)
     op.create_table(
+        "invoice",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("po_number", sa.String(length=80), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("due_on_derived", sa.Boolean(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("exponent", sa.Integer(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("balance_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("due_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("instalments", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("raw_state", sa.String(length=40), nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=True),
+        sa.Column("is_autopay", sa.Boolean(), nullable=False),
+        sa.Column("can_pay_online", sa.Boolean(), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=True),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("included_at", UtcDateTime(), nullable=True),
+        sa.Column("agreed", sa.JSON(), nullable=True),
+        sa.Column("handed_to_id", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_invoice_bill_to_id_bill_to")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_invoice_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_invoice_connection_id_external_id")),
+        postgresql_with={"fillfactor": 90},
+    )
+    op.create_index("ix_invoice_bill_to", "invoice", ["bill_to_id"], unique=False)
+    op.create_index("ix_invoice_customer", "invoice", ["customer_id", "issued_on", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_customer_open",
+        "invoice",
+        ["customer_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        "ix_invoice_mailbox_open",
+        "invoice",
+        ["mailbox_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_index("ix_invoice_vendor", "invoice", ["vendor_id", "issued_on", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_vendor_open",
+        "invoice",
+        ["vendor_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
+        "message_attachment",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customer.id"], name=op.f("fk_message_attachment_customer_id_customer")
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["message.id"], name=op.f("fk_message_attachment_message_id_message"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_message_attachment_thread_id_thread"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_message_attachment_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message_attachment")),
+    )
+    op.create_index(op.f("ix_message_attachment_message_id"), "message_attachment", ["message_id"], unique=False)
+    op.create_index("ix_message_attachment_thread", "message_attachment", ["thread_id", "created_at"], unique=False)
+    op.create_table(
+        "payment",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("paid_on", sa.Date(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("exponent", sa.Integer(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("method", sa.String(length=40), nullable=False),
+        sa.Column("applied", sa.JSON(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_payment_bill_to_id_bill_to")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_payment_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_payment_customer_id_customer")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_payment_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_payment_connection_id_external_id")),
+    )
+    op.create_index("ix_payment_bill_to", "payment", ["bill_to_id"], unique=False)
+    op.create_index("ix_payment_customer", "payment", ["customer_id", "paid_on"], unique=False)
+    op.create_index(op.f("ix_payment_vendor_id"), "payment", ["vendor_id"], unique=False)
+    op.create_table(
         "hold",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
@@ -1096,8 +1171,15 @@ def upgrade() -> None:
         sa.Column("ends_at", UtcDateTime(), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.Column("end_reason", sa.String(length=200), nullable=False),
+        sa.Column("result", sa.String(length=10), nullable=True),
+        sa.Column("thread_id", sa.Uuid(), nullable=True),
         sa.Column("promised_on", sa.Date(), nullable=True),
         sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("owed_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reason", sa.String(length=60), nullable=False),
+        sa.Column("wanted", sa.String(length=12), nullable=False),
+        sa.Column("accepted_at", UtcDateTime(), nullable=True),
+        sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("is_hidden", sa.Boolean(), nullable=False),
         sa.Column("note", sa.String(length=1000), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=True),
@@ -1109,10 +1191,21 @@ def upgrade() -> None:
             ["invoice_id"], ["invoice.id"], name=op.f("fk_hold_invoice_id_invoice"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_hold_person_id_person")),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_hold_thread_id_thread"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_hold_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
     )
     op.create_index("ix_hold_customer", "hold", ["customer_id", "created_at"], unique=False)
+    op.create_index(
+        "ix_hold_due",
+        "hold",
+        ["ends_at"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+    )
     op.create_index(
         "ix_hold_live",
         "hold",
@@ -1121,6 +1214,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
         sqlite_where=sa.text("ended_at IS NULL"),
     )
+    op.create_index(op.f("ix_hold_thread_id"), "hold", ["thread_id"], unique=False)
     op.create_index("ix_hold_vendor", "hold", ["vendor_id", "created_at"], unique=False)
     op.create_table(
         "invoice_change",
@@ -1173,33 +1267,6 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 80},
     )
     op.create_index(op.f("ix_mention_invoice_id"), "mention", ["invoice_id"], unique=False)
-    op.create_table(
-        "message_attachment",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("thread_id", sa.Uuid(), nullable=False),
-        sa.Column("message_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("kind", sa.String(length=100), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["customer_id"], ["customer.id"], name=op.f("fk_message_attachment_customer_id_customer")
-        ),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["message.id"], name=op.f("fk_message_attachment_message_id_message"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["thread_id"], ["thread.id"], name=op.f("fk_message_attachment_thread_id_thread"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_message_attachment_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_message_attachment")),
-    )
-    op.create_index(op.f("ix_message_attachment_message_id"), "message_attachment", ["message_id"], unique=False)
-    op.create_index("ix_message_attachment_thread", "message_attachment", ["thread_id", "created_at"], unique=False)
     op.create_table(
         "offline_contact",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
@@ -1430,9 +1497,6 @@ def downgrade() -> None:
     op.drop_index("ix_offline_contact_invoice", table_name="offline_contact")
     op.drop_index("ix_offline_contact_bill_to", table_name="offline_contact")
     op.drop_table("offline_contact")
-    op.drop_index("ix_message_attachment_thread", table_name="message_attachment")
-    op.drop_index(op.f("ix_message_attachment_message_id"), table_name="message_attachment")
-    op.drop_table("message_attachment")
     op.drop_index(op.f("ix_mention_invoice_id"), table_name="mention")
     op.drop_table("mention")
     op.drop_index("ix_invoice_document_expires", table_name="invoice_document")
@@ -1440,16 +1504,58 @@ def downgrade() -> None:
     op.drop_index("ix_invoice_change_invoice", table_name="invoice_change")
     op.drop_table("invoice_change")
     op.drop_index("ix_hold_vendor", table_name="hold")
+    op.drop_index(op.f("ix_hold_thread_id"), table_name="hold")
     op.drop_index(
         "ix_hold_live",
         table_name="hold",
         postgresql_where=sa.text("ended_at IS NULL"),
         sqlite_where=sa.text("ended_at IS NULL"),
     )
+    op.drop_index(
+        "ix_hold_due",
+        table_name="hold",
+        postgresql_where=sa.text("ended_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+    )
     op.drop_index("ix_hold_customer", table_name="hold")
     op.drop_table("hold")
+    op.drop_index(op.f("ix_payment_vendor_id"), table_name="payment")
+    op.drop_index("ix_payment_customer", table_name="payment")
+    op.drop_index("ix_payment_bill_to", table_name="payment")
+    op.drop_table("payment")
+    op.drop_index("ix_message_attachment_thread", table_name="message_attachment")
+    op.drop_index(op.f("ix_message_attachment_message_id"), table_name="message_attachment")
+    op.drop_table("message_attachment")
+    op.drop_index(
+        "ix_invoice_vendor_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_invoice_vendor", table_name="invoice")
+    op.drop_index(
+        "ix_invoice_mailbox_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index(
+        "ix_invoice_customer_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_invoice_customer", table_name="invoice")
+    op.drop_index("ix_invoice_bill_to", table_name="invoice")
+    op.drop_table("invoice")
     op.drop_index("ix_held_reply_digest", table_name="held_reply")
     op.drop_table("held_reply")
+    op.drop_index("ix_customer_fact_bill_to", table_name="customer_fact")
+    op.drop_table("customer_fact")
+    op.drop_index(op.f("ix_credit_vendor_id"), table_name="credit")
+    op.drop_index("ix_credit_customer", table_name="credit")
+    op.drop_index("ix_credit_bill_to", table_name="credit")
+    op.drop_table("credit")
     op.drop_index(
         "uq_attempt_live",
         table_name="attempt",
@@ -1461,10 +1567,17 @@ def downgrade() -> None:
     op.drop_index("ix_thread_note_thread", table_name="thread_note")
     op.drop_table("thread_note")
     op.drop_table("thread_link")
-    op.drop_index(op.f("ix_payment_vendor_id"), table_name="payment")
-    op.drop_index("ix_payment_customer", table_name="payment")
-    op.drop_index("ix_payment_bill_to", table_name="payment")
-    op.drop_table("payment")
+    op.drop_index("ix_sync_run_connection", table_name="sync_run")
+    op.drop_table("sync_run")
+    op.drop_index(op.f("ix_quarantined_vendor_id"), table_name="quarantined")
+    op.drop_table("quarantined")
+    op.drop_index(
+        "ix_provider_event_due",
+        table_name="provider_event",
+        postgresql_where=sa.text("handled_at IS NULL"),
+        sqlite_where=sa.text("handled_at IS NULL"),
+    )
+    op.drop_table("provider_event")
     op.drop_index(
         "ix_outgoing_urgent",
         table_name="outgoing",
@@ -1498,28 +1611,6 @@ def downgrade() -> None:
     op.drop_index("ix_message_thread", table_name="message")
     op.drop_table("message")
     op.drop_index(
-        "ix_invoice_vendor_open",
-        table_name="invoice",
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.drop_index("ix_invoice_vendor", table_name="invoice")
-    op.drop_index(
-        "ix_invoice_mailbox_open",
-        table_name="invoice",
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.drop_index(
-        "ix_invoice_customer_open",
-        table_name="invoice",
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.drop_index("ix_invoice_customer", table_name="invoice")
-    op.drop_index("ix_invoice_bill_to", table_name="invoice")
-    op.drop_table("invoice")
-    op.drop_index(
         "ix_inbound_mail_stuck",
         table_name="inbound_mail",
         postgresql_where=sa.text("outcome = 'quarantined'"),
@@ -1535,42 +1626,13 @@ def downgrade() -> None:
     op.drop_table("inbound_mail")
     op.drop_index("ix_digest_line_invoice", table_name="digest_line")
     op.drop_table("digest_line")
-    op.drop_index("ix_customer_fact_bill_to", table_name="customer_fact")
-    op.drop_table("customer_fact")
-    op.drop_index(op.f("ix_credit_vendor_id"), table_name="credit")
-    op.drop_index("ix_credit_customer", table_name="credit")
-    op.drop_index("ix_credit_bill_to", table_name="credit")
-    op.drop_table("credit")
-    op.drop_index("ix_thread_vendor", table_name="thread")
-    op.drop_index(
-        "ix_thread_queue",
-        table_name="thread",
-        postgresql_where=sa.text("state = 'waiting_vendor'"),
-        sqlite_where=sa.text("state = 'waiting_vendor'"),
-    )
-    op.drop_index("ix_thread_customer", table_name="thread")
-    op.drop_table("thread")
-    op.drop_index("ix_sync_run_connection", table_name="sync_run")
-    op.drop_table("sync_run")
-    op.drop_index(op.f("ix_quarantined_vendor_id"), table_name="quarantined")
-    op.drop_table("quarantined")
-    op.drop_index(
-        "ix_provider_event_due",
-        table_name="provider_event",
-        postgresql_where=sa.text("handled_at IS NULL"),
-        sqlite_where=sa.text("handled_at IS NULL"),
-    )
-    op.drop_table("provider_event")
-    op.drop_index("ix_digest_customer", table_name="digest")
-    op.drop_index("ix_digest_created", table_name="digest")
-    op.drop_index(
-        "ix_digest_accepted",
-        table_name="digest",
-        postgresql_where=sa.text("accepted_at IS NOT NULL"),
-        sqlite_where=sa.text("accepted_at IS NOT NULL"),
-    )
-    op.drop_table("digest")
     op.drop_index("ix_bill_to_vendor_address", table_name="bill_to")
+    op.drop_index(
+        "ix_bill_to_policy",
+        table_name="bill_to",
+        sqlite_where=sa.text("policy_id IS NOT NULL"),
+        postgresql_where=sa.text("policy_id IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_bill_to_mailbox_id"), table_name="bill_to")
     op.drop_index(
         "ix_bill_to_issue",
@@ -1580,6 +1642,45 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_bill_to_customer_id"), table_name="bill_to")
     op.drop_table("bill_to")
+    op.drop_index("ix_thread_vendor", table_name="thread")
+    op.drop_index(
+        "ix_thread_queue",
+        table_name="thread",
+        postgresql_where=sa.text("state = 'waiting_vendor'"),
+        sqlite_where=sa.text("state = 'waiting_vendor'"),
+    )
+    op.drop_index("ix_thread_customer", table_name="thread")
+    op.drop_table("thread")
+    op.drop_index("ix_digest_customer", table_name="digest")
+    op.drop_index("ix_digest_created", table_name="digest")
+    op.drop_index(
+        "ix_digest_accepted",
+        table_name="digest",
+        postgresql_where=sa.text("accepted_at IS NOT NULL"),
+        sqlite_where=sa.text("accepted_at IS NOT NULL"),
+    )
+    op.drop_table("digest")
+    op.drop_index(
+        "uq_connection_account",
+        table_name="connection",
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+        sqlite_where=sa.text("account_id IS NOT NULL"),
+    )
+    op.drop_index(op.f("ix_connection_vendor_id"), table_name="connection")
+    op.drop_index(
+        "ix_connection_hook_due",
+        table_name="connection",
+        postgresql_where=sa.text("hook_due_at IS NOT NULL"),
+        sqlite_where=sa.text("hook_due_at IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_connection_due",
+        table_name="connection",
+        postgresql_where=sa.text("next_pull_at IS NOT NULL"),
+        sqlite_where=sa.text("next_pull_at IS NOT NULL"),
+    )
+    op.drop_index("ix_connection_account", table_name="connection")
+    op.drop_table("connection")
     op.drop_index(op.f("ix_web_session_person_id"), table_name="web_session")
     op.drop_table("web_session")
     op.drop_index(op.f("ix_waiting_file_vendor_id"), table_name="waiting_file")
@@ -1600,6 +1701,14 @@ def downgrade() -> None:
         sqlite_where=sa.text("reached_at IS NOT NULL"),
     )
     op.drop_table("relation")
+    op.drop_index(
+        "uq_policy_default",
+        table_name="policy",
+        postgresql_where=sa.text("is_default"),
+        sqlite_where=sa.text("is_default"),
+    )
+    op.drop_index("ix_policy_vendor", table_name="policy")
+    op.drop_table("policy")
     op.drop_index(
         "ix_pay_host_untold",
         table_name="pay_host",
@@ -1622,27 +1731,6 @@ def downgrade() -> None:
     op.drop_table("direct_reminder")
     op.drop_index(op.f("ix_customer_member_person_id"), table_name="customer_member")
     op.drop_table("customer_member")
-    op.drop_index(
-        "uq_connection_account",
-        table_name="connection",
-        postgresql_where=sa.text("account_id IS NOT NULL"),
-        sqlite_where=sa.text("account_id IS NOT NULL"),
-    )
-    op.drop_index(op.f("ix_connection_vendor_id"), table_name="connection")
-    op.drop_index(
-        "ix_connection_hook_due",
-        table_name="connection",
-        postgresql_where=sa.text("hook_due_at IS NOT NULL"),
-        sqlite_where=sa.text("hook_due_at IS NOT NULL"),
-    )
-    op.drop_index(
-        "ix_connection_due",
-        table_name="connection",
-        postgresql_where=sa.text("next_pull_at IS NOT NULL"),
-        sqlite_where=sa.text("next_pull_at IS NOT NULL"),
-    )
-    op.drop_index("ix_connection_account", table_name="connection")
-    op.drop_table("connection")
     op.drop_index("ix_canned_answer_vendor", table_name="canned_answer")
     op.drop_table("canned_answer")
     op.drop_index("ix_bank_account_vendor", table_name="bank_account")
@@ -1657,6 +1745,7 @@ def downgrade() -> None:
     op.drop_index("ix_audit_entry_at", table_name="audit_entry")
     op.drop_index("ix_audit_entry_action", table_name="audit_entry")
     op.drop_table("audit_entry")
+    op.drop_index(op.f("ix_vendor_segments_due_at"), table_name="vendor")
     op.drop_index(op.f("ix_vendor_next_scored_at"), table_name="vendor")
     op.drop_table("vendor")
     op.drop_table("stop_switch")

@@ -297,6 +297,13 @@ RULES = [
             "message.thread_id = coalesce([sheaf.thread], message.thread_id)))",
         },
     ),
+    (
+        "policy",
+        "select, insert, update, delete",
+        "select, insert, update, delete",
+        {"sheaf_vendor": "policy.vendor_id = [sheaf.vendor]"},
+        {},
+    ),
     ("provider_event", "", "select, insert, update, delete", {}, {}),
     (
         "quarantined",
