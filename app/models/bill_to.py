@@ -67,6 +67,7 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), index=True, default=None)
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), index=True, default=None)
     is_active: Mapped[bool] = mapped_column(default=True)
+    extra_days: Mapped[int] = mapped_column(server_default="0")  # longer terms than the books': each due so much later
     held_until: Mapped[datetime | None] = mapped_column(default=None)  # the vendor's hold of all it owes (A11)
     hold_note: Mapped[str] = mapped_column(String(200), server_default="")  # rows are written by SQL: connectors/ingest
     hold_is_hidden: Mapped[bool] = mapped_column(server_default=text("false"))

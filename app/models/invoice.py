@@ -78,7 +78,8 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
     updated_at: Mapped[datetime | None] = mapped_column(default=None)  # when a fact last changed here
     settled_at: Mapped[datetime | None] = mapped_column(default=None)  # when we first saw it paid
     included_at: Mapped[datetime | None] = mapped_column(default=None)  # the vendor wants it reminded though it is old
-    agreed: Mapped[list[Any] | None] = mapped_column(default=None)  # dues both sides agreed on: [[due_on iso, minor]]
+    agreed_at: Mapped[datetime | None] = mapped_column(default=None)  # both sides agreed on other dues than the books',
+    agreed_dues: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)  # [[due_on iso, amount_minor]]
     handed_to_id: Mapped[UUID | None] = mapped_column(default=None)  # the customer's mailbox that was to have it
 
     @property

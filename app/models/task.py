@@ -21,6 +21,7 @@ class TaskKind(StrEnum):
     DIRECT = "direct"  # a customer is also reminded by the vendor's own system (FEATURES A3)
     UNHAPPY = "unhappy"  # a customer with a second bad experience (FEATURES G5, claim 002-4)
     PROMISE = "promise"  # the day came, the money did not (FEATURES F4)
+    DISPUTE = "dispute"  # accepted, and the books still ask for all of it (FEATURES F3)
     CONTACT = "contact"  # somebody the books do not know writes for a customer
     PROOF = "proof"  # something of the vendor's own record waits for proof or approval
 

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -39,6 +40,7 @@ class Vendor(Keyed, Created, VendorItself, Base):
     opens_at: Mapped[int] = mapped_column(default=9)  # business hours, local, for response time
     closes_at: Mapped[int] = mapped_column(default=17)
     live_at: Mapped[datetime | None] = mapped_column(default=None)
+    dispute_reasons: Mapped[list[Any]] = mapped_column(default=list)  # in the vendor's words; none: ours (F2)
     chase_from: Mapped[date | None] = mapped_column(default=None)  # due before it: silent until included (A12)
     next_scored_at: Mapped[datetime] = mapped_column(default=now, index=True)  # when app/scorecard looks again
     usual_answer_minutes: Mapped[int | None] = mapped_column(default=None)  # what customers read (FEATURES C10)
