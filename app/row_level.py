@@ -55,8 +55,10 @@ def _rules_of(table: Any) -> TableRules:
 
 
 def _handing_over(table: Any) -> str:
-    """A row that nobody changes may still go to another owner, with the invoice or the mailbox it is about."""
+    """A row that nobody changes may still go to another owner, with the invoice or the mailbox it is about, and lose
+    what names a person."""
     owners = [name for name in ("customer_id", "vendor_id") if name in table.__table__.columns]
+    owners += table.personal
     return f", update ({', '.join(owners)})" if owners else ""
 
 

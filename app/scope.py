@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Connection, event, inspect
@@ -198,7 +198,10 @@ class ReadOnly:
 
 
 class AppendOnly:
-    """Mixin of tables whose rows nobody changes or deletes, not even a worker: they may only go to another owner."""
+    """Mixin of tables whose rows nobody changes or deletes, not even a worker: they may only go to another owner, and
+    what names a person in the columns of ``personal`` is taken out when that person is erased (app/privacy)."""
+
+    personal: ClassVar[tuple[str, ...]] = ()
 
 
 class WriteOnly:
@@ -264,8 +267,9 @@ def _begin(session: Session, transaction: SessionTransaction, connection: Connec
     if scope is None or connection.dialect.name != "postgresql" or transaction.nested:
         return
     session.info["told"] = scope
-    told = _named(scope, connection)
-    if not (isinstance(scope, Everything) and connection.info.get(MAY_ALL)) and not _is_begun(connection, told):
+    if isinstance(scope, Everything) and connection.info.get(MAY_ALL):
+        return
+    if not _is_begun(connection, _named(scope, connection)):
         _tell(session, connection)
 
 

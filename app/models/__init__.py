@@ -13,8 +13,11 @@ from app.models.connection import (
     WaitingFile,
     WriteBack,
 )
-from app.models.customer import Customer
+from app.models.customer import Customer, Merge
+from app.models.details import DetailKind, DetailsChange, DetailsProposal
 from app.models.digest import Digest, DigestLine, LineKind, Outcome
+from app.models.feed import CalendarFeed
+from app.models.forgotten import ForgottenAddress
 from app.models.gate import SendGate
 from app.models.hold import Hold, HoldKind, HoldResult
 from app.models.inbound import HeldReply, InboundMail, InboundOutcome
@@ -28,8 +31,9 @@ from app.models.invoice import (
     Payment,
     Settlement,
 )
-from app.models.mailbox import Cadence, Mailbox, Mention, Relation
+from app.models.mailbox import Cadence, Mailbox, Mention, Relation, Route
 from app.models.outgoing import Attempt, AttemptResult, DeliveryEvent, Outgoing, OutgoingKind, OutgoingState
+from app.models.paying import FailureReason, FailureText, PayMethod, PayRule, Remittance, Setback, SetbackKind
 from app.models.person import (
     CustomerMember,
     CustomerRole,
@@ -56,6 +60,7 @@ __all__ = [
     "Base",
     "BillTo",
     "Cadence",
+    "CalendarFeed",
     "CannedAnswer",
     "CompanySize",
     "Connection",
@@ -68,11 +73,17 @@ __all__ = [
     "CustomerMember",
     "CustomerRole",
     "DeliveryEvent",
+    "DetailKind",
+    "DetailsChange",
+    "DetailsProposal",
     "Digest",
     "DigestLine",
     "DirectReminder",
     "DomainProof",
     "FactField",
+    "FailureReason",
+    "FailureText",
+    "ForgottenAddress",
     "HeldReply",
     "Hold",
     "HoldKind",
@@ -89,6 +100,7 @@ __all__ = [
     "LoginToken",
     "Mailbox",
     "Mention",
+    "Merge",
     "Message",
     "MessageAttachment",
     "OfflineContact",
@@ -97,6 +109,8 @@ __all__ = [
     "OutgoingKind",
     "OutgoingState",
     "PayHost",
+    "PayMethod",
+    "PayRule",
     "Payee",
     "Payment",
     "Person",
@@ -106,8 +120,12 @@ __all__ = [
     "Quarantined",
     "Rating",
     "Relation",
+    "Remittance",
     "Report",
+    "Route",
     "SendGate",
+    "Setback",
+    "SetbackKind",
     "Settlement",
     "Side",
     "StopSwitch",

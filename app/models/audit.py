@@ -14,6 +14,7 @@ from app.scope import AppendOnly, CustomerOwned, PersonOwned, VendorOwned, Write
 class AuditEntry(Keyed, VendorOwned, CustomerOwned, PersonOwned, AppendOnly, WriteOnly, Base):
     """Append-only: who, when, what, why (INVARIANTS F2). ``detail`` never holds a secret."""
 
+    personal = ("detail",)
     __tablename__ = "audit_entry"
     __table_args__ = (
         Index("ix_audit_entry_vendor", "vendor_id", "at"),

@@ -17,6 +17,7 @@ from app.scope import AppendOnly, NamesPerson, VendorOwned
 class ThreadNote(Keyed, Created, VendorOwned, NamesPerson, AppendOnly, Base):
     """What colleagues tell each other beside a conversation; ``mentioned_id`` was told by mail (FEATURES F10)."""
 
+    personal = ("body",)
     __tablename__ = "thread_note"
     __table_args__ = (Index("ix_thread_note_thread", "thread_id", "created_at"),)
 
@@ -52,6 +53,7 @@ class ContactKind(StrEnum):
 class OfflineContact(Keyed, Created, VendorOwned, NamesPerson, AppendOnly, Base):
     """Told by telephone or face to face, and written down by one of the vendor's people (FEATURES G9)."""
 
+    personal = ("said_by", "words")
     __tablename__ = "offline_contact"
     __table_args__ = (
         Index("ix_offline_contact_bill_to", "bill_to_id", "created_at"),
@@ -85,6 +87,7 @@ class FactField(StrEnum):
 class CustomerFact(Keyed, Created, VendorOwned, NamesPerson, AppendOnly, Base):
     """One thing known of a customer, by whom and since when; the newest of a field counts, the older ones stay."""
 
+    personal = ("value",)
     __tablename__ = "customer_fact"
     __table_args__ = (Index("ix_customer_fact_bill_to", "bill_to_id", "field", "created_at"),)
 

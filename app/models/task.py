@@ -23,6 +23,7 @@ class TaskKind(StrEnum):
     PROMISE = "promise"  # the day came, the money did not (FEATURES F4)
     DISPUTE = "dispute"  # accepted, and the books still ask for all of it (FEATURES F3)
     CONTACT = "contact"  # somebody the books do not know writes for a customer
+    DETAILS = "details"  # a customer has new details: an address, a contact, an order rule, a tax form (FEATURES H3)
     PROOF = "proof"  # something of the vendor's own record waits for proof or approval
 
 

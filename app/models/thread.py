@@ -42,6 +42,7 @@ class Thread(Keyed, Created, VendorOwned, CustomerOwned, ThreadItself, Base):
     customer_id: Mapped[UUID] = owner("customer")
     mailbox_id: Mapped[UUID | None] = mapped_column(ForeignKey("mailbox.id"), default=None)  # where answers go
     subject: Mapped[str] = mapped_column(String(200))
+    topic: Mapped[str] = mapped_column(String(20), default="")  # of a question often asked: its key; "": free words
     state: Mapped[ThreadState] = mapped_column(String(16), default=ThreadState.WAITING_VENDOR)
     waiting_since: Mapped[datetime | None] = mapped_column(default=None)
     assignee_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)  # who of the vendor answers
@@ -78,6 +79,7 @@ class ThreadLink(Created, CustomerOwned, ThreadOwned, Base):
 class Message(Keyed, Created, VendorOwned, CustomerOwned, ThreadOwned, NamesPerson, AppendOnly, Base):
     """Append-only. Visible to exactly its thread's vendor and customer (INVARIANTS Q1 Q2)."""
 
+    personal = ("body", "said_by", "sender_address")
     __tablename__ = "message"
     __table_args__ = (
         Index("ix_message_thread", "thread_id", "created_at"),
@@ -105,6 +107,7 @@ class Message(Keyed, Created, VendorOwned, CustomerOwned, ThreadOwned, NamesPers
 class MessageAttachment(Keyed, Created, VendorOwned, CustomerOwned, ThreadOwned, AppendOnly, Base):
     """A file that came with a message. ``kind`` is ours by its name's ending, never the sender's word."""
 
+    personal = ("name", "size", "sha256", "data")
     __tablename__ = "message_attachment"
     __table_args__ = (Index("ix_message_attachment_thread", "thread_id", "created_at"),)
 
