@@ -8,11 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.models import ConnectionState, HoldKind, InvoiceState, Outcome, Trust
+from app.money import format_minor
+from app.receivables.facts import (
+    HoldFacts,
+    InvoiceFacts,
+    MailboxFacts,
+    PolicyFacts,
+    RelationFacts,
+    SourceFacts,
+    VendorFacts,
+)
 from app.settings import Limits
+from app.words import _, locale
 
 
 class Verdict(StrEnum):
@@ -47,6 +58,9 @@ class Reason(StrEnum):
     BEFORE_START = "before_start"
     MENTIONED = "mentioned"
     MENTIONED_ENOUGH = "mentioned_enough"
+    EXCLUDED = "excluded"
+    NOT_YET = "not_yet"
+    TOO_SMALL = "too_small"
     COVERED = "covered"
 
 
@@ -58,84 +72,6 @@ class Eligibility(NamedTuple):
     words: str
     quiet: bool = False
     until: date | None = None
-
-
-class InvoiceFacts(Protocol):
-    """app.models.Invoice has them, and so has the planner's row."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def currency(self) -> str: ...
-    @property
-    def balance_minor(self) -> int: ...
-    @property
-    def due_minor(self) -> int: ...
-    @property
-    def issued_on(self) -> date | None: ...
-    @property
-    def due_on(self) -> date | None: ...
-    @property
-    def is_autopay(self) -> bool: ...
-    @property
-    def included_at(self) -> datetime | None: ...
-
-
-class VendorFacts(Protocol):
-    @property
-    def trust(self) -> str: ...
-    @property
-    def live_at(self) -> datetime | None: ...
-    @property
-    def chase_from(self) -> date | None: ...
-
-
-class RelationFacts(Protocol):
-    @property
-    def accepted_at(self) -> datetime | None: ...
-    @property
-    def muted_at(self) -> datetime | None: ...
-    @property
-    def blocked_at(self) -> datetime | None: ...
-
-
-class SourceFacts(Protocol):
-    """The connection the invoice came through."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def as_of(self) -> datetime | None: ...
-    @property
-    def files_since(self) -> datetime | None: ...
-
-
-class HoldFacts(Protocol):
-    @property
-    def kind(self) -> str: ...
-    @property
-    def ends_at(self) -> datetime: ...
-    @property
-    def ended_at(self) -> datetime | None: ...
-    @property
-    def promised_on(self) -> date | None: ...
-    @property
-    def is_hidden(self) -> bool: ...
-
-
-class MailboxFacts(Protocol):
-    @property
-    def suppressed_at(self) -> datetime | None: ...
-    @property
-    def suppressed_reason(self) -> str: ...
-    @property
-    def reminders_off_at(self) -> datetime | None: ...
-    @property
-    def paused_until(self) -> datetime | None: ...
-    @property
-    def last_digest_at(self) -> datetime | None: ...
-    @property
-    def most_digests(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +89,7 @@ class Standing:
     soon_until: date | None = None
     is_stopped: bool = False  # the operator's switch for this vendor
     most_mentions: int | None = None
+    next_on: date | None = None  # of the digest after this one
     waits: str = ""  # the vendor may not be named to this mailbox yet, and why (INVARIANTS A2)
 
     @property
@@ -174,6 +111,7 @@ class Case(NamedTuple):
     touched_at: datetime | None = None
     mentions: int = 0
     mentioned_at: datetime | None = None
+    policy: PolicyFacts | None = None
 
 
 def eligibility(case: Case, standing: Standing, today: date, net_minor: int | None = None) -> Eligibility:
@@ -193,9 +131,11 @@ def _judged(
         shut
         or _on_hold(case, standing)
         or _too_early(case, standing, today)
+        or _against_policy(case, standing, today)  # before the caps: what it keeps back is not among what rests
         or _often_enough(case, standing, today)
         or _covered(net_minor)
-        or _due(case.invoice, standing, today)
+        or _too_small(case, net_minor)
+        or _due(case, standing, today)
     )
 
 
@@ -209,10 +149,14 @@ _RESTING = (Reason.MENTIONED, Reason.MENTIONED_ENOUGH)  # still asked for, only 
 
 def judge(cases: Sequence[tuple[Case, Standing]], today: date, credits_minor: Mapping[str, int]) -> list[Eligibility]:
     """The eligibility of all invoices one vendor has in one mailbox, in order, its credits per currency considered:
-    where they cover all that would be asked for, nothing is (FEATURES A9)."""
+    where they cover all that would be asked for, or leave less than its policy asks for, nothing is (FEATURES A9 J4).
+    """
     shut = {id(standing): _shut_out(standing) for standing in {id(each): each for _, each in cases}.values()}
     first = [_judged(case, standing, today, None, shut[id(standing)]) for case, standing in cases]
     net = {code: -minor for code, minor in credits_minor.items()}
+    for case, _standing in cases:
+        if case.policy and case.invoice.currency in case.policy.least:
+            net.setdefault(case.invoice.currency, 0)
     if not net:
         return first
     for (case, _), found in zip(cases, first, strict=True):
@@ -363,13 +307,39 @@ def _often_enough(case: Case, standing: Standing, today: date) -> Eligibility | 
     return None
 
 
+def _against_policy(case: Case, standing: Standing, today: date) -> Eligibility | None:
+    """Whom the vendor leaves alone, and what it does not mention yet (FEATURES J3 J5). Before the due date a mail comes
+    sooner than the policy says where the next one would come too late."""
+    if case.policy is None:
+        return None
+    if case.policy.never_reminds:
+        return Eligibility(Verdict.HOLD, Reason.EXCLUDED, _("the supplier sends you no reminders"))
+    due_on, start = case.invoice.due_on, case.policy.first_on(case.invoice.due_on)
+    if due_on is None or start is None or today >= start:
+        return None
+    if standing.next_on and start <= due_on < standing.next_on:
+        return None
+    return Eligibility(
+        Verdict.HOLD, Reason.NOT_YET, _("not mentioned before %(day)s", day=in_words(start)), until=start
+    )
+
+
 def _covered(net_minor: int | None) -> Eligibility | None:
     if net_minor is None or net_minor > 0:
         return None
     return Eligibility(Verdict.HOLD, Reason.COVERED, "covered by your credit with the supplier", quiet=True)
 
 
-def _due(invoice: InvoiceFacts, standing: Standing, today: date) -> Eligibility:
+def _too_small(case: Case, net_minor: int | None) -> Eligibility | None:
+    least = case.policy.least.get(case.invoice.currency) if case.policy else None
+    if least is None or net_minor is None or net_minor >= least:
+        return None
+    amount = format_minor(least, case.invoice.currency, locale())
+    return Eligibility(Verdict.HOLD, Reason.TOO_SMALL, _("the supplier asks from %(amount)s on", amount=amount))
+
+
+def _due(case: Case, standing: Standing, today: date) -> Eligibility:
+    invoice = case.invoice
     if standing.is_introduction:
         return Eligibility(Verdict.SEND, Reason.INTRODUCED, "a new supplier: shown in full once you accept it")
     if invoice.due_on is None:
@@ -378,6 +348,7 @@ def _due(invoice: InvoiceFacts, standing: Standing, today: date) -> Eligibility:
     if days < 0:
         return Eligibility(Verdict.SEND, Reason.OVERDUE, f"{-days} {'day' if days == -1 else 'days'} late")
     soon_until = standing.soon_until or today + timedelta(days=standing.limits.later_days)
+    soon_until += timedelta(days=case.policy.earlier_days if case.policy else 0)
     reason = Reason.SOON if invoice.due_on <= soon_until else Reason.LATER
     words = "due today" if not days else "due tomorrow" if days == 1 else f"due in {days} days"
     return Eligibility(Verdict.SEND, reason, words)
