@@ -6,9 +6,8 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from app.db import database_now
+from app.db import database_now, insert_into
 from app.house import House
 from app.ids import new_id
 from app.keys import CannotOpen, Place
@@ -72,8 +71,7 @@ def _keep(house: House, connection: Connection, invoice_id: UUID, pdf: bytes) ->
             "created_at": now,
             "expires_at": now + timedelta(minutes=house.limits.document_minutes),
         }
-        insert = sqlite.insert if house.database.is_sqlite else postgresql.insert
-        statement = insert(InvoiceDocument).values(**values)
+        statement = insert_into(session, InvoiceDocument).values(**values)
         session.execute(statement.on_conflict_do_update(index_elements=["invoice_id"], set_=values))
 
 

@@ -9,11 +9,10 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import and_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import database_now
+from app.db import database_now, insert_into
 from app.filters import day
 from app.house import House
 from app.ids import new_id
@@ -162,8 +161,7 @@ def _queue_notes(house: House) -> None:
             for one in planned(session, connection, max(connection.notes_since or now, now - REACH))
         ]  # fmt: skip
         if rows:
-            insert = sqlite.insert if house.database.is_sqlite else postgresql.insert
-            once = insert(WriteBack).on_conflict_do_nothing(index_elements=["connection_id", "key"])
+            once = insert_into(session, WriteBack).on_conflict_do_nothing(index_elements=["connection_id", "key"])
             session.execute(once, rows)
 
 
