@@ -25,6 +25,7 @@ from app.models import (
     TaskKind,
     VendorTask,
 )
+from app.models.connection import IS_PULLED
 from app.paying.actions import host_of
 from app.scheduler import Job
 from app.settings import Limits
@@ -177,13 +178,7 @@ def look_again(house: House, connection_ids: Sequence[UUID], budget_seconds: flo
 def _older_than_fresh(house: House, connection_ids: Sequence[UUID]) -> list[UUID]:
     with house.database.reading(WORKER) as session:
         limit = database_now(session) - timedelta(minutes=house.limits.fresh_minutes)
-        query = (
-            select(Connection.id)
-            .where(
-                Connection.id.in_(connection_ids), Connection.state == ConnectionState.ACTIVE, Connection.as_of <= limit
-            )
-            .where(Connection.files_since.is_(None))
-        )  # nobody can be asked
+        query = select(Connection.id).where(Connection.id.in_(connection_ids), IS_PULLED, Connection.as_of <= limit)
         return list(session.execute(query).scalars())
 
 

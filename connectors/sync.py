@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import database_now
 from app.house import House
-from app.models import Connection, ConnectionState, Credit, Invoice, InvoiceState, SyncRun
+from app.models import Connection, Credit, Invoice, InvoiceState, SyncRun
+from app.models.connection import IS_PULLED
 from connectors import registry
 from connectors.actions import lose_permission
 from connectors.asking import WORKER, context, timed, together
@@ -94,7 +95,7 @@ def claim(house: House, connection_id: UUID) -> Claimed | None:
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
     is_unleased = or_(Connection.lease_until.is_(None), Connection.lease_until < now)
-    return is_unleased & (Connection.state == ConnectionState.ACTIVE) & Connection.files_since.is_(None)
+    return is_unleased & IS_PULLED
 
 
 def _lease(house: House, connection: Connection, now: datetime) -> Claimed:

@@ -21,7 +21,6 @@ from app.models import (
     AttemptResult,
     AuditEntry,
     Connection,
-    ConnectionState,
     DeliveryEvent,
     Digest,
     Mailbox,
@@ -31,6 +30,7 @@ from app.models import (
     SendGate,
     StopSwitch,
 )
+from app.models.connection import IS_PULLED
 from app.outbox.actions import write_mail
 from app.outbox.queries import waiting
 from app.outbox.rendering import MAIL_FOLDER, mail_template
@@ -145,8 +145,7 @@ def read_pulse(session: Session, now: datetime) -> Pulse:
     switches = {switch.name: switch for switch in session.scalars(select(StopSwitch))}
     stop = switches.get(SENDING)
     gate = session.execute(select(SendGate.reason).where(SendGate.shut_until > now)).first()
-    is_pulled = (Connection.state == ConnectionState.ACTIVE) & Connection.files_since.is_(None)
-    books = select(func.max(Connection.as_of)).where(is_pulled)
+    books = select(func.max(Connection.as_of)).where(IS_PULLED)
     books_read_at = session.scalar(books)
     refused = select(func.max(AuditEntry.at)).where(AuditEntry.action == "inbound.refused", AuditEntry.at > now - _DAY)
     return Pulse(

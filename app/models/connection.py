@@ -58,7 +58,8 @@ class Connection(Keyed, Created, VendorOwned, Freshness, Base):
     account_zone: Mapped[str] = mapped_column(String(64), default="")
     entity: Mapped[str] = mapped_column(String(50), default="")  # who invoices from these books, where not the vendor
     entity_colour: Mapped[str] = mapped_column(String(7), default="")
-    bank_account_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_account.id"), default=None)  # the entity's own
+    # the entity's own
+    bank_account_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_account.id"), default=None)
     choices: Mapped[list[Any]] = mapped_column(default=list)  # accounts to choose from, while CHOOSING
     state: Mapped[ConnectionState] = mapped_column(String(16), default=ConnectionState.CHOOSING)
 
@@ -89,6 +90,10 @@ class Connection(Keyed, Created, VendorOwned, Freshness, Base):
     payments_since: Mapped[datetime | None] = mapped_column(default=None)
     reminders_off: Mapped[bool | None] = mapped_column(default=None)  # the provider's own, by the vendor's word (A3)
     reminders_said_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+# Alive, and asked for its news: books that come as files are not.
+IS_PULLED = (Connection.state == ConnectionState.ACTIVE) & Connection.files_since.is_(None)
 
 
 class SyncRun(Keyed, VendorOwned, ReadOnly, Base):

@@ -16,7 +16,6 @@ from app.models import (
     AttemptResult,
     AuditEntry,
     Connection,
-    ConnectionState,
     DeliveryEvent,
     Digest,
     JobRun,
@@ -29,6 +28,7 @@ from app.models import (
     SendGate,
     StopSwitch,
 )
+from app.models.connection import IS_PULLED
 from app.ops.rules import SENDING, Figures, GateFigures
 from app.outbox.queries import counts_since, waiting
 from app.receivables.settled import settled_lags
@@ -47,8 +47,7 @@ def read_figures(session: Session, now: datetime) -> Figures:
     events, oldest_event = session.execute(
         select(func.count(), func.min(ProviderEvent.due_at)).where(_UNHANDLED, ProviderEvent.due_at <= now)
     ).one()
-    is_pulled = (Connection.state == ConnectionState.ACTIVE) & Connection.files_since.is_(None)
-    oldest_sync = select(func.min(Connection.as_of)).where(is_pulled)
+    oldest_sync = select(func.min(Connection.as_of)).where(IS_PULLED)
     failed = select(func.count()).select_from(JobRun).where(JobRun.started_at >= since, JobRun.error != "")
     return Figures(
         stopped=session.get(StopSwitch, SENDING) is not None,
