@@ -260,25 +260,19 @@ def _news_of_people(session: Session, books: Connection, records: Sequence[BillT
 
 def _close_missing(session: Session, books: Connection, found: Plan, listed: Batch, now: datetime) -> None:
     """What we hold open and the complete list does not name."""
-    version, seen = version_of(now), {one.external_id for one in listed.invoices}
-    owed = (
-        select(Invoice.external_id, Invoice.number, BillTo.name, Invoice.balance_minor, Invoice.currency)
-        .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
-        .where(Invoice.connection_id == books.id, Invoice.state == InvoiceState.OPEN)
-        .order_by(Invoice.number, Invoice.id)
-    )
-    _close(found, "invoice", [row for row in session.execute(owed) if row[0] not in seen], version)
-    kept = {one.external_id for one in listed.credits}
-    unused = (
-        select(Credit.external_id, Credit.number, BillTo.name, Credit.remaining_minor, Credit.currency)
-        .outerjoin(BillTo, BillTo.id == Credit.bill_to_id)
-        .where(Credit.connection_id == books.id, Credit.remaining_minor != 0)
-        .order_by(Credit.number, Credit.id)
-    )
-    _close(found, "credit", [row for row in session.execute(unused) if row[0] not in kept], version)
-
-
-def _close(found: Plan, kind: Kind, rows: Iterable[Any], version: int) -> None:
-    for name, number, customer, minor, currency in rows:
-        found.batch.gone.append(Gone(kind, name, version))
-        found.closed.add(Shown(kind, number, customer or "", Money(minor, currency), None))
+    held: list[tuple[Kind, Any, Any, Any, Sequence[Any]]] = [
+        ("invoice", Invoice, Invoice.balance_minor, Invoice.state == InvoiceState.OPEN, listed.invoices),
+        ("credit", Credit, Credit.remaining_minor, Credit.remaining_minor != 0, listed.credits),
+    ]
+    for kind, table, minor, is_open, records in held:
+        query = (
+            select(table.external_id, table.number, BillTo.name, minor, table.currency)
+            .outerjoin(BillTo, BillTo.id == table.bill_to_id)
+            .where(table.connection_id == books.id, is_open)
+            .order_by(table.number, table.id)
+        )
+        named = {one.external_id for one in records}
+        for known, number, customer, amount, currency in session.execute(query):
+            if known not in named:
+                found.batch.gone.append(Gone(kind, known, version_of(now)))
+                found.closed.add(Shown(kind, number, customer or "", Money(amount, currency), None))
