@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import customer_member
 from app.db import database
-from app.headers import content_policy
+from app.headers import FRAMED_MAIL, content_policy
 from app.house import the_house
 from app.mailboxes.queries import mailbox_of
 from app.mailboxes.rules import without_links
@@ -41,9 +41,7 @@ def mail(mailbox_id: UUID) -> Response:
     """The mail itself, for the frame of show(); its links would open nothing and are taken out."""
     found = _preview_or_404(mailbox_id)
     page = make_response(without_links((found.mail or abort(404)).html))
-    page.headers["Content-Security-Policy"] = (
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
-    )
+    page.headers["Content-Security-Policy"] = FRAMED_MAIL
     return page
 
 

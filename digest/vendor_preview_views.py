@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import vendor_member
 from app.db import database
-from app.headers import content_policy
+from app.headers import FRAMED_MAIL, content_policy
 from app.house import the_house
 from app.mailboxes.rules import without_links
 from app.models import BillTo, Vendor
@@ -48,9 +48,7 @@ def mail(bill_to_id: UUID) -> Response:
     """The mail itself, for the frame of show(); its links would open nothing and are taken out."""
     _, _, plan = _composed(bill_to_id)
     page = make_response(without_links(plan.mail.html) if plan.mail else escape(f"No mail: {plan.reason}."))
-    page.headers["Content-Security-Policy"] = (
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
-    )
+    page.headers["Content-Security-Policy"] = FRAMED_MAIL
     return page
 
 

@@ -16,7 +16,7 @@ from app.conversations.queries import threads_about
 from app.conversations.rules import QUICK_QUESTIONS, ConversationError
 from app.db import database
 from app.filters import moment
-from app.headers import content_policy, pdf
+from app.headers import FRAMED_MAIL, content_policy, pdf
 from app.house import the_house
 from app.inbox import queries
 from app.inbox.forms import read_moment, read_search, write_key, write_moment
@@ -198,6 +198,7 @@ def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
                 now=now,
                 via="page",
                 person=g.person,
+                topic=request.form.get("topic", ""),
             )
     except ConversationError as problem:
         return _ask_page(invoice_id, error=str(problem)), 422
@@ -259,9 +260,7 @@ def digest_mail(digest_id: UUID) -> Response:
         found, _ = digest_of(session, digest_id) or abort(404)
         mail = mail_of(session, found) or abort(404)
     page = make_response(without_links(mail.html))
-    page.headers["Content-Security-Policy"] = (
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
-    )
+    page.headers["Content-Security-Policy"] = FRAMED_MAIL
     return page
 
 
