@@ -11,7 +11,7 @@ from app.models.base import Base, Created, Keyed, owner
 from app.models.connection import ContentVersioned
 from app.scope import VendorOwned
 
-
+_PUNCTUAL = text("owner_id IS NOT NULL AND late_told_at IS NULL")
 _IN_SEGMENT = text("policy_id IS NOT NULL")
 
 
@@ -54,6 +54,7 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
             sqlite_where=text("issue <> ''"),
             postgresql_where=text("issue <> ''"),
         ),
+        Index("ix_bill_to_owned", "owner_id", sqlite_where=_PUNCTUAL, postgresql_where=_PUNCTUAL),
         Index("ix_bill_to_policy", "policy_id", sqlite_where=_IN_SEGMENT, postgresql_where=_IN_SEGMENT),
     )
 
@@ -72,6 +73,7 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     hold_note: Mapped[str] = mapped_column(String(200), server_default="")  # rows are written by SQL: connectors/ingest
     hold_is_hidden: Mapped[bool] = mapped_column(server_default=text("false"))
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)  # who looks after it (J8)
+    late_told_at: Mapped[datetime | None] = mapped_column(default=None)  # when it was seen late first, with an owner
     late_risk: Mapped[LateRisk] = mapped_column(String(8), server_default="")  # kept by app/scorecard
     late_risk_words: Mapped[str] = mapped_column(String(300), server_default="")  # why, for the vendor's people
     # what the vendor knows of it, for its segments; the books have no such fields

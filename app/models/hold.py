@@ -73,11 +73,15 @@ class Hold(Keyed, Created, VendorOwned, CustomerOwned, Base):
         ForeignKey("thread.id", ondelete="CASCADE"), default=None, index=True
     )
     promised_on: Mapped[date | None] = mapped_column(default=None)
-    amount_minor: Mapped[int | None] = mapped_column(BigInt, default=None)  # what is promised, disputed, said to be paid
+    amount_minor: Mapped[int | None] = mapped_column(
+        BigInt, default=None
+    )  # what is promised, disputed, said to be paid
     owed_minor: Mapped[int | None] = mapped_column(BigInt, default=None)  # of a claim: the balance when it was made
     reason: Mapped[str] = mapped_column(String(60), default="")  # of a dispute: a key, or the vendor's own words
     wanted: Mapped[str] = mapped_column(String(12), default="")  # of a dispute: the outcome asked for
-    accepted_at: Mapped[datetime | None] = mapped_column(default=None)  # a dispute: the vendor agreed, books will follow
+    accepted_at: Mapped[datetime | None] = mapped_column(
+        default=None
+    )  # a dispute: the vendor agreed, books will follow
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what else was said: see app/claims/rules.py
     is_hidden: Mapped[bool] = mapped_column(default=False)  # the vendor does not want the customer to read of it
     note: Mapped[str] = mapped_column(String(1000), default="")

@@ -74,9 +74,13 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
     address: Mapped[str | None] = mapped_column(String(254), default=None)  # canonical: whom the invoice itself names
     is_autopay: Mapped[bool] = mapped_column(default=False)
     can_pay_online: Mapped[bool] = mapped_column(default=False)  # the provider has, or can make, a pay page for it
+    awaited_on: Mapped[date | None] = mapped_column(default=None)  # the provider expects a payment by then: scheduled
+    discount_minor: Mapped[int | None] = mapped_column(BigInt, default=None)  # off ``due_minor``, if paid
+    discount_until: Mapped[date | None] = mapped_column(default=None)  # by then, the day included
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # opaque: terms, memo, lines
     updated_at: Mapped[datetime | None] = mapped_column(default=None)  # when a fact last changed here
     settled_at: Mapped[datetime | None] = mapped_column(default=None)  # when we first saw it paid
+    charge_failed_at: Mapped[datetime | None] = mapped_column(default=None)  # collecting it automatically did not work
     included_at: Mapped[datetime | None] = mapped_column(default=None)  # the vendor wants it reminded though it is old
     agreed_at: Mapped[datetime | None] = mapped_column(default=None)  # both sides agreed on other dues than the books',
     agreed_dues: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)  # [[due_on iso, amount_minor]]

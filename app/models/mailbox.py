@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.db import BigInt
 from app.models.base import Base, Created, Keyed, owner
-from app.scope import CustomerOwned, ReadOnly, VendorOwned
+from app.scope import CustomerOwned, ReadOnly, Removable, VendorOwned
 
 
 class Cadence(StrEnum):
@@ -47,6 +48,8 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
     most_digests: Mapped[int | None] = mapped_column(default=None)  # a month, where the customer wants fewer
     most_mentions: Mapped[int | None] = mapped_column(default=None)  # of one invoice, where the customer wants fewer
     amounts_in_subject: Mapped[bool] = mapped_column(default=False)
+    is_private: Mapped[bool] = mapped_column(default=False)  # its mails say how many and a link: no names, no amounts
+    pay_days: Mapped[str] = mapped_column(String(20), default="")  # its customer's (Customer.pay_days): claimed with it
     next_digest_at: Mapped[datetime | None] = mapped_column(default=None)
     lease_owner: Mapped[str | None] = mapped_column(String(64), default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
@@ -60,6 +63,25 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
         ForeignKey("mailbox.id"), default=None
     )
     proven_at: Mapped[datetime | None] = mapped_column(default=None)  # somebody signed in through it
+    left_at: Mapped[datetime | None] = mapped_column(default=None)  # its reader left the team: it lets nobody in again
+
+
+class Route(Keyed, Created, CustomerOwned, Removable, Base):
+    """To whom in the customer's house an invoice goes that all of this is true of (FEATURES H9 D16). The first route
+    in the order of ``position`` moves it to its mailbox; each one with ``is_copy`` has its mailbox read it as well.
+    What no route takes stays with the address that the vendor's books name."""
+
+    __tablename__ = "route"
+
+    customer_id: Mapped[UUID] = owner("customer", index=True)
+    mailbox_id: Mapped[UUID] = owner("mailbox", index=True)
+    position: Mapped[int]
+    is_copy: Mapped[bool] = mapped_column(default=False)
+    vendor_id: Mapped[UUID | None] = mapped_column(ForeignKey("vendor.id"), default=None)
+    billed_to: Mapped[str] = mapped_column(String(80), default="")  # whom the invoice names, in small letters, as LIKE
+    po_number: Mapped[str] = mapped_column(String(80), default="")  # its order, likewise
+    least_minor: Mapped[int | None] = mapped_column(BigInt, default=None)  # a total of so much or more in ``currency``
+    currency: Mapped[str] = mapped_column(String(3), default="")
 
 
 _REACHED = text("reached_at IS NOT NULL")
