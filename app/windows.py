@@ -19,6 +19,7 @@ import holidays
 SPREAD_SECONDS = 300  # a new mailbox draws its place in the queue below this
 BEFORE_PAYING = timedelta(days=2)  # so long before a pay run its digest comes (FEATURES D1)
 _DAY = timedelta(days=1)
+_SATURDAY = 5
 _LONGEST_ROLL = timedelta(days=31)  # no quiet day moves a window further than its period is long
 
 
@@ -114,8 +115,14 @@ def is_quiet_day(rhythm: Rhythm, day: date) -> bool:
     """Nobody reads on that day: a weekend or a holiday of the mailbox's country, or it said that it is closed."""
     if rhythm.closed_from and rhythm.closed_until and rhythm.closed_from <= day <= rhythm.closed_until:
         return True
-    country = rhythm.quiet_country
-    return bool(country) and (day.weekday() in _weekend(country) or day in _holidays(country, day.year))
+    return bool(rhythm.quiet_country) and is_day_off(rhythm.quiet_country, day)
+
+
+def is_day_off(country: str, day: date) -> bool:
+    """A weekend or public holiday there; where we know no country's, Saturday and Sunday."""
+    if country not in _countries():
+        return day.weekday() >= _SATURDAY
+    return day.weekday() in _weekend(country) or day in _holidays(country, day.year)
 
 
 def _open_day(rhythm: Rhythm, meant: date) -> date | None:
@@ -130,6 +137,11 @@ def _open_day(rhythm: Rhythm, meant: date) -> date | None:
                 return day
             day += step
     return None
+
+
+@lru_cache(maxsize=1)
+def _countries() -> frozenset[str]:
+    return frozenset(holidays.list_supported_countries(include_aliases=False))
 
 
 @lru_cache(maxsize=1000)

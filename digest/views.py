@@ -260,6 +260,7 @@ def _send(number: int, *, whole_vendor: bool) -> Response | tuple[str, int]:
                 now=now,
                 via="link",
                 said_by=request.form.get("said_by", ""),
+                topic=request.form.get("topic", ""),
             )
     except talk.NotYours:
         abort(404)

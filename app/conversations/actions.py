@@ -55,11 +55,13 @@ def ask_question(
     person: Person | None = None,
     said_by: str = "",
     by_mail: ByMail | None = None,
+    topic: str = "",
 ) -> Thread:
     """The customer asks the vendor, about some of its invoices or none. Its people's notices are queued in this commit.
 
     An open thread about one of these invoices goes on; else a new one begins. ``via`` is page, link or mail; ``person``
     is given when signed in, ``said_by`` is the name a link's holder claims. Answers go to ``mailbox_id``.
+    ``topic`` is the key of the quick question it began with, if any.
     Raises CannotSay (words for the asker), and NotYours for an invoice or vendor this customer has nothing with: 404.
     """
     words = rules.clean_body(body)
@@ -72,6 +74,7 @@ def ask_question(
             customer_id=customer_id,
             mailbox_id=mailbox_id,
             subject=rules.subject_of([invoice.number for invoice in invoices]),
+            topic=rules.known_topic(topic),
             state=ThreadState.WAITING_VENDOR,
             waiting_since=now,
             created_at=now,

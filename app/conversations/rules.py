@@ -70,6 +70,11 @@ QUICK_QUESTIONS = (
 )
 
 
+def known_topic(key: str) -> str:
+    """The key of a question often asked; anything else is none."""
+    return key if any(quick.key == key for quick in QUICK_QUESTIONS) else ""
+
+
 def clean_body(text: str) -> str:
     """The words as they are kept: plain text, lines kept, nothing invisible. Raises CannotSay."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -3,19 +3,20 @@
 A *question* is what a customer writes when the vendor is not already being waited for; what is added meanwhile does
 not restart its clock. Its *first answer* is the next message the vendor writes in that thread. *Response time* is the
 first answer minus the question, by the clock and in the vendor's business hours. A thread closed without words ends the
-wait and gives no response time. Automatic replies, and what the vendor wrote to itself, count as nothing.
+wait and gives no response time. Automatic replies, and what the vendor wrote to itself, count as nothing. *Time to
+resolution* is the closing minus the question that opened the thread, or opened it again.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from statistics import median
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.models import Side
-
-SATURDAY = 5
+from app.windows import is_day_off
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Said:
     person_id: UUID | None
     has_words: bool = True
     closes: bool = False
+    topic: str = ""
+    via: str = "page"
+    is_canned: bool = False  # begun from one of the vendor's ready answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,9 @@ class Reply:
     answered_at: datetime | None = None
     person_id: UUID | None = None  # who answered
     is_closed: bool = False
+    topic: str = ""
+    is_by_mail: bool = False
+    is_canned: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -46,12 +53,23 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """A thread from the question that opened it to its closing."""
+
+    thread_id: UUID
+    asked_at: datetime
+    closed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Hours:
-    """Monday to Friday, from ``opens_at`` to ``closes_at`` o'clock (0 to 24) on the walls of ``zone``. No holidays."""
+    """From ``opens_at`` to ``closes_at`` o'clock (0 to 24) on the walls of ``zone``, but for the weekends and public
+    holidays of ``country``; where that is unknown, Monday to Friday."""
 
     zone: str
     opens_at: int
     closes_at: int
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +89,52 @@ class Summary:
     waiting: int
     clock: Times | None
     business: Times | None
+    by_mail: int = 0  # of the answered
+    canned: int = 0
 
 
 def replies(said: Iterable[Said]) -> list[Reply]:
     """Every question in these messages (of any number of threads, each in order of time), oldest first."""
     open_since: dict[UUID, datetime] = {}
+    topics: dict[UUID, str] = {}
     found: list[Reply] = []
     for message in said:
         asked_at = open_since.get(message.thread_id)
         if message.side == Side.CUSTOMER and not message.closes:
             open_since.setdefault(message.thread_id, message.at)
+            topics[message.thread_id] = message.topic
         elif asked_at is not None:
             del open_since[message.thread_id]
             found.append(_ended(message, asked_at))
-    found += [Reply(thread_id, asked_at) for thread_id, asked_at in open_since.items()]
+    found += [Reply(thread_id, asked_at, topic=topics[thread_id]) for thread_id, asked_at in open_since.items()]
     return sorted(found, key=lambda reply: (reply.asked_at, reply.thread_id))
 
 
 def _ended(message: Said, asked_at: datetime) -> Reply:
     if message.side == Side.VENDOR and message.has_words:
-        return Reply(message.thread_id, asked_at, answered_at=message.at, person_id=message.person_id)
-    return Reply(message.thread_id, asked_at, is_closed=True)
+        return Reply(
+            message.thread_id,
+            asked_at,
+            answered_at=message.at,
+            person_id=message.person_id,
+            topic=message.topic,
+            is_by_mail=message.via == "mail",
+            is_canned=message.is_canned,
+        )
+    return Reply(message.thread_id, asked_at, is_closed=True, topic=message.topic)
+
+
+def resolutions(said: Iterable[Said]) -> list[Resolved]:
+    """Every thread of these messages that came to an end, once for each time it did."""
+    begun: dict[UUID, datetime] = {}
+    found: list[Resolved] = []
+    for message in said:
+        if message.closes:
+            if (asked_at := begun.pop(message.thread_id, None)) is not None:
+                found.append(Resolved(message.thread_id, asked_at, message.at))
+        elif message.side == Side.CUSTOMER:
+            begun.setdefault(message.thread_id, message.at)
+    return found
 
 
 def summary(found: Sequence[Reply], hours: Hours) -> Summary:
@@ -100,18 +143,18 @@ def summary(found: Sequence[Reply], hours: Hours) -> Summary:
         asked=len(found),
         answered=len(answered),
         waiting=sum(reply.is_waiting for reply in found),
-        clock=_times([until - since for since, until in answered]),
-        business=_times([business_time(since, until, hours) for since, until in answered]),
+        clock=times([until - since for since, until in answered]),
+        business=times([business_time(since, until, hours) for since, until in answered]),
+        by_mail=sum(reply.is_by_mail for reply in found),
+        canned=sum(reply.is_canned for reply in found),
     )
 
 
-def _times(durations: Sequence[timedelta]) -> Times | None:
+def times(durations: Sequence[timedelta]) -> Times | None:
     if not durations:
         return None
     ordered = sorted(durations)
-    middle = len(ordered) // 2
-    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-    return Times(median, ordered[-(-len(ordered) * 9 // 10) - 1])  # the nearest rank, not a value nobody had
+    return Times(median(ordered), ordered[-(-len(ordered) * 9 // 10) - 1])  # the nearest rank, not a value nobody had
 
 
 def business_time(since: datetime, until: datetime, hours: Hours) -> timedelta:
@@ -120,7 +163,7 @@ def business_time(since: datetime, until: datetime, hours: Hours) -> timedelta:
     last = until.astimezone(ZoneInfo(hours.zone)).date()
     total = timedelta(0)
     while day <= last:
-        if day.weekday() < SATURDAY:
+        if not is_day_off(hours.country, day):
             opens, closes = _open_on(day, hours)
             total += max(timedelta(0), min(until, closes) - max(since, opens))
         day += timedelta(days=1)
