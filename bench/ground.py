@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.pool import NullPool
 
 from app.db import upgrade
 from app.house import House
@@ -82,6 +83,15 @@ class Ground:
     def owner_url(self, url: str) -> str:
         """The same database as whoever made its tables, for what the product's user may not do (VACUUM, statistics)."""
         return self.server.owner_url(make_url(url).database or "") if self.server else url
+
+
+@contextmanager
+def as_owner(owner_url: str) -> Iterator[Connection]:
+    """A connection that may do what the product's user may not; each statement is its own transaction."""
+    engine = create_engine(owner_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
 
 
 @contextmanager

@@ -14,13 +14,12 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import text
 
 from app import clock
 from app.house import House
 from app.retention import forget
-from bench.ground import opened
+from bench.ground import as_owner, opened
 from bench.measure import Meter
 
 _ROWS = """
@@ -49,9 +48,8 @@ def main() -> int:
 def measure(house: House, owner: str, rows: int) -> dict[str, float]:
     meter, now = Meter(house.settings.database_url), clock.now()
     kept = timedelta(days=house.limits.keep_notice_days)
-    engine = create_engine(owner, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     found: dict[str, float] = {}
-    with engine.connect() as connection:
+    with as_owner(owner) as connection:
 
         def fill(name: str, since: Any, until: Any) -> None:
             connection.execute(text(_ROWS), {"name": name, "since": since, "until": until, "rows": rows // 2})
@@ -68,7 +66,6 @@ def measure(house: House, owner: str, rows: int) -> dict[str, float]:
         found["CPU us to vacuum it away"] = meter.take(vacuum).cpu_us
         fill("new", now, now + kept)
         found["MB after as many new rows, over MB full"] = _megabytes(connection) / full
-    engine.dispose()
     return found
 
 

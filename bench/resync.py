@@ -11,11 +11,11 @@ from sqlalchemy import text
 from app.house import House
 from app.models import Connection
 from bench import books
-from bench.ground import Ground, Size
+from bench.ground import Ground, Size, as_owner
 from bench.measure import Contender, Meter, cpu_ratio, progress, race, ratio
 from bench.report import Found
 from bench.stock import Stock, fill, key
-from bench.writing import as_owner, write, writing
+from bench.writing import write, writing
 from connectors.base import Batch
 
 AGAIN, FLOOR_AGAIN, FIRST = "resync, nothing changed", "floor: the same rows again", "backfill"
@@ -101,7 +101,7 @@ def _pay_in_part(ground: Ground, filled: Filled, found: Found) -> None:
     paid = random.Random(2).sample(range(n), min(n // 50, _PAID))
     open_ = [books.invoice(each) for each in paid]
     write(house, connection, [Batch(invoices=open_)])
-    with as_owner(ground, house) as owner:
+    with as_owner(ground.owner_url(house.settings.database_url)) as owner:
         owner.exec_driver_sql("VACUUM invoice")
     parts = [paid[at : at + _PAGE] for at in range(0, len(paid), _PAGE)]
     batches = [Batch(invoices=[books.invoice(each, paid_minor=1000) for each in part]) for part in parts]
@@ -135,5 +135,5 @@ def counting(ground: Ground, house: House) -> Iterator[dict[str, float]]:
 def _counted(ground: Ground, house: House) -> dict[str, Any]:
     with house.database.transaction(books.EVERYTHING) as session:  # on the one connection that has counted
         session.execute(text("SELECT pg_stat_force_next_flush()"))
-    with as_owner(ground, house) as owner:
+    with as_owner(ground.owner_url(house.settings.database_url)) as owner:
         return dict(owner.exec_driver_sql(_COUNTED).mappings().one())

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import create_engine, update
-from sqlalchemy.pool import NullPool
+from sqlalchemy import update
 
 import wsgi
 from app import clock
@@ -21,7 +20,7 @@ from app.house import House
 from app.models import Mailbox
 from app.scheduler import Job, drain
 from app.scope import Everything, VendorScope
-from bench.ground import Ground, Size
+from bench.ground import Ground, Size, as_owner
 from bench.measure import Contender, Meter, process_peak_mb, race, ratio
 from bench.report import Found
 from bench.sending import UNUSUAL, helpers
@@ -74,13 +73,11 @@ class Filled:
 
     def week_passes(self) -> None:
         """Those that were moved on are due again, and nothing is left over from when they were not."""
-        engine = create_engine(self.owner, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with as_owner(self.owner) as connection:
             moved = update(Mailbox).where(Mailbox.next_digest_at == self.stock.now + timedelta(days=7))
             connection.execute(moved.values(next_digest_at=self.stock.now))
             if not self.house.database.is_sqlite:
                 connection.exec_driver_sql("VACUUM ANALYZE mailbox")
-        engine.dispose()
 
 
 _WORK: dict[str, tuple[str, Callable[[Filled], int]]] = {

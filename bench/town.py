@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import make_url, text
 
 from app import clock
 from app.house import House
 from app.settings import Settings
 from bench import stock
-from bench.ground import Ground
+from bench.ground import Ground, as_owner
 from bench.stock import Stock
 
 
@@ -49,23 +48,19 @@ class Town:
 
     def let_go(self) -> None:
         """Nobody holds a lease."""
-        engine = create_engine(self.owner, poolclass=NullPool)
-        with engine.begin() as connection:
+        with as_owner(self.owner) as connection:
             connection.exec_driver_sql("UPDATE mailbox SET lease_until = NULL WHERE lease_until IS NOT NULL")
-        engine.dispose()
 
     def week_passes(self) -> None:
         """What was sent since is a week old, what was sent before it is gone, and the same mailboxes are due again."""
-        engine, now = create_engine(self.owner, poolclass=NullPool), clock.now()
-        with engine.begin() as connection:
+        now = clock.now()
+        with as_owner(self.owner) as connection:
             for statement in _WEEK:
                 wanted = {"now": now, "then": now - timedelta(days=7)}
                 said = text(statement)
                 connection.execute(said, {name: each for name, each in wanted.items() if f":{name}" in statement})
-        if not self.ground.is_sqlite:
-            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not self.ground.is_sqlite:
                 connection.exec_driver_sql(f"VACUUM ANALYZE {_MOVING}")
-        engine.dispose()
 
 
 _MOVING = "mailbox, digest, digest_line, outgoing, attempt, mention"

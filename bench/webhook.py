@@ -15,8 +15,7 @@ from subprocess import Popen
 from typing import Any
 from unittest import mock
 
-from sqlalchemy import create_engine, delete, func, insert, select
-from sqlalchemy.pool import NullPool
+from sqlalchemy import delete, func, insert, select
 
 import wsgi
 from app import clock
@@ -26,7 +25,7 @@ from app.models import ProviderEvent
 from app.settings import Settings
 from bench import books
 from bench.floors import web as floor
-from bench.ground import Ground, Size
+from bench.ground import Ground, Size, as_owner
 from bench.inbox import filled, heard
 from bench.measure import Contender, Meter, cpu_ratio, race, ratio
 from bench.report import Found
@@ -127,8 +126,7 @@ def _requests(found: Found, ground: Ground, size: Size, repeats: int) -> None:
 @contextmanager
 def _floor(ground: Ground, url: str) -> Iterator[Server]:
     owner = ground.owner_url(url)
-    engine = create_engine(owner, poolclass=NullPool)
-    with engine.begin() as connection:
+    with as_owner(owner) as connection:
         connection.exec_driver_sql(floor.TABLE.format(bytes="blob" if ground.is_sqlite else "bytea"))
     with served("bench.floors.web:app", FLOOR_URL=owner, FLOOR_SECRET=_SECRET) as server:
         yield server

@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import text
 
 from app import clock
 from app.house import House
 from app.scope import Everything
-from bench.ground import Ground, opened
+from bench.ground import Ground, as_owner, opened
 from bench.measure import Meter, Take, process_peak_mb, progress
 from bench.stock import Stock, fill
 from digest.plan import plan_batch
@@ -76,7 +75,7 @@ def run(ground: Ground, mailboxes: int, owing: float, step: timedelta) -> tuple[
     with ground.house() as house:
         owner = ground.owner_url(house.settings.database_url)
         fill(owner, Stock(mailboxes, 100, int(mailboxes * owing), each=1, now=_BEGINS))
-        _as_owner(owner, _SPREAD, "VACUUM ANALYZE mailbox", "SELECT pg_stat_reset()")
+        _tell(owner, _SPREAD, "VACUUM ANALYZE mailbox", "SELECT pg_stat_reset()")
         idle, take = _play(house, Meter(house.settings.database_url), step)
         read = _read(owner)
         ended = _ended(house)
@@ -126,10 +125,8 @@ def _week(house: House, step: timedelta) -> int:
 def _read(owner: str) -> Mapping[str, tuple[int, int]]:
     """Full scans of each big table since the statistics began anew, and the rows they read."""
     time.sleep(1.5)  # a backend reports what it did once a second
-    engine = create_engine(owner, poolclass=NullPool)
-    with engine.connect() as connection:
+    with as_owner(owner) as connection:
         rows = connection.execute(text("SELECT relname, seq_scan, seq_tup_read FROM pg_stat_user_tables")).all()
-    engine.dispose()
     return {row[0]: (row[1], row[2]) for row in rows if row[0] in _BIG}
 
 
@@ -143,12 +140,10 @@ def _ended(house: House) -> dict[str, int]:
         return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _as_owner(url: str, *statements: str) -> None:
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+def _tell(owner: str, *statements: str) -> None:
+    with as_owner(owner) as connection:
         for statement in statements:
             connection.exec_driver_sql(statement.replace("%", "%%"))
-    engine.dispose()
 
 
 if __name__ == "__main__":

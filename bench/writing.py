@@ -5,14 +5,11 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
-
 from app.house import House
 from app.models import Connection
 from bench import books
 from bench.floors.ingest import CopyFloor, LiteFloor, native, prepared
-from bench.ground import Ground
+from bench.ground import Ground, as_owner
 from connectors.base import Batch
 from connectors.ingest import ingest
 from connectors.rows import Row
@@ -65,17 +62,7 @@ class Writing:
                 owner.exec_driver_sql(f"ANALYZE {table}" if self.ground.is_sqlite else f"VACUUM ANALYZE {table}")
 
     def as_owner(self) -> AbstractContextManager[Any]:
-        return as_owner(self.ground, self.house)
-
-
-@contextmanager
-def as_owner(ground: Ground, house: House) -> Iterator[Any]:
-    """A connection that may do what the product's user may not; each statement is its own transaction."""
-    url = ground.owner_url(house.settings.database_url)
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
+        return as_owner(self.ground.owner_url(self.house.settings.database_url))
 
 
 def write(house: House, connection: Connection, batches: Iterable[Batch]) -> int:
