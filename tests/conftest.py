@@ -51,6 +51,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         close_run()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: begun last, one of them keeps a single worker busy while the others have nothing left."""
+    items.sort(key=lambda item: item.path.parent.name not in ("faults", "journeys"))
+
+
 def _is_controller(config: pytest.Config) -> bool:
     return not hasattr(config, "workerinput")
 
