@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -26,14 +27,25 @@ LONGEST = 200  # of any list here
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    id: UUID
-    name: str
-    role: VendorRole
+    person: Person
     member: VendorMember
 
     @property
+    def id(self) -> UUID:
+        return self.person.id
+
+    @property
+    def name(self) -> str:
+        return self.person.shown_name
+
+    @property
     def may_answer(self) -> bool:
-        return self.role != VendorRole.READER
+        return self.member.role != VendorRole.READER
+
+    def is_away(self, now: datetime) -> bool:
+        """By the days of the zone the colleague lives in."""
+        until = self.member.away_until
+        return until is not None and now.astimezone(ZoneInfo(self.person.zone)).date() <= until
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +80,20 @@ class KnownFact:
 def colleagues(session: Session, vendor_id: UUID) -> list[Colleague]:
     """Everybody of the vendor who can sign in, by name."""
     rows = session.execute(
-        select(VendorMember, Person)
+        select(Person, VendorMember)
         .join(Person, Person.id == VendorMember.person_id)
         .where(VendorMember.vendor_id == vendor_id, Person.disabled_at.is_(None))
     )
-    found = [Colleague(person.id, person.shown_name, member.role, member) for member, person in rows]
+    found = [Colleague(person, member) for person, member in rows]
     return sorted(found, key=lambda one: (one.name.casefold(), one.id))
+
+
+def who_answers(team: Sequence[Colleague], assignee_id: UUID | None, now: datetime) -> list[Person]:
+    """Whom a question is brought to: whoever it is assigned to; while that one is away, or nobody is named, all who may
+    answer and are here; and where nobody is, everybody, so that no question falls into a hole."""
+    able = [one for one in team if one.may_answer] or team
+    here = [one for one in able if not one.is_away(now)] or able
+    return [one.person for one in here if one.id == assignee_id] or [one.person for one in here]
 
 
 def notes_of(session: Session, thread_id: UUID) -> list[Note]:

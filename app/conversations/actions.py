@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.care.queries import colleagues, who_answers
 from app.conversations import notices, rules
 from app.conversations.queries import open_thread, recent_messages
 from app.conversations.rules import ByMail, File
@@ -29,8 +30,6 @@ from app.models import (
     Thread,
     ThreadInvoice,
     ThreadState,
-    VendorMember,
-    VendorRole,
 )
 from app.scope import widened
 
@@ -56,15 +55,18 @@ def ask_question(
     said_by: str = "",
     by_mail: ByMail | None = None,
     topic: str = "",
+    files: Sequence[File] = (),
+    closes: str = "",
 ) -> Thread:
     """The customer asks the vendor, about some of its invoices or none. Its people's notices are queued in this commit.
 
     An open thread about one of these invoices goes on; else a new one begins. ``via`` is page, link or mail; ``person``
     is given when signed in, ``said_by`` is the name a link's holder claims. Answers go to ``mailbox_id``.
-    ``topic`` is the key of the quick question it began with, if any.
+    ``topic`` is what it is about, by its key, if any. ``closes``: it wants no answer, and the thread ends with that
+    result, unless one is waited for already.
     Raises CannotSay (words for the asker), and NotYours for an invoice or vendor this customer has nothing with: 404.
     """
-    words = rules.clean_body(body)
+    words = rules.clean_body(body, files)
     _one_question_at_a_time(session, customer_id)
     invoices = _invoices(session, vendor_id, customer_id, invoice_ids)
     thread = open_thread(session, vendor_id=vendor_id, customer_id=customer_id, invoice_ids=invoice_ids)
@@ -76,7 +78,7 @@ def ask_question(
             subject=rules.subject_of([invoice.number for invoice in invoices]),
             topic=rules.known_topic(topic),
             state=ThreadState.WAITING_VENDOR,
-            waiting_since=now,
+            waiting_since=None if closes else now,
             created_at=now,
         )
         session.add(thread)
@@ -84,7 +86,8 @@ def ask_question(
     else:
         session.refresh(thread, with_for_update=True)
     _cover(session, thread, invoices)
-    _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by, by_mail), now)
+    saying = _Saying(words, via, mailbox_id, person, said_by, by_mail, tuple(files), closes)
+    _say(session, house, thread, saying, now)
     return thread
 
 
@@ -100,11 +103,12 @@ def follow_up(
     person: Person | None = None,
     said_by: str = "",
     by_mail: ByMail | None = None,
+    files: Sequence[File] = (),
 ) -> Message:
     """The customer writes on in a thread; a closed one opens again within 30 days. Raises CannotSay, ThreadIsClosed."""
-    words = rules.clean_body(body)
+    words = rules.clean_body(body, files)
     _lock(session, thread, now)
-    return _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by, by_mail), now)
+    return _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by, by_mail, tuple(files)), now)
 
 
 def answer(
@@ -117,17 +121,23 @@ def answer(
     now: datetime,
     said_by: str = "",
     by_mail: ByMail | None = None,
+    canned_id: UUID | None = None,
+    files: Sequence[File] = (),
 ) -> Message:
     """The vendor answers; the asker's mail, with the invoices' state now and a link, is queued in this commit.
 
-    ``person`` is None only for a mail whose writer nothing proves. Raises CannotSay, ThreadIsClosed.
+    ``person`` is None only for a mail whose writer nothing proves; ``canned_id`` is the ready answer it began with.
+    Raises CannotSay, ThreadIsClosed.
     """
-    words = rules.clean_body(body)
+    words = rules.clean_body(body, files)
     _lock(session, thread, now)
     if (same := _said_just_now(session, thread, Side.VENDOR, words, now)) is not None:
         return same
     via = "mail" if by_mail else "page"
-    message = _add(session, thread, Side.VENDOR, words, now, via=via, person=person, said_by=said_by, by_mail=by_mail)
+    message = _add(
+        session, thread, Side.VENDOR, words, now,
+        via=via, person=person, said_by=said_by, by_mail=by_mail, canned_id=canned_id, files=files,
+    )  # fmt: skip
     _turn(thread, ThreadState.WAITING_CUSTOMER, None)
     _audit(session, thread, "question_answered", now, person, message)
     notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
@@ -165,11 +175,37 @@ def close_thread(
         return None
     was_waiting = thread.state == ThreadState.WAITING_VENDOR
     message = _add(session, thread, side, words, now, via="page", person=person, result=result)
-    _turn(thread, ThreadState.CLOSED, None)
-    thread.closed_at, thread.result = now, result
+    _end(thread, result, now)
     _audit(session, thread, "thread_closed", now, person, message, result=result)
     if side == Side.VENDOR and (words or was_waiting):
         notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
+    return message
+
+
+def tell_both(
+    session: Session,
+    *,
+    house: House,
+    thread: Thread,
+    body: str,
+    now: datetime,
+    result: str = "",
+    to: Sequence[Side] = (),
+) -> Message:
+    """The house itself says in the thread what happened, and by mail to the sides of ``to``. It counts as nobody's
+    answer; with a result it ends the thread."""
+    session.refresh(thread, with_for_update=True)
+    message = _add(
+        session, thread, Side.VENDOR, rules.clean_body(body), now,
+        via=rules.HOUSE, person=None, result=result, is_automatic=True,
+    )  # fmt: skip
+    if result and thread.state != ThreadState.CLOSED:
+        _end(thread, result, now)
+    if Side.CUSTOMER in to:
+        notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
+    if Side.VENDOR in to:
+        people = who_answers(colleagues(session, thread.vendor_id), thread.assignee_id, now)
+        notices.tell_vendor(session, house=house, thread=thread, message=message, people=people, now=now)
     return message
 
 
@@ -224,6 +260,8 @@ class _Saying:
     person: Person | None
     said_by: str
     by_mail: ByMail | None
+    files: tuple[File, ...] = ()
+    closes: str = ""  # the thread with this result: something that wants no answer, unless one is waited for
 
 
 def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: datetime) -> Message:
@@ -233,16 +271,21 @@ def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: d
     _check_pace(session, thread, house.limits.questions_per_hour, now)
     thread.mailbox_id = saying.mailbox_id or thread.mailbox_id
     with widened(session, "whom to tell at the vendor, and whether the asker is one of them"):
-        colleagues = _colleagues(session, thread.vendor_id)
-        is_own = _is_one_of(session, [person for person, _ in colleagues], saying, thread.mailbox_id)
+        team = colleagues(session, thread.vendor_id)
+        is_own = _is_one_of(session, [one.person for one in team], saying, thread.mailbox_id)
+    since = thread.waiting_since if thread.state == ThreadState.WAITING_VENDOR else None
+    closes = "" if since else saying.closes
     message = _add(
-        session, thread, Side.CUSTOMER, saying.words, now,
+        session, thread, Side.CUSTOMER, saying.words, now, result=closes, files=saying.files,
         via=saying.via, person=saying.person, said_by=saying.said_by, by_mail=saying.by_mail, is_own=is_own,
     )  # fmt: skip
-    since = thread.waiting_since if thread.state == ThreadState.WAITING_VENDOR else None
-    _turn(thread, ThreadState.WAITING_VENDOR, since or now)
+    if closes:
+        _end(thread, closes, now)
+    else:
+        _turn(thread, ThreadState.WAITING_VENDOR, since or now)
     _audit(session, thread, "question_asked", now, saying.person, message, via=saying.via)
-    notices.tell_vendor(session, house=house, thread=thread, message=message, people=_answering(colleagues), now=now)
+    people = who_answers(team, thread.assignee_id, now)
+    notices.tell_vendor(session, house=house, thread=thread, message=message, people=people, now=now)
     return message
 
 
@@ -272,23 +315,6 @@ def _said_just_now(session: Session, thread: Thread, side: Side, words: str, now
     return None
 
 
-def _colleagues(session: Session, vendor_id: UUID) -> list[tuple[Person, VendorRole]]:
-    """The vendor's people and their roles, disabled ones left out."""
-    rows = session.execute(
-        select(Person, VendorMember.role)
-        .join(VendorMember, VendorMember.person_id == Person.id)
-        .where(VendorMember.vendor_id == vendor_id, Person.disabled_at.is_(None))
-        .order_by(VendorMember.created_at, VendorMember.id)
-    )
-    return [(person, role) for person, role in rows]
-
-
-def _answering(colleagues: Sequence[tuple[Person, VendorRole]]) -> list[Person]:
-    """Those who may answer are told; where nobody may, everybody is, so that no question falls into a hole."""
-    able = [person for person, role in colleagues if role != VendorRole.READER]
-    return able or [person for person, _ in colleagues]
-
-
 def _is_one_of(session: Session, people: Sequence[Person], saying: _Saying, mailbox_id: UUID | None) -> bool:
     """Whether the asker is the vendor itself: one of its people, or a mailbox or sender with one of their addresses."""
     if saying.person is not None and any(saying.person.id == colleague.id for colleague in people):
@@ -312,6 +338,8 @@ def _add(
     by_mail: ByMail | None = None,
     is_own: bool = False,
     is_automatic: bool = False,
+    canned_id: UUID | None = None,
+    files: Sequence[File] = (),
 ) -> Message:
     message = Message(
         vendor_id=thread.vendor_id,
@@ -326,12 +354,13 @@ def _add(
         result=result,
         is_own=is_own,
         is_automatic=is_automatic,
+        canned_id=canned_id,
         sender_address=by_mail.address if by_mail else "",
         is_unverified=by_mail is not None and not by_mail.is_verified,
     )
     session.add(message)
     session.flush()
-    _attach(session, message, by_mail.files if by_mail else ())
+    _attach(session, message, by_mail.files if by_mail else files)
     log.info("message", thread=str(thread.id), message=str(message.id), side=side.value, via=via, result=result)
     return message
 
@@ -359,6 +388,11 @@ def _turn(thread: Thread, state: ThreadState, waiting_since: datetime | None) ->
     """Whose turn it is now; whatever closed the thread before is over."""
     thread.state, thread.waiting_since = state, waiting_since
     thread.closed_at, thread.result = None, ""
+
+
+def _end(thread: Thread, result: str, now: datetime) -> None:
+    _turn(thread, ThreadState.CLOSED, None)
+    thread.closed_at, thread.result = now, result
 
 
 def _audit(

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from app.aging import days_past_due
-from app.models import InvoiceState, Side
+from app.models import HoldKind, InvoiceState, Side
 
 BODY_LIMIT = 4000  # characters
+HOUSE = "sheaf"  # how a message came that neither side wrote
 NO_WORDS = "[No words, only files]"
 REOPEN = timedelta(days=30)
 SAME_AGAIN = timedelta(minutes=10)  # the same words again within this time are a second press of the button
@@ -21,6 +22,8 @@ RESULTS = {
     "paid": "Paid",
     "withdrawn": "Withdrawn",
     "declined": "Declined",
+    "promised": "Promised",
+    "agreed": "Agreed",
 }
 RESULTS_OF = {Side.VENDOR: tuple(RESULTS), Side.CUSTOMER: ("answered", "paid", "withdrawn")}
 
@@ -69,16 +72,20 @@ QUICK_QUESTIONS = (
     QuickQuestion("date", "A later date", "Can we agree on a later date for this invoice? We propose: "),
 )
 
+CLAIMED = (HoldKind.PROMISE, HoldKind.DISPUTE, HoldKind.ALREADY_PAID, HoldKind.REQUEST)
+
 
 def known_topic(key: str) -> str:
-    """The key of a question often asked; anything else is none."""
-    return key if any(quick.key == key for quick in QUICK_QUESTIONS) else ""
+    """The key of a question often asked, or the kind of a claim; anything else is none."""
+    return key if key in CLAIMED or any(quick.key == key for quick in QUICK_QUESTIONS) else ""
 
 
-def clean_body(text: str) -> str:
-    """The words as they are kept: plain text, lines kept, nothing invisible. Raises CannotSay."""
+def clean_body(text: str, files: Sequence["File"] = ()) -> str:
+    """The words as they are kept: plain text, lines kept, nothing invisible; files need none. Raises CannotSay."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     shown = "".join(c for c in lines if c in "\n\t" or not _is_invisible(c)).strip()
+    if not shown and files:
+        return NO_WORDS
     if not shown:
         raise CannotSay("Write a few words first.")
     if len(shown) > BODY_LIMIT:
