@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ import holidays
 
 SPREAD_SECONDS = 300  # a new mailbox draws its place in the queue below this
 BEFORE_PAYING = timedelta(days=2)  # so long before a pay run its digest comes (FEATURES D1)
+BETWEEN_RUNS = timedelta(days=7)  # pay runs of one customer are at least so far apart
 _DAY = timedelta(days=1)
 _SATURDAY = 5
 _LONGEST_ROLL = timedelta(days=31)  # no quiet day moves a window further than its period is long
@@ -32,6 +34,8 @@ class Rhythm(Protocol):
     def weekday(self) -> int: ...  # 0 is Monday; weekly only
     @property
     def month_day(self) -> int: ...  # monthly, pay run; the last day where the month is shorter
+    @property
+    def pay_days(self) -> str: ...  # pay run: "10,25", the days on which its customer pays; "": on ``month_day``
     @property
     def send_at(self) -> time: ...
     @property
@@ -71,7 +75,7 @@ def windows(rhythm: Rhythm, after: datetime) -> Iterator[Window]:
         day = _open_day(rhythm, meant) if is_quiet else meant
         opens_at = opening(cadence, day, wall, zone) if day else None
         if opens_at is not None and opens_at > after:
-            yield Window(period_key(cadence, meant), opens_at)
+            yield Window(period_key(cadence, meant, rhythm.pay_days), opens_at)
 
 
 def next_due(rhythm: Rhythm, after: datetime) -> datetime | None:
@@ -92,13 +96,14 @@ def spaced_from(last: datetime, hours: int) -> datetime:
     return last + timedelta(hours=hours)
 
 
-def window_of(cadence: str, zone: str, instant: datetime) -> str:
+def window_of(cadence: str, zone: str, instant: datetime, pay_days: str = "") -> str:
     """The key of the period in which this instant lies, on the wall of ``zone``."""
-    return period_key(cadence, instant.astimezone(ZoneInfo(zone)).date())
+    return period_key(cadence, instant.astimezone(ZoneInfo(zone)).date(), pay_days)
 
 
-def period_key(cadence: str, day: date) -> str:
-    """``2026-11-22`` (daily, weekdays), ``2026-W47``, ``2026-11-a`` or ``-b`` for half a month, ``2026-11``."""
+def period_key(cadence: str, day: date, pay_days: str = "") -> str:
+    """``2026-11-22`` (daily, weekdays), ``2026-W47``, ``2026-11-a`` or ``-b`` for half a month, ``2026-11``,
+    ``2026-11-25-pay`` for one pay run of several in a month."""
     if cadence == "weekly":
         year, week, _ = day.isocalendar()
         return f"{year:04}-W{week:02}"
@@ -106,6 +111,8 @@ def period_key(cadence: str, day: date) -> str:
         return f"{day:%Y-%m}-{'a' if day.day < 15 else 'b'}"
     if cadence == "monthly":
         return f"{day:%Y-%m}"
+    if cadence == "pay_run" and pay_days:  # its digest may come some days earlier, where those before are quiet
+        return f"{_last_run(pay_days, day + BEFORE_PAYING + BETWEEN_RUNS - _DAY)}-pay"
     if cadence == "pay_run":  # the month in which is paid
         return f"{day + BEFORE_PAYING:%Y-%m}"
     return day.isoformat()
@@ -130,9 +137,10 @@ def _open_day(rhythm: Rhythm, meant: date) -> date | None:
     does not wait, so its digest comes earlier rather than later."""
     if not is_quiet_day(rhythm, meant):
         return meant
+    period = period_key(rhythm.cadence, meant, rhythm.pay_days)
     for step in (-_DAY, _DAY) if rhythm.cadence == "pay_run" else (_DAY, -_DAY):
         day = meant + step
-        while period_key(rhythm.cadence, day) == period_key(rhythm.cadence, meant):
+        while period_key(rhythm.cadence, day, rhythm.pay_days) == period:
             if not is_quiet_day(rhythm, day):
                 return day
             day += step
@@ -204,11 +212,12 @@ def _days(rhythm: Rhythm, start: date) -> Iterator[date]:
     if rhythm.cadence == "weekly":
         return _weeks(start + timedelta(days=(rhythm.weekday - start.weekday()) % 7))
     if rhythm.cadence == "semimonthly":
-        return _month_days(start, (1, 15))
+        return month_days(start, (1, 15))
     if rhythm.cadence == "monthly":
-        return _month_days(start, (rhythm.month_day,))
+        return month_days(start, (rhythm.month_day,))
     if rhythm.cadence == "pay_run":
-        return (day - BEFORE_PAYING for day in _month_days(start + BEFORE_PAYING, (rhythm.month_day,)))
+        days = days_said(rhythm.pay_days) or (rhythm.month_day,)
+        return (day - BEFORE_PAYING for day in month_days(start + BEFORE_PAYING, days))
     return iter(())
 
 
@@ -225,7 +234,19 @@ def _weeks(day: date) -> Iterator[date]:
         day += timedelta(weeks=1)
 
 
-def _month_days(start: date, numbers: tuple[int, ...]) -> Iterator[date]:
+def days_said(pay_days: str) -> tuple[int, ...]:
+    """``10,25`` as numbers, in order."""
+    return tuple(int(day) for day in pay_days.split(",") if day)
+
+
+@lru_cache(maxsize=10_000)
+def _last_run(pay_days: str, until: date) -> date:
+    """The last pay day up to and including ``until``."""
+    runs = month_days(until - timedelta(days=31), days_said(pay_days))
+    return list(takewhile(lambda day: day <= until, runs))[-1]
+
+
+def month_days(start: date, numbers: tuple[int, ...]) -> Iterator[date]:
     year, month = start.year, start.month
     while True:
         length = monthrange(year, month)[1]

@@ -67,7 +67,7 @@ def preview(house: House, mailbox_id: UUID, at: datetime | None = None) -> Previ
     return Preview(
         mailbox_id=box.id,
         address=box.address,
-        window=window_of(box.cadence, box.zone, moment),
+        window=window_of(box.cadence, box.zone, moment, box.pay_days),
         at=moment,
         outcome=plan.outcome,
         reason=plan.reason,

@@ -77,5 +77,5 @@ def _hold_windows(session: Session, now: datetime) -> int:
 
 def _newest_opened(box: Mailbox, now: datetime) -> Window:
     due_at = box.next_digest_at or now
-    first = Window(window_of(box.cadence, box.zone, due_at), due_at)
+    first = Window(window_of(box.cadence, box.zone, due_at, box.pay_days), due_at)
     return [first, *takewhile(lambda window: window.opens_at <= now, windows(box, due_at))][-1]

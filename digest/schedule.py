@@ -29,10 +29,10 @@ _LONGEST_QUIET = 31  # days in a row looked through for one on which people read
 _MOST_MISSED = 31  # rows written for one mailbox after an outage; the oldest says how many came before it
 
 _FACTS = (
-    "id", "customer_id", "address", "locale", "zone", "cadence", "weekday", "month_day", "send_at",
+    "id", "customer_id", "address", "locale", "zone", "cadence", "weekday", "month_day", "pay_days", "send_at",
     "spread_seconds", "quiet_country", "closed_from", "closed_until", "most_digests", "most_mentions", "asked_at",
-    "amounts_in_subject", "next_digest_at", "last_digest_at", "paused_until", "reminders_off_at", "suppressed_at",
-    "suppressed_reason",
+    "amounts_in_subject", "is_private", "next_digest_at", "last_digest_at", "paused_until", "reminders_off_at",
+    "suppressed_at", "suppressed_reason",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ class Box(NamedTuple):
     cadence: str
     weekday: int
     month_day: int
+    pay_days: str
     send_at: time
     spread_seconds: int
     quiet_country: str
@@ -56,6 +57,7 @@ class Box(NamedTuple):
     most_mentions: int | None
     asked_at: datetime | None
     amounts_in_subject: bool
+    is_private: bool
     next_digest_at: datetime | None
     last_digest_at: datetime | None
     paused_until: datetime | None
@@ -109,7 +111,9 @@ def turn(box: Box, now: datetime, limits: Limits) -> Turn:
     ready_at = _ready_at(box, newest, now, limits)
     if ready_at <= now:
         return Turn(newest, missed, next_at)
-    if window_of(box.cadence, box.zone, ready_at) == newest.key and (next_at is None or ready_at < next_at):
+    if window_of(box.cadence, box.zone, ready_at, box.pay_days) == newest.key and (
+        next_at is None or ready_at < next_at
+    ):
         return Turn(None, missed, ready_at)
     if now - newest.opens_at > timedelta(minutes=limits.late_minutes):
         if is_night(now, box.zone, limits):
@@ -140,7 +144,7 @@ def _local_date(instant: datetime, zone: str) -> date:
 def _opened(box: Box, due_at: datetime, now: datetime) -> list[Window]:
     """The windows from the one that was due up to now; of two in one period the later opening counts. None where a
     digest was asked for and no window has opened since."""
-    found = {} if _is_asked(box) else {window_of(box.cadence, box.zone, due_at): due_at}
+    found = {} if _is_asked(box) else {window_of(box.cadence, box.zone, due_at, box.pay_days): due_at}
     for window in takewhile(lambda window: window.opens_at <= now, windows(box, due_at)):
         found[window.key] = window.opens_at
     return [Window(key, opens_at) for key, opens_at in found.items()]

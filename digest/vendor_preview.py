@@ -65,6 +65,7 @@ def _of_vendor(whole: Book, vendor_id: UUID, now: datetime) -> Book:
         items,
         [credit for credit in whole.credits if credit.vendor_id == vendor_id],
         holds={item.id: whole.holds[item.id] for item in items if item.id in whole.holds},
+        policies=whole.policies,
         talks={item.id: whole.talks[item.id] for item in items if item.id in whole.talks},
     )
 
@@ -81,10 +82,12 @@ def _new_box(bill_to: BillTo, vendor: Vendor) -> Box:
         "cadence": Cadence.WEEKLY,
         "weekday": 0,
         "month_day": 1,
+        "pay_days": "",
         "send_at": time(9),
         "spread_seconds": 0,
         "quiet_country": "",
         "amounts_in_subject": False,
+        "is_private": False,
         "suppressed_reason": "",
     }
     return Box(**{**nothing, **known})  # type: ignore[arg-type]

@@ -99,7 +99,7 @@ def plan_again(session: Session, digest_id: UUID, *, operator: Person, now: date
     ).one()
     if digest.outcome in (Outcome.QUEUED, Outcome.ACCEPTED) or _may_be_out(session, digest_id):
         raise CannotBeDone("A mail of this window is on its way, or may have gone out.")
-    if digest.window != window_of(box.cadence, box.zone, now):
+    if digest.window != window_of(box.cadence, box.zone, now, box.pay_days):
         raise CannotBeDone("Its period is over: what it left out comes with the next window.")
     earlier = select(func.count()).where(Digest.mailbox_id == box.id, Digest.window.startswith(f"{digest.window}~"))
     mark = f"~{session.scalar(earlier) or 0}"

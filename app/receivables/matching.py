@@ -35,7 +35,7 @@ _NEW_MAILBOX: dict[str, Kind] = {
 }  # fmt: skip
 _NOBODYS_CHOICE = {
     name: cast("Any", _MAILBOX.c[name].default).arg
-    for name in ("cadence", "weekday", "month_day", "send_at", "quiet_country")
+    for name in ("cadence", "weekday", "month_day", "send_at", "quiet_country", "pay_days")
 } | dict.fromkeys(("closed_from", "closed_until", "last_digest_at"))
 
 # The vendor's own choice wins; then the books' address; then whom the newest invoice itself names.

@@ -43,6 +43,7 @@ class Wish:
     quiet_country: str = ""
     closed_from: date | None = None
     closed_until: date | None = None
+    pay_days: str = ""
 
 
 def at(text: str, zone: str = "UTC") -> datetime:
@@ -234,13 +235,21 @@ def test_the_minutes_apart_are_the_same_every_day() -> None:
         (Wish(Cadence.PAY_RUN, month_day=15), "2026-11-01", "2026-11-13T09:00", "2026-11"),
         (Wish(Cadence.PAY_RUN, month_day=1), "2026-11-01", "2026-11-29T09:00", "2026-12"),
         (Wish(Cadence.PAY_RUN, month_day=1, quiet_country="DE"), "2026-11-01", "2026-11-30T09:00", "2026-12"),
+        (Wish(Cadence.PAY_RUN, pay_days="10,25"), "2026-11-01", "2026-11-08T09:00", "2026-11-10-pay"),
+        (Wish(Cadence.PAY_RUN, pay_days="10,25"), "2026-11-08T10:00", "2026-11-23T09:00", "2026-11-25-pay"),
+        (
+            Wish(Cadence.PAY_RUN, pay_days="10,25", quiet_country="DE"),
+            "2026-11-01",
+            "2026-11-06T09:00",
+            "2026-11-10-pay",
+        ),
     ],
 )
 def test_a_window_opens_on_a_working_day_of_its_own_period(wish: Wish, after: str, due: str, key: str) -> None:
     """[D1 D10 004-2] The next one, else the one before; before a pay run the one before. Weekends are the country's."""
     found = next(windows(wish, at(after)))
     assert (found.opens_at, found.key) == (at(due), key)
-    assert window_of(wish.cadence, wish.zone, found.opens_at) == key
+    assert window_of(wish.cadence, wish.zone, found.opens_at, wish.pay_days) == key
 
 
 @given(
@@ -250,14 +259,15 @@ def test_a_window_opens_on_a_working_day_of_its_own_period(wish: Wish, after: st
     month_day=st.integers(1, 31),
     day=st.dates(date(2015, 1, 1), date(2033, 1, 1)),
     closed=st.integers(0, 40),
+    pay_days=st.sampled_from(["", "10,25", "7,15,28", "28"]),
 )
 def test_quiet_days_never_split_a_window_nor_double_one(
-    cadence: Cadence, country: str, weekday: int, month_day: int, day: date, closed: int
+    cadence: Cadence, country: str, weekday: int, month_day: int, day: date, closed: int, pay_days: str
 ) -> None:
-    """[D3 D10 inv-S1] In order, each within its period, and none on a day when nobody reads."""
+    """[D3 D10 H11 inv-S1] In order, each within its period, and none on a day when nobody reads."""
     wish = Wish(
         cadence, weekday=weekday, month_day=month_day, quiet_country=country, closed_from=day + timedelta(days=20),
-        closed_until=day + timedelta(days=20 + closed),
+        closed_until=day + timedelta(days=20 + closed), pay_days=pay_days,
     )  # fmt: skip
     start = datetime.combine(day, time(), UTC)
     found = [window for window, _ in zip(windows(wish, start), range(12), strict=False)]
@@ -268,4 +278,4 @@ def test_quiet_days_never_split_a_window_nor_double_one(
         assert next_due(wish, one.opens_at) == other.opens_at
     for window in found:
         assert not is_quiet_day(wish, window.opens_at.date())
-        assert window_of(cadence, "UTC", window.opens_at) == window.key
+        assert window_of(cadence, "UTC", window.opens_at, pay_days) == window.key

@@ -38,6 +38,8 @@ def box(due: str, **facts: Any) -> Box:
         "quiet_country": "",
         "closed_from": None,
         "closed_until": None,
+        "pay_days": "",
+        "is_private": False,
         "most_digests": None,
         "most_mentions": None,
         "asked_at": None,

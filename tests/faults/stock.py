@@ -46,6 +46,7 @@ class Habit:
     quiet_country: str = ""
     closed_from: date | None = None
     closed_until: date | None = None
+    pay_days: str = ""
     next_digest_at: datetime | None = None
 
 

@@ -39,6 +39,7 @@ class Daily:
     quiet_country: str = ""
     closed_from: date | None = None
     closed_until: date | None = None
+    pay_days: str = ""
 
 
 @dataclass
