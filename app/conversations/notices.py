@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import links
@@ -17,7 +16,6 @@ from app.conversations import rules
 from app.conversations.queries import files_of, invoices_of, last_from
 from app.house import House
 from app.models import (
-    BillTo,
     Invoice,
     Mailbox,
     Message,
@@ -30,6 +28,7 @@ from app.models import (
 )
 from app.outbox.actions import write_mail
 from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, amounts, days, inert, mail_template, nowrap
+from app.receivables.queries import name_in_books
 from app.scope import widened
 
 
@@ -40,7 +39,7 @@ def tell_vendor(
     with widened(session, "the vendor's own name for its customer, and its invoices"):
         facts = {
             **_shared(session, house, thread, message),
-            "customer_name": inert(_name_in_books(session, thread), 60),
+            "customer_name": inert(name_in_books(session, thread.vendor_id, thread.customer_id), 60),
             "link": f"{house.settings.public_url}/desk/threads/{thread.id}",
         }
         invoices = invoices_of(session, [thread.id])[thread.id]
@@ -130,17 +129,6 @@ def _new_link(session: Session, thread: Thread, mailbox: Mailbox, expires_at: da
         )
         session.flush()
     return token
-
-
-def _name_in_books(session: Session, thread: Thread) -> str:
-    """What the vendor's books call the customer: never what others' do."""
-    names = (
-        select(BillTo.name)
-        .where(BillTo.vendor_id == thread.vendor_id, BillTo.customer_id == thread.customer_id, BillTo.name != "")
-        .order_by(BillTo.created_at, BillTo.id)
-        .limit(1)
-    )
-    return session.execute(names).scalar_one_or_none() or "A customer"
 
 
 def _author(session: Session, message: Message) -> tuple[str, str]:

@@ -111,6 +111,7 @@ class PayTerms:
     """
 
     is_paused: bool = False  # the operator has suspended the vendor
+    is_verified: bool = False
     since: datetime | None = None
     host_waits: bool = False
     host_waits_until: datetime | None = None
@@ -130,6 +131,7 @@ def pay_terms(session: Session, vendor_id: UUID, host: str, now: datetime) -> Pa
     shown = newest_that_counts(accounts, now)
     return PayTerms(
         is_paused=trust == Trust.SUSPENDED,
+        is_verified=trust == Trust.VERIFIED,
         since=named.counts_from if named and counts(named, now) else None,
         host_waits=named is not None and not counts(named, now),
         host_waits_until=named.frozen_until if named else None,
