@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import links
 from app.conversations import rules
-from app.conversations.queries import files_of, invoices_of, last_from
+from app.conversations.queries import files_of, invoices_of, last_from, name_in_books
 from app.house import House
 from app.models import (
     Invoice,
@@ -28,7 +28,6 @@ from app.models import (
 )
 from app.outbox.actions import write_mail
 from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, amounts, days, inert, mail_template, nowrap
-from app.receivables.queries import name_in_books
 from app.scope import widened
 
 

@@ -8,7 +8,18 @@ from uuid import UUID
 from sqlalchemy import ScalarSelect, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased, undefer
 
-from app.models import Invoice, Message, MessageAttachment, Person, Side, Thread, ThreadInvoice, ThreadState, Vendor
+from app.models import (
+    BillTo,
+    Invoice,
+    Message,
+    MessageAttachment,
+    Person,
+    Side,
+    Thread,
+    ThreadInvoice,
+    ThreadState,
+    Vendor,
+)
 
 _NEWEST_FIRST = (Message.created_at.desc(), Message.id.desc())
 
@@ -211,3 +222,14 @@ def last_from(session: Session, thread_id: UUID, side: Side) -> Message | None:
 
 def _newest(thread_id: UUID) -> Select[Message]:
     return select(Message).where(Message.thread_id == thread_id).order_by(*_NEWEST_FIRST).limit(1)
+
+
+def name_in_books(session: Session, vendor_id: UUID, customer_id: UUID) -> str:
+    """What the vendor's books call the customer: never what others' do."""
+    names = (
+        select(BillTo.name)
+        .where(BillTo.vendor_id == vendor_id, BillTo.customer_id == customer_id, BillTo.name != "")
+        .order_by(BillTo.created_at, BillTo.id)
+        .limit(1)
+    )
+    return session.execute(names).scalar_one_or_none() or "A customer"

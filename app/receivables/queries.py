@@ -26,7 +26,6 @@ from sqlalchemy.orm import Session
 
 from app.db import UtcDateTime
 from app.models import (
-    BillTo,
     Connection,
     ConnectionState,
     Credit,
@@ -297,17 +296,6 @@ def credits_of(session: Session, vendor_id: UUID) -> list[Credit]:
     """Open credit notes and unapplied cash of one vendor in the scope."""
     query = select(Credit).where(Credit.vendor_id == vendor_id, Credit.remaining_minor > 0)
     return list(session.execute(query.order_by(Credit.issued_on, Credit.id)).scalars())
-
-
-def name_in_books(session: Session, vendor_id: UUID, customer_id: UUID) -> str:
-    """What the vendor's books call the customer: never what others' do."""
-    names = (
-        select(BillTo.name)
-        .where(BillTo.vendor_id == vendor_id, BillTo.customer_id == customer_id, BillTo.name != "")
-        .order_by(BillTo.created_at, BillTo.id)
-        .limit(1)
-    )
-    return session.execute(names).scalar_one_or_none() or "A customer"
 
 
 class Event(StrEnum):
