@@ -1,12 +1,12 @@
 """What templates may call: money, dates and instants in the viewer's zone, plurals."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_timedelta
 from flask import Flask, g, request, url_for
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from werkzeug.routing import BuildError
 
 from app import clock, words
 from app.money import Money, format_minor
+from app.words import _, day_in_words
 
 _NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -42,21 +43,15 @@ def day(value: date | None) -> str:
     """2 Feb 2026; an instant becomes the viewer's day; nothing for None."""
     if value is None:
         return ""
-    return _day(value.astimezone(_zone()).date() if isinstance(value, datetime) else value, words.locale())
-
-
-@lru_cache(maxsize=4096)
-def _day(value: date, locale: str) -> str:
-    """A list names the same few days again and again."""
-    said: str = format_date(value, "d MMM y", locale=locale)
-    return said
+    return day_in_words(value.astimezone(_zone()).date() if isinstance(value, datetime) else value)
 
 
 def moment(value: datetime | None) -> str:
     """2 Feb 2026, 14:05 in the viewer's zone; nothing for None."""
     if value is None:
         return ""
-    return format_datetime(value.astimezone(UTC), "d MMM y, HH:mm", tzinfo=_zone(), locale=words.locale())
+    local = value.astimezone(_zone())
+    return f"{day_in_words(local.date())}, {local:%H:%M}"
 
 
 def ago(value: datetime | date | None) -> str:
@@ -66,11 +61,12 @@ def ago(value: datetime | date | None) -> str:
     if isinstance(value, datetime):
         gap = value - clock.now()
         if abs(gap.total_seconds()) < 45:
-            return "just now"
+            return _("just now")
         return format_timedelta(gap, threshold=0.95, add_direction=True, locale=words.locale())
     days = (value - _today()).days
-    near = {0: "today", 1: "tomorrow", -1: "yesterday"}
-    return near.get(days) or (f"in {days} days" if days > 0 else f"{-days} days ago")
+    if abs(days) < 2:
+        return (_("yesterday"), _("today"), _("tomorrow"))[days + 1]
+    return _("in %(days)s days", days=days) if days > 0 else _("%(days)s days ago", days=-days)
 
 
 def plural(word: str, count: int, many: str = "") -> str:

@@ -15,15 +15,17 @@ The catalogs are app/translations/<language>/LC_MESSAGES/sheaf.po, read as they 
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Any
 
 from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
@@ -70,9 +72,37 @@ def ngettext(one: str, many: str, count: int, /, **facts: Any) -> str:
     return catalog(_speaking.get()).ngettext(one, many, count) % {"num": count, **facts}
 
 
+def day_in_words(day: date) -> str:
+    """2 Feb 2026, 2. Feb. 2026: as the locale spoken now writes it, and no country reads it wrongly."""
+    return days(_speaking.get())(day)
+
+
 def marked(message: str) -> str:
     """The message itself: a constant that ``_`` says later, in whatever language is spoken then."""
     return message
+
+
+@cache
+def days(locale: str) -> Callable[[date | None], str]:
+    """A formatter of dates for one locale, which no country reads wrongly: 2 Feb 2026. Nothing for None."""
+    known = known_locale(locale)
+    written: dict[date, str] = {}
+
+    def write_day(day: date) -> str:
+        if known.startswith("en"):  # the day before the month, in every country of it
+            return format_date(day, "d MMM y", locale=known)
+        return format_skeleton("yMMMd", day, locale=known)
+
+    def write(day: date | None) -> str:
+        if day is None:
+            return ""
+        if day not in written:
+            if len(written) > 4000:
+                written.clear()
+            written[day] = write_day(day)
+        return written[day]
+
+    return write
 
 
 @cache

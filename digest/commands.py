@@ -13,9 +13,9 @@ from sqlalchemy import select
 from app import clock
 from app.house import House
 from app.models import Digest, Mailbox, Outcome
-from app.receivables.rules import in_words
 from app.scheduler import Job, drain_all
 from app.scope import Everything
+from app.words import day_in_words
 from digest.preview import NoMailbox, Preview, mailbox_called, preview
 from digest.restored import hold_after_restore
 
@@ -113,4 +113,4 @@ def _outcome(outcome: str) -> str:
 
 def _moment(at: datetime) -> str:
     local = at.astimezone(ZoneInfo("UTC"))
-    return f"{in_words(local.date())}, {local:%H:%M} UTC"
+    return f"{day_in_words(local.date())}, {local:%H:%M} UTC"

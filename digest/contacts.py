@@ -21,13 +21,14 @@ from app.models import Relation, Trust, Vendor
 from app.settings import Limits
 from app.trust.queries import reach_of
 from app.trust.rules import contacts_left
+from app.words import marked
 from digest.book import Book, Moment
 from digest.compose import would_ask
 from digest.gather import Gathered
 from digest.schedule import Box
 
-_FROZEN = "a new supplier: our people look at it first"
-_FULL = "a new supplier: it may reach only so many new customers a day, and waits for its turn"
+_FROZEN = marked("a new supplier: our people look at it first")
+_FULL = marked("a new supplier: it may reach only so many new customers a day, and waits for its turn")
 
 
 def admit(

@@ -42,8 +42,9 @@ from app.models import (
     Vendor,
 )
 from app.outbox.actions import write_mail
-from app.outbox.rendering import Mail, amounts, days, inert, mail_template
+from app.outbox.rendering import Mail, amounts, inert, mail_template
 from app.scope import Everything
+from app.words import days
 
 log = structlog.get_logger()
 

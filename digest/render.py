@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, days, mail_template
+from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, mail_template
+from app.words import _, days
 from digest.parts import CreditRow, Digest, Hidden, Later, Row, Section, Total
 
 VERSION = "digest-1"  # frozen with every digest: which template it was made with
 _FOLDER = Path(__file__).parent / "templates" / "digest"
+_DISCREET = _FOLDER.with_name("discreet")
 _CARE = (
     "Every link here leads to Sheaf. Whoever holds this mail can see, pay and ask about these invoices, "
     "so forward it only to people who may."
@@ -36,10 +38,14 @@ class Reader:
     amounts_in_subject: bool
     public_url: str
     postal_address: str
+    is_private: bool = False
+    also: tuple[str, ...] = ()  # who of its customer's people is sent these, too
 
 
 def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
     """The mail with TOKEN_PLACE in its links. Its HTML may still be bigger than wanted: the caller looks."""
+    if reader.is_private:
+        return _discreet(digest, reader, now)
     words = _words(reader.locale)
     template = mail_template(
         _FOLDER, link=f"{reader.public_url}/m/{TOKEN_PLACE}", care=_CARE, postal_address=reader.postal_address
@@ -69,9 +75,24 @@ def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
     )
 
 
+def _discreet(digest: Digest, reader: Reader, now: datetime) -> Mail:
+    """How many and a link: no names, no amounts (FEATURES C13)."""
+    words = _words(reader.locale)
+    headline = words.headline(digest)
+    return mail_template(_DISCREET).render(
+        headline=headline[:1].upper() + headline[1:],
+        today=words.day(now.astimezone(ZoneInfo(reader.zone)).date()),
+        link=f"{reader.public_url}/m/{TOKEN_PLACE}",
+        why=_why(reader),
+        care=_CARE,
+        postal_address=reader.postal_address,
+    )
+
+
 def _why(reader: Reader) -> str:
     who = f", where suppliers send what {reader.organisation} owes" if reader.organisation else ""
-    return f"You get this {reader.rhythm} ({reader.zone.replace('_', ' ')}) at {reader.address}{who}."
+    also = _("Also sent to %(names)s, each in a mail of their own.", names=", ".join(reader.also)) if reader.also else ""
+    return f"You get this {reader.rhythm} ({reader.zone.replace('_', ' ')}) at {reader.address}{who}. {also}".strip()
 
 
 def _count(number: int, word: str) -> str:
@@ -128,7 +149,7 @@ class _Words:
         return label, ", ".join(parts), self.money(total.net, total.currency)
 
     def section(self, section: Section, zone: str) -> tuple[Any, ...]:
-        """(first line, name, is new, as of, rows, lines below them, sums): as the templates take it apart."""
+        """(first line, name, is new, as of, note, rows, lines below them, sums): as the templates take it apart."""
         extras = self._extras(section)
         together = [self.money(total.net, total.currency) for total in section.totals]
         return (
@@ -136,13 +157,14 @@ class _Words:
             section.name,
             section.is_new,
             self._moment(section.as_of, zone) if section.as_of else "",
+            section.note,
             [self._row(row) for row in section.rows],
             extras,
             together if len(section.rows) + len(extras) > 1 else [],  # below a single line it would only repeat it
         )
 
     def _row(self, row: Row) -> tuple[Any, ...]:
-        """(line, number, words, is overdue, marks, facts, amount, can be paid online)."""
+        """(line, number, words, is overdue, marks, facts, amount, can be paid online, what is said above it)."""
         amount = self.money(row.amount_minor, row.currency)
         return (
             row.line,
@@ -153,6 +175,7 @@ class _Words:
             self._facts(row),
             amount,
             row.can_pay,
+            row.leads,
         )
 
     def _facts(self, row: Row) -> str:

@@ -27,8 +27,9 @@ from app.models import (
     Vendor,
 )
 from app.outbox.actions import write_mail
-from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, amounts, days, inert, mail_template, nowrap
+from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, amounts, inert, mail_template, nowrap
 from app.scope import widened
+from app.words import days
 
 
 def tell_vendor(

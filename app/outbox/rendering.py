@@ -10,13 +10,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import css_inline
-from babel.dates import format_date, format_skeleton
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 
 from app import words
@@ -98,29 +96,6 @@ def amounts(locale: str) -> Callable[[int, str], str]:
         if writer is None:
             writer = writers[currency] = _writer(currency, known)
         return writer(minor)
-
-    return write
-
-
-@cache
-def days(locale: str) -> Callable[[date | None], str]:
-    """A formatter of dates for one locale, which no country reads wrongly: 2 Feb 2026. Nothing for None."""
-    known = known_locale(locale)
-    written: dict[date, str] = {}
-
-    def write_day(day: date) -> str:
-        if known.startswith("en"):  # the day before the month, in every country of it
-            return format_date(day, "d MMM y", locale=known)
-        return format_skeleton("yMMMd", day, locale=known)
-
-    def write(day: date | None) -> str:
-        if day is None:
-            return ""
-        if day not in written:
-            if len(written) > 4000:
-                written.clear()
-            written[day] = write_day(day)
-        return written[day]
 
     return write
 

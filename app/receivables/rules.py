@@ -23,7 +23,7 @@ from app.receivables.facts import (
     VendorFacts,
 )
 from app.settings import Limits
-from app.words import _, locale
+from app.words import _, day_in_words, locale, marked, ngettext
 
 
 class Verdict(StrEnum):
@@ -126,7 +126,7 @@ def _judged(
     case: Case, standing: Standing, today: date, net_minor: int | None, shut: Eligibility | None
 ) -> Eligibility:
     if case.invoice.state != InvoiceState.OPEN or case.invoice.balance_minor <= 0:
-        return _left_out(Reason.NOT_OPEN, "no longer open")
+        return _left_out(Reason.NOT_OPEN, _("no longer open"))
     return (
         shut
         or _on_hold(case, standing)
@@ -159,7 +159,7 @@ def judge(cases: Sequence[tuple[Case, Standing]], today: date, credits_minor: Ma
             net.setdefault(case.invoice.currency, 0)
     if not net:
         return first
-    for (case, _), found in zip(cases, first, strict=True):
+    for (case, _standing), found in zip(cases, first, strict=True):
         if (found.verdict == Verdict.SEND or found.reason in _RESTING) and case.invoice.currency in net:
             net[case.invoice.currency] += case.invoice.due_minor
     return [
@@ -189,25 +189,24 @@ def mailbox_verdict(
     """May any digest go to this mailbox now; ``lately`` it got so many in 30 days. How many mails a day are too many is
     asked at hand-over: it can wait."""
     if is_stopped:
-        return MailboxVerdict(Outcome.HELD, "all sending is stopped by the operator")
+        return MailboxVerdict(Outcome.HELD, _("all sending is stopped by the operator"))
     if mailbox.suppressed_at:
-        return MailboxVerdict(Outcome.SUPPRESSED, mailbox.suppressed_reason or "the address does not take our mail")
+        return MailboxVerdict(Outcome.SUPPRESSED, mailbox.suppressed_reason or _("the address does not take our mail"))
     if mailbox.reminders_off_at:
-        return MailboxVerdict(Outcome.SUPPRESSED, f"reminders are off since {in_words(mailbox.reminders_off_at)}")
+        since = day_in_words(mailbox.reminders_off_at.date())
+        return MailboxVerdict(Outcome.SUPPRESSED, _("reminders are off since %(day)s", day=since))
     if mailbox.paused_until and mailbox.paused_until > now:
-        return MailboxVerdict(Outcome.PAUSED, f"paused until {in_words(mailbox.paused_until)}")
+        until = day_in_words(mailbox.paused_until.date())
+        return MailboxVerdict(Outcome.PAUSED, _("paused until %(day)s", day=until))
     if mailbox.most_digests and lately >= mailbox.most_digests:
-        return MailboxVerdict(Outcome.HELD, f"{lately} digests in 30 days, and it wants {mailbox.most_digests} at most")
-    if mailbox.last_digest_at:
-        words = f"the last digest went out less than {limits.spacing_hours} hours ago"
-        if now - mailbox.last_digest_at < timedelta(hours=limits.spacing_hours):
-            return MailboxVerdict(Outcome.HELD, words)
+        words = _(
+            "%(lately)s digests in 30 days, and it wants %(most)s at most", lately=lately, most=mailbox.most_digests
+        )
+        return MailboxVerdict(Outcome.HELD, words)
+    if mailbox.last_digest_at and now - mailbox.last_digest_at < timedelta(hours=limits.spacing_hours):
+        words = _("the last digest went out less than %(hours)s hours ago", hours=limits.spacing_hours)
+        return MailboxVerdict(Outcome.HELD, words)
     return MailboxVerdict(None)
-
-
-def in_words(day: date) -> str:
-    """2 Feb 2026: no country reads that wrongly."""
-    return f"{day.day} {day:%b %Y}"
 
 
 def _left_out(reason: Reason, words: str) -> Eligibility:
@@ -218,37 +217,38 @@ def _against_vendor(standing: Standing) -> Eligibility | None:
     """What keeps all of a vendor's lines out: operator, customer, vendor, then the age of its data."""
     vendor, relation, source = standing.vendor, standing.relation, standing.source
     if vendor.trust == Trust.SUSPENDED:
-        return _left_out(Reason.SUSPENDED, "the supplier is suspended")
+        return _left_out(Reason.SUSPENDED, _("the supplier is suspended"))
     if standing.is_stopped:
-        return _left_out(Reason.STOPPED, "sending for this supplier is stopped by the operator")
+        return _left_out(Reason.STOPPED, _("sending for this supplier is stopped by the operator"))
     if relation and relation.blocked_at:
-        return _left_out(Reason.BLOCKED, "the supplier is blocked here")
+        return _left_out(Reason.BLOCKED, _("the supplier is blocked here"))
     if relation and relation.muted_at:
-        return _left_out(Reason.MUTED, "the supplier is muted here")
+        return _left_out(Reason.MUTED, _("the supplier is muted here"))
     if vendor.live_at is None or vendor.live_at > standing.now:
-        return _left_out(Reason.NOT_LIVE, "the supplier has not gone live yet")
+        return _left_out(Reason.NOT_LIVE, _("the supplier has not gone live yet"))
     if source.state not in (ConnectionState.ACTIVE, ConnectionState.NEEDS_RECONNECT):
-        return _left_out(Reason.DISCONNECTED, "the supplier's books are not connected")
+        return _left_out(Reason.DISCONNECTED, _("the supplier's books are not connected"))
     limit = timedelta(hours=standing.limits.stale_drop_hours)
     if source.files_since:  # books that somebody sends are as old as the last file
         limit = timedelta(days=standing.limits.file_drop_days)
     if source.as_of is None:
-        return _left_out(Reason.STALE, "the supplier's books have not been read yet")
+        return _left_out(Reason.STALE, _("the supplier's books have not been read yet"))
     if standing.now - source.as_of > limit:
-        return _left_out(Reason.STALE, f"the supplier's books were last read on {in_words(source.as_of)}")
+        read_on = day_in_words(source.as_of.date())
+        return _left_out(Reason.STALE, _("the supplier's books were last read on %(day)s", day=read_on))
     return None
 
 
 def _before_contact(standing: Standing) -> Eligibility | None:
-    return Eligibility(Verdict.HOLD, Reason.FIRST_CONTACT, standing.waits) if standing.waits else None
+    return Eligibility(Verdict.HOLD, Reason.FIRST_CONTACT, _(standing.waits)) if standing.waits else None
 
 
 _HELD: dict[str, tuple[Reason, str]] = {
-    HoldKind.DISPUTE: (Reason.DISPUTED, "disputed"),
-    HoldKind.ALREADY_PAID: (Reason.SAID_PAID, "said to be paid, the supplier is looking"),
-    HoldKind.PAYING: (Reason.PAYING, "payment in progress"),
-    HoldKind.VENDOR: (Reason.VENDOR_HOLD, "on hold by the supplier"),
-    HoldKind.NOT_MINE: (Reason.NOT_MINE, "said not to be yours, the supplier is looking"),
+    HoldKind.DISPUTE: (Reason.DISPUTED, marked("disputed")),
+    HoldKind.ALREADY_PAID: (Reason.SAID_PAID, marked("said to be paid, the supplier is looking")),
+    HoldKind.PAYING: (Reason.PAYING, marked("payment in progress")),
+    HoldKind.VENDOR: (Reason.VENDOR_HOLD, marked("on hold by the supplier")),
+    HoldKind.NOT_MINE: (Reason.NOT_MINE, marked("said not to be yours, the supplier is looking")),
 }
 
 
@@ -261,14 +261,14 @@ def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
         last = max(live, key=lambda hold: (hold.kind != HoldKind.VENDOR, hold.ends_at))
         until = last.ends_at.astimezone(ZoneInfo(standing.zone)).date()
         if last.kind == HoldKind.PROMISE:
-            words = f"promised for {in_words(last.promised_on or until)}"
+            words = _("promised for %(day)s", day=day_in_words(last.promised_on or until))
             return Eligibility(Verdict.HOLD, Reason.PROMISED, words, quiet, until)
         if last.is_hidden:  # the vendor does not say so to the customer
-            return Eligibility(Verdict.HOLD, Reason.VENDOR_HOLD, "not asked for at present", until=until)
+            return Eligibility(Verdict.HOLD, Reason.VENDOR_HOLD, _("not asked for at present"), until=until)
         reason, words = _HELD[last.kind]
-        return Eligibility(Verdict.HOLD, reason, words, quiet, until)
+        return Eligibility(Verdict.HOLD, reason, _(words), quiet, until)
     if case.invoice.is_autopay:
-        return Eligibility(Verdict.HOLD, Reason.AUTOPAY, "collected automatically", quiet)
+        return Eligibility(Verdict.HOLD, Reason.AUTOPAY, _("collected automatically"), quiet)
     return None
 
 
@@ -278,15 +278,15 @@ def _too_early(case: Case, standing: Standing, today: date) -> Eligibility | Non
     if case.touched_at and standing.now - case.touched_at < days:
         until = (case.touched_at + days).astimezone(ZoneInfo(standing.zone)).date()
         quiet = not standing.is_introduction
-        return Eligibility(Verdict.HOLD, Reason.IN_TALK, "you are talking about it", quiet, until)
+        return Eligibility(Verdict.HOLD, Reason.IN_TALK, _("you are talking about it"), quiet, until)
     start, due_on = standing.vendor.chase_from, case.invoice.due_on
     if start and due_on and due_on < start and case.invoice.included_at is None:
-        return _left_out(Reason.BEFORE_START, f"due before {in_words(start)}, from when on the supplier reminds")
+        words = _("due before %(day)s, from when on the supplier reminds", day=day_in_words(start))
+        return _left_out(Reason.BEFORE_START, words)
     issued_on = case.invoice.issued_on
     if issued_on and today < issued_on + days:
-        return Eligibility(
-            Verdict.HOLD, Reason.JUST_ISSUED, f"issued only on {in_words(issued_on)}", until=issued_on + days
-        )
+        words = _("issued only on %(day)s", day=day_in_words(issued_on))
+        return Eligibility(Verdict.HOLD, Reason.JUST_ISSUED, words, until=issued_on + days)
     return None
 
 
@@ -294,16 +294,27 @@ def _often_enough(case: Case, standing: Standing, today: date) -> Eligibility | 
     """So many mails and no more, further and further apart: then only a call helps (FEATURES D11)."""
     if not case.mentions or case.mentioned_at is None or standing.is_introduction:
         return None
-    limits, said = standing.limits, f"reminded of {case.mentions} {'time' if case.mentions == 1 else 'times'}"
+    limits = standing.limits
     if case.mentions >= min(limits.mentions, standing.most_mentions or limits.mentions):
-        return Eligibility(Verdict.HOLD, Reason.MENTIONED_ENOUGH, f"{said}: no more mail about it")
+        words = ngettext(
+            "reminded of %(num)s time: no more mail about it",
+            "reminded of %(num)s times: no more mail about it",
+            case.mentions,
+        )
+        return Eligibility(Verdict.HOLD, Reason.MENTIONED_ENOUGH, words)
     gaps = limits.mention_gap_days
     days = gaps[min(case.mentions, len(gaps)) - 1] if gaps else 0
     if not days:
         return None
     until = case.mentioned_at.astimezone(ZoneInfo(standing.zone)).date() + timedelta(days=days)
     if today < until:
-        return Eligibility(Verdict.HOLD, Reason.MENTIONED, f"{said}, again from {in_words(until)}", until=until)
+        words = ngettext(
+            "reminded of %(num)s time, again from %(day)s",
+            "reminded of %(num)s times, again from %(day)s",
+            case.mentions,
+            day=day_in_words(until),
+        )
+        return Eligibility(Verdict.HOLD, Reason.MENTIONED, words, until=until)
     return None
 
 
@@ -320,14 +331,14 @@ def _against_policy(case: Case, standing: Standing, today: date) -> Eligibility 
     if standing.next_on and start <= due_on < standing.next_on:
         return None
     return Eligibility(
-        Verdict.HOLD, Reason.NOT_YET, _("not mentioned before %(day)s", day=in_words(start)), until=start
+        Verdict.HOLD, Reason.NOT_YET, _("not mentioned before %(day)s", day=day_in_words(start)), until=start
     )
 
 
 def _covered(net_minor: int | None) -> Eligibility | None:
     if net_minor is None or net_minor > 0:
         return None
-    return Eligibility(Verdict.HOLD, Reason.COVERED, "covered by your credit with the supplier", quiet=True)
+    return Eligibility(Verdict.HOLD, Reason.COVERED, _("covered by your credit with the supplier"), quiet=True)
 
 
 def _too_small(case: Case, net_minor: int | None) -> Eligibility | None:
@@ -341,14 +352,20 @@ def _too_small(case: Case, net_minor: int | None) -> Eligibility | None:
 def _due(case: Case, standing: Standing, today: date) -> Eligibility:
     invoice = case.invoice
     if standing.is_introduction:
-        return Eligibility(Verdict.SEND, Reason.INTRODUCED, "a new supplier: shown in full once you accept it")
+        return Eligibility(Verdict.SEND, Reason.INTRODUCED, _("a new supplier: shown in full once you accept it"))
     if invoice.due_on is None:
-        return Eligibility(Verdict.SEND, Reason.LATER, "no due date")
+        return Eligibility(Verdict.SEND, Reason.LATER, _("no due date"))
     days = (invoice.due_on - today).days
     if days < 0:
-        return Eligibility(Verdict.SEND, Reason.OVERDUE, f"{-days} {'day' if days == -1 else 'days'} late")
+        words = ngettext("%(num)s day late", "%(num)s days late", -days)
+        return Eligibility(Verdict.SEND, Reason.OVERDUE, words)
     soon_until = standing.soon_until or today + timedelta(days=standing.limits.later_days)
     soon_until += timedelta(days=case.policy.earlier_days if case.policy else 0)
     reason = Reason.SOON if invoice.due_on <= soon_until else Reason.LATER
-    words = "due today" if not days else "due tomorrow" if days == 1 else f"due in {days} days"
-    return Eligibility(Verdict.SEND, reason, words)
+    return Eligibility(Verdict.SEND, reason, _due_words(days))
+
+
+def _due_words(days: int) -> str:
+    if days < 2:
+        return _("due tomorrow") if days else _("due today")
+    return _("due in %(days)s days", days=days)

@@ -29,13 +29,14 @@ from app.models import (
     Vendor,
 )
 from app.outbox.actions import mail_values
-from app.outbox.rendering import MAIL_FOLDER, days, inert, mail_template
+from app.outbox.rendering import MAIL_FOLDER, inert, mail_template
 from app.scope import widened
 from app.settings import Limits
 from app.tasks.actions import drop_task, raise_task
 from app.trust.actions import record
 from app.trust.queries import accounts_of, bare, hosts_of
 from app.trust.rules import Account, counts_after, frozen_until, is_pending
+from app.words import days
 
 _NOTICES = 500  # written in one step
 

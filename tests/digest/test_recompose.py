@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from app.house import House
 from app.models import Digest, DigestLine, InvoiceState, Mailbox, Outcome, Outgoing, OutgoingState
-from app.receivables.rules import in_words
 from app.scheduler import Job
 from app.settings import Settings
+from app.words import day_in_words
 from digest.channels import open_channel
 from digest.commands import register
 from digest.deliver import deliver_batch
@@ -107,7 +107,7 @@ def test_a_preview_is_the_planners_own_mail_and_writes_nothing(house: House, wor
         Outcome.QUEUED,
     )
     assert [(each.vendor, each.number, each.why) for each in found.left_out] == [
-        ("Acme", "A-2", f"issued only on {in_words(young.issued_on or NOW.date())}")
+        ("Acme", "A-2", f"issued only on {day_in_words(young.issued_on or NOW.date())}")
     ]
     plan_batch(house)
     assert found.mail

@@ -12,8 +12,9 @@ from urllib.parse import quote
 import pytest
 
 from app.models import HoldKind, Trust
-from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, Mail, amounts, days, inert, mail_template, with_styles
+from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, Mail, amounts, inert, mail_template, with_styles
 from app.settings import Limits
+from app.words import days
 from digest.book import Before, HoldCard, Moment, Talk
 from digest.compose import compose
 from digest.render import Reader, render
