@@ -80,6 +80,7 @@ class Limits(BaseSettings):
     document_bytes: int = 8_000_000  # A14: of a provider's PDF
     document_minutes: int = 60  # A14: as long it is kept, sealed
     document_seconds: float = 10.0  # A14: as long a page waits for it
+    segment_minutes: int = 60  # J2: how often customers are sorted into segments again, besides at every change
     score_hours: int = 6  # C10: how often a vendor's badge, its accounts' risk and who may be asked are looked at
     badge_threads: int = 10  # C10: questions of the last 90 days, before customers read how quickly a vendor answers
     rating_days: int = 30  # C16: so long after a settlement a digest may still ask
@@ -98,6 +99,7 @@ class Limits(BaseSettings):
     inbound_days: int = 4  # N2: as long after signing a request may come; a mail service repeats one for three days
     reply_days: int = 60  # L2: as long after a mail its reply address works
     questions_per_hour: int = 30  # N5: messages of one customer to one vendor, however they come
+    letters_per_day: int = 2  # F10: messages a vendor begins, to one customer
     mails_per_thread_hour: int = 10  # N5: more by mail from one side is a machine talking
     automatic_per_thread_day: int = 2  # N5: further automatic replies are set aside, not filed in the thread
     held_per_digest: int = 3  # F7: replies to one digest that name no supplier

@@ -85,8 +85,9 @@ def ask_question(
         session.flush()
     else:
         session.refresh(thread, with_for_update=True)
-    _cover(session, thread, invoices)
-    saying = _Saying(words, via, mailbox_id, person, said_by, by_mail, tuple(files), closes)
+    cover_invoices(session, thread, invoices)
+    ends = "" if thread.waiting_since else closes
+    saying = _Saying(words, via, mailbox_id, person, said_by, by_mail, tuple(files), ends)
     _say(session, house, thread, saying, now)
     return thread
 
@@ -104,11 +105,16 @@ def follow_up(
     said_by: str = "",
     by_mail: ByMail | None = None,
     files: Sequence[File] = (),
+    closes: str = "",
 ) -> Message:
-    """The customer writes on in a thread; a closed one opens again within 30 days. Raises CannotSay, ThreadIsClosed."""
+    """The customer writes on in a thread; a closed one opens again within 30 days, unless this ``closes`` it.
+
+    Raises CannotSay, ThreadIsClosed.
+    """
     words = rules.clean_body(body, files)
     _lock(session, thread, now)
-    return _say(session, house, thread, _Saying(words, via, mailbox_id, person, said_by, by_mail, tuple(files)), now)
+    saying = _Saying(words, via, mailbox_id, person, said_by, by_mail, tuple(files), closes)
+    return _say(session, house, thread, saying, now)
 
 
 def answer(
@@ -134,7 +140,7 @@ def answer(
     if (same := _said_just_now(session, thread, Side.VENDOR, words, now)) is not None:
         return same
     via = "mail" if by_mail else "page"
-    message = _add(
+    message = add_message(
         session, thread, Side.VENDOR, words, now,
         via=via, person=person, said_by=said_by, by_mail=by_mail, canned_id=canned_id, files=files,
     )  # fmt: skip
@@ -149,7 +155,7 @@ def file_automatic(
 ) -> Message:
     """Keep what a machine replied, for both sides to see. It changes nobody's turn and tells nobody (INVARIANTS N5)."""
     words = rules.clean_body(body)
-    return _add(session, thread, side, words, now, via="mail", person=None, by_mail=by_mail, is_automatic=True)
+    return add_message(session, thread, side, words, now, via="mail", person=None, by_mail=by_mail, is_automatic=True)
 
 
 def close_thread(
@@ -174,7 +180,7 @@ def close_thread(
     if thread.state == ThreadState.CLOSED:
         return None
     was_waiting = thread.state == ThreadState.WAITING_VENDOR
-    message = _add(session, thread, side, words, now, via="page", person=person, result=result)
+    message = add_message(session, thread, side, words, now, via="page", person=person, result=result)
     _end(thread, result, now)
     _audit(session, thread, "thread_closed", now, person, message, result=result)
     if side == Side.VENDOR and (words or was_waiting):
@@ -195,7 +201,7 @@ def tell_both(
     """The house itself says in the thread what happened, and by mail to the sides of ``to``. It counts as nobody's
     answer; with a result it ends the thread."""
     session.refresh(thread, with_for_update=True)
-    message = _add(
+    message = add_message(
         session, thread, Side.VENDOR, rules.clean_body(body), now,
         via=rules.HOUSE, person=None, result=result, is_automatic=True,
     )  # fmt: skip
@@ -227,7 +233,7 @@ def _invoices(session: Session, vendor_id: UUID, customer_id: UUID, wanted: Sequ
     return list(found)
 
 
-def _cover(session: Session, thread: Thread, invoices: Sequence[Invoice]) -> None:
+def cover_invoices(session: Session, thread: Thread, invoices: Sequence[Invoice]) -> None:
     """Let the thread be about these invoices too."""
     known = set(session.execute(select(ThreadInvoice.invoice_id).where(ThreadInvoice.thread_id == thread.id)).scalars())
     for invoice in invoices:
@@ -261,7 +267,7 @@ class _Saying:
     said_by: str
     by_mail: ByMail | None
     files: tuple[File, ...] = ()
-    closes: str = ""  # the thread with this result: something that wants no answer, unless one is waited for
+    closes: str = ""  # the thread with this result: it wants no answer
 
 
 def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: datetime) -> Message:
@@ -274,13 +280,12 @@ def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: d
         team = colleagues(session, thread.vendor_id)
         is_own = _is_one_of(session, [one.person for one in team], saying, thread.mailbox_id)
     since = thread.waiting_since if thread.state == ThreadState.WAITING_VENDOR else None
-    closes = "" if since else saying.closes
-    message = _add(
-        session, thread, Side.CUSTOMER, saying.words, now, result=closes, files=saying.files,
+    message = add_message(
+        session, thread, Side.CUSTOMER, saying.words, now, result=saying.closes, files=saying.files,
         via=saying.via, person=saying.person, said_by=saying.said_by, by_mail=saying.by_mail, is_own=is_own,
     )  # fmt: skip
-    if closes:
-        _end(thread, closes, now)
+    if saying.closes:
+        _end(thread, saying.closes, now)
     else:
         _turn(thread, ThreadState.WAITING_VENDOR, since or now)
     _audit(session, thread, "question_asked", now, saying.person, message, via=saying.via)
@@ -324,7 +329,7 @@ def _is_one_of(session: Session, people: Sequence[Person], saying: _Saying, mail
     return any(colleague.address in addresses for colleague in people)
 
 
-def _add(
+def add_message(
     session: Session,
     thread: Thread,
     side: Side,
