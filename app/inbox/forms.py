@@ -18,7 +18,7 @@ def read_search(args: Mapping[str, str]) -> Search:
         mark=Mark(mark) if mark in set(Mark) else Mark.ANY,
         text=text,
         amounts=amounts_meant(text),
-        vendor_id=_uuid(args.get("vendor", "")),
+        vendor_id=read_uuid(args.get("vendor", "")),
         after=read_key(args.get("after", "")),
     )
 
@@ -30,7 +30,7 @@ def write_key(key: Key | None) -> str:
 
 def read_key(text: str) -> Key | None:
     day, _, last = text.partition("~")
-    last_id = _uuid(last)
+    last_id = read_uuid(last)
     try:
         return (date.fromisoformat(day) if day else None, last_id) if last_id else None
     except ValueError:
@@ -44,7 +44,7 @@ def write_moment(key: tuple[datetime, UUID] | None) -> str:
 def read_moment(text: str) -> tuple[datetime, UUID] | None:
     """A key of a list that is ordered by an instant."""
     instant, _, last = text.partition("~")
-    last_id = _uuid(last)
+    last_id = read_uuid(last)
     try:
         at = datetime.fromisoformat(instant)
     except ValueError:
@@ -68,7 +68,7 @@ def amounts_meant(text: str) -> tuple[Decimal, ...]:
     return tuple(sorted(found))
 
 
-def _uuid(text: str) -> UUID | None:
+def read_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
