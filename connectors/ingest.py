@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.bulk import Bulk, Kind, json_text
 from app.models import Connection
 from app.receivables.matching import TOUCHED, reach_customers
+from app.receivables.routing import route_fresh
 from connectors.base import BadRecord, Batch, Gone
 from connectors.history import remember, remember_arrivals, remember_ends
 from connectors.rows import BILL_TO, CREDIT, GONE_HASH, INVOICE, NOUNS, PAYMENT, UNSEEN_VERSION, Noun, Row, rows_of
@@ -153,6 +154,8 @@ def _store(bulk: Bulk, noun: Noun, found: _Fresh, place: Mapping[str, Any]) -> N
         bulk.run(_insert(bulk, noun, "f.old_id IS NULL"), **given)
     if found.known:
         bulk.run(_insert(bulk, noun, "f.old_id IS NOT NULL") + _conflict(noun), **given)
+    if noun in (INVOICE, CREDIT):
+        route_fresh(bulk, noun.table, place["c"])
 
 
 _OLD: dict[str, Kind] = {"old_id": "uuid", "old_hash": "bigint"}

@@ -16,6 +16,7 @@ from sqlalchemy import Table
 from app.bulk import Bulk, Kind
 from app.ids import new_id
 from app.models import Customer, Mailbox
+from app.receivables.routing import route_moved
 from app.windows import SPREAD_SECONDS, first_due
 
 TOUCHED: dict[str, Kind] = {"bill_to_id": "uuid", "is_new": "bool"}  # a new one: nothing is owed by it yet
@@ -69,6 +70,7 @@ def reach_customers(bulk: Bulk, now: datetime) -> None:
     _mark_issues(bulk)
     if bulk.read("SELECT 1 FROM stage_wanted WHERE NOT is_new LIMIT 1"):
         _take_along(bulk)
+        route_moved(bulk)
 
 
 def _make_mailboxes(bulk: Bulk, now: datetime) -> None:
