@@ -1,5 +1,6 @@
 """Exact money: integer minor units, an ISO 4217 currency and its exponent. No float comes near it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -144,3 +145,21 @@ class Totals:
 
     def __repr__(self) -> str:
         return f"Totals({', '.join(map(str, self))})"
+
+
+# --- what people type -------------------------------------------------------------------------------------------------
+
+_POINT = re.compile(r"(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,13})(?:\.\d{1,4})?")
+_COMMA = re.compile(r"(?:\d{1,3}(?:\.\d{3}){1,4}|\d{1,13})(?:,\d{1,4})?")
+_CURRENCY = re.compile(r"^[A-Za-z]{3}\s*(?=\d)|(?<=\d)\s*[A-Za-z]{3}$|[€$£¥]")
+
+
+def amounts_meant(text: str) -> tuple[Decimal, ...]:
+    """What the text may mean as a sum: ``1,234.50`` and ``1.234,50`` are the same, ``1,234`` may be either of two."""
+    bare = re.sub(r"[\s'’]", "", _CURRENCY.sub("", text.strip()))
+    found = set()
+    if bare.isascii() and _POINT.fullmatch(bare):
+        found.add(Decimal(bare.replace(",", "")))
+    if bare.isascii() and _COMMA.fullmatch(bare):
+        found.add(Decimal(bare.replace(".", "").replace(",", ".")))
+    return tuple(sorted(found))

@@ -74,6 +74,10 @@ class Limits(BaseSettings):
     extra_days: int = 180  # F12: longer terms for one customer, at most
     reopen_days: int = 30  # F11
     paying_minutes: int = 30  # E7
+    transfer_days: int = 5  # E7: so long a transfer may take to stand in the vendor's books
+    transfer_ahead_days: int = 60  # E11: a customer may say today that it pays then
+    reversal_days: int = 5  # I6: an invoice that is owed again rests so long
+    failure_again_days: int = 7  # I4: further failures of the same reason within so many days are told no more
     link_days: int = 60  # L2
     login_minutes: int = 10  # L3
     oauth_minutes: int = 10  # K3

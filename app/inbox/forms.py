@@ -1,12 +1,11 @@
 """Reads what was submitted to the inbox; whatever cannot be read is as if it were not there."""
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
 from uuid import UUID
 
 from app.inbox.queries import Mark, Search, Tab
+from app.money import amounts_meant
 from app.receivables.queries import Key
 
 
@@ -50,22 +49,6 @@ def read_moment(text: str) -> tuple[datetime, UUID] | None:
     except ValueError:
         return None
     return (at, last_id) if last_id and at.tzinfo else None
-
-
-_POINT = re.compile(r"(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,13})(?:\.\d{1,4})?")
-_COMMA = re.compile(r"(?:\d{1,3}(?:\.\d{3}){1,4}|\d{1,13})(?:,\d{1,4})?")
-_CURRENCY = re.compile(r"^[A-Za-z]{3}\s*(?=\d)|(?<=\d)\s*[A-Za-z]{3}$|[€$£¥]")
-
-
-def amounts_meant(text: str) -> tuple[Decimal, ...]:
-    """What the text may mean as a sum: ``1,234.50`` and ``1.234,50`` are the same, ``1,234`` may be either of two."""
-    bare = re.sub(r"[\s'’]", "", _CURRENCY.sub("", text.strip()))
-    found = set()
-    if bare.isascii() and _POINT.fullmatch(bare):
-        found.add(Decimal(bare.replace(",", "")))
-    if bare.isascii() and _COMMA.fullmatch(bare):
-        found.add(Decimal(bare.replace(".", "").replace(",", ".")))
-    return tuple(sorted(found))
 
 
 def read_uuid(text: str) -> UUID | None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -11,13 +12,18 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.house import House
-from app.models import Hold, HoldKind, Invoice
+from app.ids import new_id
+from app.models import Hold, HoldKind, Invoice, Person, Remittance
+from app.money import exponent, format_minor
+from app.paying.notices import tell_of_remittance
+from app.paying.queries import PaySheet
 from app.receivables.actions import end_holds, record_act
 from app.receivables.queries import Row, find_row
 from app.settings import Limits
 from app.trust.payees import meet_host
 from app.trust.queries import is_suspended
 from app.trust.rules import counts
+from app.words import _, locale
 
 log = structlog.get_logger()
 
@@ -92,7 +98,8 @@ def press_pay(house: House, desk: PayDesk, invoice_id: UUID, press: Press, now: 
     with house.database.transaction() as session:
         what = _let_pay(session, row, host, now, house.limits)
         if what == Paid.GO:
-            start_payment(session, invoice_id=invoice_id, now=now, limits=house.limits, person_id=press.person_id)
+            until = now + timedelta(minutes=house.limits.paying_minutes)
+            start_payment(session, invoice_id=invoice_id, until=until, now=now, person_id=press.person_id)
     return PayOutcome(what, row, url if what == Paid.GO else "", host)
 
 
@@ -117,22 +124,142 @@ def host_of(url: str, *, is_secure: bool) -> str:
 
 
 def start_payment(
-    session: Session, *, invoice_id: UUID, now: datetime, limits: Limits, person_id: UUID | None = None
+    session: Session,
+    *,
+    invoice_id: UUID,
+    until: datetime,
+    now: datetime,
+    minor: int | None = None,
+    person_id: UUID | None = None,
+    said_by: str = "",
 ) -> Hold:
-    """From checkout start the invoice is not dunned for a while; the provider's word ends it earlier (FEATURES E7)."""
+    """From here on the invoice is not dunned for a while; the provider's word ends it earlier (FEATURES E7). ``minor``:
+    what is being paid, where that is not all that is due."""
     invoice = session.get_one(Invoice, invoice_id)
-    end_holds(session, invoice_ids=[invoice_id], kind=HoldKind.PAYING, now=now, reason="Started again")
+    end_holds(session, invoice_ids=[invoice_id], kind=HoldKind.PAYING, now=now, reason=_("Started again"))
     hold = Hold(
         vendor_id=invoice.vendor_id,
         customer_id=invoice.customer_id,
         invoice_id=invoice.id,
         kind=HoldKind.PAYING,
-        ends_at=now + timedelta(minutes=limits.paying_minutes),
-        amount_minor=invoice.due_minor,
+        ends_at=until,
+        amount_minor=invoice.due_minor if minor is None else minor,
         person_id=person_id,
+        said_by=said_by,
         created_at=now,
     )
     session.add(hold)
     record_act(session, invoice, "payment.started", now, person_id)
     log.info("payment started", invoice=str(invoice.id))
     return hold
+
+
+# --- what the customer sends by another road ------------------------------------------------------------------------
+
+
+class CannotSend(ValueError):
+    """What was said cannot be; the message is for whoever said it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What somebody of the customer says to have sent, or to send on ``pays_on``. ``shown_minor`` is what the page said
+    the transfer is over; ``part_minor`` a part of it, where the vendor takes parts, the rest to follow by ``rest_on``.
+    ``method``: one of the vendor's own; "" is a bank transfer."""
+
+    shown_minor: int
+    pays_on: date
+    part_minor: int | None = None
+    method: str = ""
+    person: Person | None = None
+    said_by: str = ""
+
+    @property
+    def author(self) -> str:
+        return self.person.name if self.person else self.said_by
+
+
+def advise(
+    session: Session, house: House, sheet: PaySheet, sending: Sending, *, customer_id: UUID, now: datetime, today: date
+) -> Remittance:
+    """The vendor gets the list of what is covered, and the invoices rest until the money has had time to arrive
+    (FEATURES E12 E11). Raises CannotSend; then nothing was written."""
+    _check(sheet, sending, today, house.limits)
+    lines = _lines(sheet, sending)
+    first = sheet.asks[0].row
+    sent = Remittance(
+        id=new_id(),
+        vendor_id=first.vendor_id,
+        customer_id=customer_id,
+        method=sending.method,
+        reference=_reference(sheet, sending.method),
+        currency=first.currency,
+        exponent=exponent(first.currency),
+        total_minor=sending.part_minor or sheet.transfer_minor,
+        credit_minor=0 if sending.part_minor else sheet.netted_minor,
+        pays_on=sending.pays_on,
+        lines=lines,
+        person_id=sending.person.id if sending.person else None,
+        said_by=sending.author,
+        created_at=now,
+    )
+    session.add(sent)
+    arrives = datetime.combine(sending.pays_on + timedelta(days=house.limits.transfer_days + 1), time(), UTC)
+    for ask, line in zip(sheet.asks, lines, strict=True):
+        start_payment(
+            session,
+            invoice_id=ask.row.id,
+            until=arrives,
+            now=now,
+            minor=line[2],
+            person_id=sent.person_id,
+            said_by=sending.author,
+        )
+    session.flush()
+    tell_of_remittance(session, house, sent, now)
+    log.info("remittance advised", remittance=str(sent.id), lines=len(lines))
+    return sent
+
+
+def _check(sheet: PaySheet, sending: Sending, today: date, limits: Limits) -> None:
+    if sending.shown_minor != sheet.transfer_minor:
+        raise CannotSend(_("What is owed has changed since this page was shown. Look at the amounts again."))
+    if not today <= sending.pays_on <= today + timedelta(days=limits.transfer_ahead_days):
+        raise CannotSend(_("Choose a day between today and %(days)s days from now.", days=limits.transfer_ahead_days))
+    if any(ask.discount and sending.pays_on > ask.discount.until for ask in sheet.asks):
+        raise CannotSend(_("On that day the discount is no longer given. Choose an earlier day."))
+    if sending.method and sending.method not in {method.name for method in sheet.methods}:
+        raise CannotSend(_("The supplier no longer takes payments that way. Look at the ways it names now."))
+    if sending.part_minor is not None:
+        _check_part(sheet, sending.part_minor)
+
+
+def _check_part(sheet: PaySheet, part_minor: int) -> None:
+    least, due = sheet.least_minor, sheet.asks[0].row.due_minor
+    if least is None:
+        raise CannotSend(_("%(vendor)s takes no part payments.", vendor=sheet.vendor_name))
+    if not least <= part_minor <= due:
+        said = [format_minor(minor, sheet.currency, locale()) for minor in (least, due)]
+        raise CannotSend(_("A part is between %(least)s and %(most)s.", least=said[0], most=said[1]))
+
+
+def _lines(sheet: PaySheet, sending: Sending) -> list[list[Any]]:
+    """[invoice id, number, minor, discount]. Whoever pays a part takes no discount."""
+    if sending.part_minor is not None:
+        return [[str(sheet.asks[0].row.id), sheet.asks[0].row.label, sending.part_minor, 0]]
+    return [
+        [str(ask.row.id), ask.row.label, ask.minor, ask.discount.minor if ask.discount else 0] for ask in sheet.asks
+    ]
+
+
+def _reference(sheet: PaySheet, method: str) -> str:
+    return next((each.reference for each in sheet.methods if each.name == method), sheet.reference)
+
+
+def take_back(session: Session, sent: Remittance, now: datetime) -> None:
+    """It was not sent after all: the invoices are asked for again."""
+    if sent.withdrawn_at is not None:
+        return
+    sent.withdrawn_at = now
+    ids = [UUID(line[0]) for line in sent.lines]
+    end_holds(session, invoice_ids=ids, kind=HoldKind.PAYING, now=now, reason=_("Not sent after all"))

@@ -1,17 +1,52 @@
-"""Reads what a person saw and said when pressing Pay, on a page of the inbox or behind a mail's link."""
+"""Reads what a person saw and said on a pay page, of the inbox or behind a mail's link."""
 
-from uuid import UUID
+from collections.abc import Mapping
+from datetime import date
 
 from werkzeug.datastructures import MultiDict
 
-from app.paying.actions import Press
+from app.models import Person
+from app.money import Money, MoneyError, amounts_meant
+from app.paying.actions import CannotSend, Press, Sending
+from app.words import _
 
 
-def read_press(form: MultiDict[str, str], person_id: UUID | None = None) -> Press:
+def read_press(form: MultiDict[str, str], person: Person | None = None) -> Press:
     """A form without an amount stands for no amount: it is shown again."""
     return Press(
         shown_minor=form.get("shown", -1, type=int),
         shown_host=form.get("host", ""),
         is_sure=form.get("sure") == "yes",
-        person_id=person_id,
+        person_id=person.id if person else None,
     )
+
+
+def read_sending(form: MultiDict[str, str], currency: str, person: Person | None = None) -> Sending:
+    """Raises CannotSend where a day or an amount cannot be read."""
+    return Sending(
+        shown_minor=form.get("shown", -1, type=int),
+        pays_on=_day(form),
+        part_minor=_part(form, currency),
+        method=form.get("method", "")[:40],
+        person=person,
+        said_by=" ".join(form.get("said_by", "").split())[:80],
+    )
+
+
+def _day(form: Mapping[str, str]) -> date:
+    try:
+        return date.fromisoformat(form.get("pays_on", ""))
+    except ValueError:
+        raise CannotSend(_("Choose the day on which you send it.")) from None
+
+
+def _part(form: Mapping[str, str], currency: str) -> int | None:
+    """A part is written with a point or a comma; an empty field means the whole."""
+    text = form.get("part", "").strip()
+    if not text:
+        return None
+    try:
+        [amount] = amounts_meant(text)
+        return Money.of(amount, currency).minor
+    except (ValueError, MoneyError):
+        raise CannotSend(_("Write the part as an amount, like 250.00.")) from None

@@ -20,11 +20,11 @@ from requests.structures import CaseInsensitiveDict
 
 from app import clock
 from app.address import canonical, rate_key, split
-from app.inbox.forms import amounts_meant, read_key, read_moment
+from app.inbox.forms import read_key, read_moment
 from app.keys import CannotOpen, KeyRing, Place
 from app.links import digest_of, own_path
 from app.logs import clean_text
-from app.money import Money, MoneyError
+from app.money import Money, MoneyError, amounts_meant
 from app.names import LIMIT, NameRefused, vendor_name
 from app.outbox.rendering import inert
 from connectors import registry

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.inbox.forms import amounts_meant, read_key, read_moment, read_search, write_key, write_moment
+from app.inbox.forms import read_key, read_moment, read_search, write_key, write_moment
 from app.inbox.queries import Mark, Search, Tab
+from app.money import amounts_meant
 
 ID = UUID("01a2056d-8561-7dcc-b636-ad4b44ca06ee")
 

@@ -1,0 +1,258 @@
+"""Reads for pay pages: what an invoice comes to today, where and how it may be paid, and who has already begun."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.conversations.queries import name_in_books
+from app.models import BankAccount, Credit, Hold, HoldKind, Invoice, PayMethod, PayRule, Person, Remittance, Vendor
+from app.money import Money
+from app.paying import rules
+from app.paying.rules import Discount, LateFee
+from app.receivables.queries import Row, credits_of
+from app.scope import widened
+from app.trust.queries import PayTerms, pay_terms
+from app.trust.rules import counts
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One invoice on a pay page: what is asked for it today and how it is named."""
+
+    row: Row
+    reference: str
+    discount: Discount | None
+    late_fee: LateFee | None
+    awaited_on: date | None  # the provider expects a payment by then
+    is_autopay: bool
+
+    @property
+    def minor(self) -> int:
+        """By transfer, where a discount can be taken."""
+        return self.row.due_minor - (self.discount.minor if self.discount else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to pay that this vendor has, in its own words."""
+
+    name: str
+    instructions: str
+    reference: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A payment that somebody of the customer has started and that may still be on its way."""
+
+    at: datetime
+    by: str  # "" for a holder of the mail's link
+    until: datetime
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PaySheet:
+    """All that a pay page says of some invoices of one vendor in one currency."""
+
+    vendor_name: str
+    asks: tuple[Ask, ...]
+    terms: PayTerms
+    rule: PayRule | None
+    credits: tuple[Credit, ...]
+    methods: tuple[Method, ...]
+    begun: dict[UUID, Begun]
+
+    @property
+    def currency(self) -> str:
+        return self.asks[0].row.currency
+
+    @property
+    def account(self) -> BankAccount | None:
+        return self.terms.account
+
+    @property
+    def asked_minor(self) -> int:
+        return sum(ask.minor for ask in self.asks)
+
+    @property
+    def discount_minor(self) -> int:
+        return sum(ask.discount.minor for ask in self.asks if ask.discount)
+
+    @property
+    def credit_minor(self) -> int:
+        return sum(credit.remaining_minor for credit in self.credits)
+
+    @property
+    def netted_minor(self) -> int:
+        """Credit that a transfer may be lowered by: the vendor says that its customers may."""
+        return min(self.credit_minor, self.asked_minor) if self.rule and self.rule.nets_credits else 0
+
+    @property
+    def transfer_minor(self) -> int:
+        """What a transfer is over, discounts and credits considered."""
+        return self.asked_minor - self.netted_minor
+
+    @property
+    def reference(self) -> str:
+        return rules.joined(ask.reference for ask in self.asks)
+
+    @property
+    def code(self) -> str:
+        """The transfer as an SVG that a bank's app reads; "" where there is no such code."""
+        if self.account is None:
+            return ""
+        return rules.epc_code(self.account, Money(self.transfer_minor, self.currency), self.reference)
+
+    @property
+    def fee_minor(self) -> int:
+        """What paying online costs beside, by the vendor's own word."""
+        share = self.rule.fee_share if self.rule else 0
+        return rules.share_of(sum(ask.row.due_minor for ask in self.asks), share)
+
+    @property
+    def least_minor(self) -> int | None:
+        """The smallest part the vendor takes of one invoice; of several there is none."""
+        return rules.least_part(self.asks[0].row.due_minor, self.rule) if len(self.asks) == 1 else None
+
+
+def pay_sheet(session: Session, rows: Sequence[Row], host: str, now: datetime, today: date) -> PaySheet:
+    """For open invoices of one vendor in one currency, which the session's customer may see."""
+    first = rows[0]
+    terms = pay_terms(session, first.vendor_id, host, now)
+    with widened(session, "a customer who owes a vendor reads how that vendor wants to be paid"):
+        rule = session.get(PayRule, first.vendor_id)
+        known = _methods(session, first.vendor_id, now) if terms.is_verified else []
+    asks = tuple(_asks(session, rows, rule, today))
+    open_credits = [each for each in credits_of(session, first.vendor_id) if each.currency == first.currency]
+    methods = tuple(_named(each, asks) for each in known)
+    started = begun(session, [row.id for row in rows], now)
+    return PaySheet(first.vendor_name, asks, terms, rule, tuple(open_credits), methods, started)
+
+
+def _asks(session: Session, rows: Sequence[Row], rule: PayRule | None, today: date) -> list[Ask]:
+    found = session.execute(select(Invoice).where(Invoice.id.in_([row.id for row in rows]))).scalars()
+    owed = {invoice.id: invoice for invoice in found}
+    return [
+        Ask(
+            row,
+            rules.reference_of(row.label, owed[row.id].details),
+            rules.discount_of(owed[row.id], rule, today),
+            rules.late_fee_of(owed[row.id], rule),
+            owed[row.id].awaited_on,
+            owed[row.id].is_autopay,
+        )
+        for row in rows
+    ]
+
+
+def methods_of(session: Session, vendor_id: UUID) -> list[PayMethod]:
+    """The newest first, those that were followed by others or given up, too."""
+    query = select(PayMethod).where(PayMethod.vendor_id == vendor_id).order_by(PayMethod.created_at.desc())
+    return list(session.execute(query.limit(40)).scalars())
+
+
+def _methods(session: Session, vendor_id: UUID, now: datetime) -> list[PayMethod]:
+    """Of each name the last that came to count."""
+    newest: dict[str, PayMethod] = {}
+    for each in reversed(methods_of(session, vendor_id)):
+        if counts(each, now):
+            newest[each.name] = each
+    return sorted(newest.values(), key=lambda each: each.name.casefold())
+
+
+def _named(method: PayMethod, asks: Sequence[Ask]) -> Method:
+    """Of several invoices each has its own reference; they are named one after the other."""
+    each = (
+        rules.filled(method.reference, reference=ask.reference, number=ask.row.label, po_number=ask.row.po_number)
+        for ask in asks
+    )
+    assert method.counts_from
+    return Method(method.name, method.instructions, rules.joined(each), method.counts_from)
+
+
+def begun(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[UUID, Begun]:
+    """By invoice: who of the customer has started to pay it, so that nobody pays it twice (FEATURES E8)."""
+    query = (
+        select(Hold, Person.name, Invoice.currency)
+        .join(Invoice, Invoice.id == Hold.invoice_id)
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .where(
+            Hold.invoice_id.in_(invoice_ids),
+            Hold.kind == HoldKind.PAYING,
+            Hold.ended_at.is_(None),
+            Hold.ends_at > now,
+        )
+    )
+    with widened(session, "one organisation's people see who of them has started to pay"):
+        rows = session.execute(query).all()
+    return {
+        hold.invoice_id: Begun(
+            hold.created_at, name or hold.said_by, hold.ends_at, Money(hold.amount_minor or 0, currency)
+        )
+        for hold, name, currency in rows
+    }
+
+
+# --- advice of what was sent ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One remittance as either side reads it. ``who`` is the other side: the vendor's name for its customer, or the
+    vendor."""
+
+    id: UUID
+    at: datetime
+    who: str
+    method: str
+    reference: str
+    total: Money
+    credit: Money
+    pays_on: date
+    lines: tuple[tuple[UUID, str, Money, Money], ...]  # invoice, number, amount, discount
+    said_by: str
+    withdrawn_at: datetime | None
+
+
+def advices(session: Session, *, limit: int = 100) -> list[Advice]:
+    """Those of the scope, the newest first; ``who`` is the vendor."""
+    query = select(Remittance, Vendor.name).join(Vendor, Vendor.id == Remittance.vendor_id)
+    found = session.execute(query.order_by(Remittance.created_at.desc(), Remittance.id).limit(limit)).all()
+    return [_advice(sent, name) for sent, name in found]
+
+
+def advices_for_vendor(session: Session, *, limit: int = 100) -> list[Advice]:
+    """The same for the vendor's people; ``who`` is the customer by the name in the vendor's own books."""
+    query = select(Remittance).order_by(Remittance.created_at.desc(), Remittance.id).limit(limit)
+    sent = list(session.execute(query).scalars())
+    names = {each.customer_id: name_in_books(session, each.vendor_id, each.customer_id) for each in sent}
+    return [_advice(each, names[each.customer_id]) for each in sent]
+
+
+def advice_of(session: Session, remittance_id: UUID) -> Remittance | None:
+    return session.execute(select(Remittance).where(Remittance.id == remittance_id)).scalar_one_or_none()
+
+
+def _advice(sent: Remittance, who: str) -> Advice:
+    def money(minor: int) -> Money:
+        return Money(minor, sent.currency)
+
+    return Advice(
+        sent.id,
+        sent.created_at,
+        who,
+        sent.method,
+        sent.reference,
+        money(sent.total_minor),
+        money(sent.credit_minor),
+        sent.pays_on,
+        tuple((UUID(key), number, money(minor), money(off)) for key, number, minor, off in sent.lines),
+        sent.said_by,
+        sent.withdrawn_at,
+    )
