@@ -16,8 +16,10 @@ from app.outbox.rendering import inert
 from app.receivables.rules import Case, Eligibility, Reason, Standing, Verdict, is_aging, judge
 from app.settings import Limits
 from app.trust.rules import looks_like
+from app.words import _, ngettext
 from digest.book import Before, Book, CreditItem, Item, Moment, RelationCard, VendorCard
 from digest.parts import CreditRow, Digest, Hidden, Introduction, Later, Line, Row, Section, Total
+from digest.stages import by_order, with_leads
 
 _LISTED_CREDITS, _LISTED_QUIET, _LISTED_SETTLED = 3, 12, 5
 _Judged = tuple[Item, Eligibility]
@@ -105,7 +107,9 @@ def _net(paid_ahead: Iterable[CreditItem]) -> dict[str, int]:
 
 def _case(book: Book, item: Item) -> Case:
     talk, said = book.talks.get(item.id), book.said.get(item.id)
-    return Case(item, book.holds.get(item.id, ()), talk.at if talk else None, *(said or ()))
+    times, last_at = said or (0, None)
+    policy = book.policies.get(item.bill_to_id)
+    return Case(item, book.holds.get(item.id, ()), talk.at if talk else None, times, last_at, policy)
 
 
 def _standing(book: Book, moment: Moment, item: Item, known: dict[UUID, Standing]) -> Standing:
@@ -122,6 +126,7 @@ def _standing(book: Book, moment: Moment, item: Item, known: dict[UUID, Standing
             soon_until=moment.soon_until,
             is_stopped=vendor.is_stopped or source.is_stopped,
             most_mentions=book.most_mentions,
+            next_on=moment.next_on,
             waits=book.waiting.get(item.vendor_id, ""),
         )
     return found
@@ -198,13 +203,14 @@ class _Writer:
 
     def _section(self, part: _Part, chosen: set[UUID], is_shown: bool) -> Section:
         first = len(self.lines) + 1
-        asked = [(judged, judged[0].id in chosen) for judged in part.asked]
+        asked = [(judged, judged[0].id in chosen) for judged in by_order(self.book, part.asked)]
         rows = [self._row(part, judged, LineKind.DUE, is_listed) for judged, is_listed in asked]
         later = [self._row(part, judged, LineKind.LATER, is_shown=False) for judged in part.later]
         credit_rows = [
             self._credit(part, credit, is_shown and rank < _LISTED_CREDITS) for rank, credit in enumerate(part.credits)
         ]
         relation = self.book.relations.get(part.card.id)
+        listed = [(row, item) for row, ((item, _), is_listed) in zip(rows, asked, strict=True) if is_listed]
         hidden = [item for (item, _), is_listed in asked if not is_listed]
         return Section(
             vendor_id=part.card.id,
@@ -213,11 +219,12 @@ class _Writer:
             first_line=first,
             is_new=relation is None or relation.first_mailed_at is None,
             as_of=self._as_of(part),
-            rows=tuple(row for row, (_, is_listed) in zip(rows, asked, strict=True) if is_listed),
+            rows=with_leads(self.book, listed, self.moment.today),
             hidden=Hidden(len(hidden), 1, _sums(hidden)) if hidden else None,
             later=_later(part, later),
             credits=tuple(credit_rows),
             totals=_totals(part),
+            note=inert(part.card.note) if part.card.trust == Trust.VERIFIED else "",
         )
 
     def _row(self, part: _Part, judged: _Judged, kind: LineKind, is_shown: bool) -> Row:
@@ -227,7 +234,7 @@ class _Writer:
         return Row(
             line=number,
             vendor_name=part.name,
-            number=inert(item.number) or "Without number",
+            number=inert(item.number) or _("Without number"),
             po_number=inert(item.po_number),
             issued_on=item.issued_on,
             due_on=item.due_on,
@@ -255,7 +262,7 @@ class _Writer:
 
     def _credit(self, part: _Part, credit: CreditItem, is_shown: bool) -> CreditRow:
         number = len(self.lines) + 1
-        status = "payment not yet matched" if credit.is_cash else "credit note"
+        status = _("payment not yet matched") if credit.is_cash else _("credit note")
         self.lines.append(
             Line(number, LineKind.CREDIT, is_shown, part.card.id, part.card.name, None, credit.number, "",
                  credit.issued_on, None, credit.currency, credit.remaining_minor, credit.total_minor, status, None)
@@ -264,7 +271,7 @@ class _Writer:
 
     def _introduction(self, part: _Part) -> Introduction:
         number, card = len(self.lines) + 1, part.card
-        status = f"{part.introduced} {'invoice' if part.introduced == 1 else 'invoices'}"
+        status = ngettext("%(num)s invoice", "%(num)s invoices", part.introduced)
         currency = next(item.currency for item in self.book.items if item.vendor_id == card.id)
         self.lines.append(
             Line(number, LineKind.INTRODUCED, True, card.id, card.name, None, "", "", None, None, currency, 0, 0,
@@ -302,7 +309,7 @@ class _Writer:
         """Lines of the last mail that are paid now: worth a thank you."""
         paid = (each for each in self.book.before.values() if each.state == InvoiceState.PAID)
         return [
-            each._replace(number=inert(each.number) or "Without number", vendor_name=inert(each.vendor_name, 50))
+            each._replace(number=inert(each.number) or _("Without number"), vendor_name=inert(each.vendor_name, 50))
             for each in sorted(paid, key=lambda each: (each.vendor_name.casefold(), each.number))
         ]
 
@@ -356,7 +363,7 @@ def _totals(part: _Part) -> tuple[Total, ...]:
     sums = defaultdict[str, list[int]](lambda: [0, 0, 0, 0])
     for item, found in part.asked:
         sums[item.currency][0 if found.reason == Reason.OVERDUE else 1] += item.due_minor
-    for item, _ in part.later:
+    for item, _found in part.later:
         sums[item.currency][2] += item.due_minor
     for credit in part.credits:
         sums[credit.currency][3] += credit.remaining_minor

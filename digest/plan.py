@@ -12,7 +12,7 @@ no second digest into it, however many planners there are (INVARIANTS S1).
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -30,11 +30,12 @@ from app.links import digest_of, new_token
 from app.mailboxes.queries import cadence_words
 from app.models import Digest, Outcome, Outgoing, OutgoingKind, TaskKind
 from app.outbox.actions import mail_values
-from app.outbox.rendering import Mail
+from app.outbox.rendering import Mail, inert
 from app.receivables.rules import MailboxVerdict, mailbox_verdict
 from app.scope import Everything
 from app.tasks.actions import Matter, raise_tasks
 from app.windows import Window
+from app.words import _, speaking
 from digest import parts
 from digest.book import Moment
 from digest.compose import compose, with_fewer_rows
@@ -89,33 +90,36 @@ def plan_window(house: House, box: Box, found: Gathered, next_at: datetime | Non
 
 
 def _may_write(house: House, box: Box, found: Gathered, now: datetime) -> MailboxVerdict:
-    return mailbox_verdict(box, now=now, limits=house.limits, is_stopped=found.is_stopped, lately=found.lately)
+    with speaking(box.locale):
+        return mailbox_verdict(box, now=now, limits=house.limits, is_stopped=found.is_stopped, lately=found.lately)
 
 
 def compose_window(house: House, box: Box, found: Gathered, next_at: datetime | None, now: datetime) -> Plan:
     """The same without asking whether the mailbox wants mail at all: for one that is on its way already."""
     found.book.most_mentions = box.most_mentions
-    moment = Moment(now, box.zone, _soon_until(box.zone, next_at, now, house.limits.later_days), house.limits)
-    digest = compose(found.book, moment)
-    if not digest.is_worth_sending:
-        return Plan(Outcome.NOTHING_DUE, nothing_words(digest), digest)
-    digest, mail = written(house, box, found, digest, moment)
+    next_on = next_at.astimezone(ZoneInfo(box.zone)).date() if next_at else None
+    moment = Moment(now, box.zone, _soon_until(box.zone, next_on, now, house.limits.later_days), house.limits, next_on)
+    with speaking(box.locale):
+        digest = compose(found.book, moment)
+        if not digest.is_worth_sending:
+            return Plan(Outcome.NOTHING_DUE, nothing_words(digest), digest)
+        digest, mail = written(house, box, found, digest, moment)
     return Plan(Outcome.QUEUED, "", digest, mail)
 
 
 def written(house: House, box: Box, found: Gathered, digest: parts.Digest, moment: Moment) -> tuple[parts.Digest, Mail]:
     """The mail, with as many lines as fit into its bytes (INVARIANTS S12), and the digest as it is shown there."""
-    reader = reader_of(house, box, found.organisation)
+    reader = reader_of(house, box, found.organisation, found.also)
     mail = render(digest, reader, moment.now)
     limits = moment.limits
     while len(mail.html.encode()) > limits.html_bytes and limits.rows_per_mail > 1:
         limits = with_fewer_rows(limits)
-        digest = compose(found.book, Moment(moment.now, moment.zone, moment.soon_until, limits))
+        digest = compose(found.book, replace(moment, limits=limits))
         mail = render(digest, reader, moment.now)
     return digest, mail
 
 
-def reader_of(house: House, box: Box, organisation: str) -> Reader:
+def reader_of(house: House, box: Box, organisation: str, also: Iterable[str] = ()) -> Reader:
     return Reader(
         address=box.address,
         organisation=organisation,
@@ -125,6 +129,8 @@ def reader_of(house: House, box: Box, organisation: str) -> Reader:
         amounts_in_subject=box.amounts_in_subject,
         public_url=house.settings.public_url,
         postal_address=house.settings.postal_address,
+        is_private=box.is_private,
+        also=tuple(sorted({inert(name) for name in also}, key=str.casefold)),
     )
 
 
@@ -132,12 +138,14 @@ def nothing_words(digest: parts.Digest) -> str:
     """Why a window has nothing to say, in words: counted by reason, the most frequent first."""
     found = Counter(digest.reasons.values())
     if digest.later:
-        found["due only after the next digest, and known"] += digest.later
+        found[_("due only after the next digest, and known")] += digest.later
     if not found:
-        return "nothing is open"
+        return _("nothing is open")
     words = [f"{count} {reason}" for reason, count in found.most_common(4)]
-    rest = sum(found.values()) - sum(count for _, count in found.most_common(4))
-    return "nothing to ask for: " + "; ".join([*words, f"{rest} for other reasons"] if rest else words)
+    rest = sum(found.values()) - sum(count for _reason, count in found.most_common(4))
+    if rest:
+        words.append(_("%(num)s for other reasons", num=rest))
+    return _("nothing to ask for: %(reasons)s", reasons="; ".join(words))
 
 
 def freeze_lines(session: Session, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -157,11 +165,10 @@ _LINE: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def _soon_until(zone: str, next_at: datetime | None, now: datetime, days: int) -> date:
+def _soon_until(zone: str, next_on: date | None, now: datetime, days: int) -> date:
     """The last due date that belongs into this mail: a week ahead, or all that falls due before the next mail."""
-    local = ZoneInfo(zone)
-    week = now.astimezone(local).date() + timedelta(days=days)
-    return max(week, next_at.astimezone(local).date()) if next_at else week
+    week = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)
+    return max(week, next_on) if next_on else week
 
 
 def _look(look_again: LookAgain | None, feeds: Sequence[UUID], house: House) -> None:

@@ -1,7 +1,7 @@
 """A Digest as a mail: subject, text and HTML, the same facts and links in both bodies.
 
-Formats follow the reader's locale, words are English. Every phrase is made once, here, for both bodies; the templates
-only set them out, because a call from a template costs ten times a call from Python.
+Words and formats are the reader's. Every phrase is made once, here, for both bodies; the templates only set them out,
+because a call from a template costs ten times a call from Python.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,16 +13,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, mail_template
-from app.words import _, days
+from app.words import _, days, marked, ngettext, speaking
 from digest.parts import CreditRow, Digest, Hidden, Later, Row, Section, Total
 
 VERSION = "digest-1"  # frozen with every digest: which template it was made with
 _FOLDER = Path(__file__).parent / "templates" / "digest"
 _DISCREET = _FOLDER.with_name("discreet")
-_CARE = (
-    "Every link here leads to Sheaf. Whoever holds this mail can see, pay and ask about these invoices, "
-    "so forward it only to people who may."
-)
 _LISTED_CREDITS = 3
 
 
@@ -44,12 +40,14 @@ class Reader:
 
 def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
     """The mail with TOKEN_PLACE in its links. Its HTML may still be bigger than wanted: the caller looks."""
-    if reader.is_private:
-        return _discreet(digest, reader, now)
+    with speaking(reader.locale):
+        return _discreet(digest, reader, now) if reader.is_private else _whole(digest, reader, now)
+
+
+def _whole(digest: Digest, reader: Reader, now: datetime) -> Mail:
     words = _words(reader.locale)
-    template = mail_template(
-        _FOLDER, link=f"{reader.public_url}/m/{TOKEN_PLACE}", care=_CARE, postal_address=reader.postal_address
-    )
+    link = f"{reader.public_url}/m/{TOKEN_PLACE}"
+    template = mail_template(_FOLDER, link=link, postal_address=reader.postal_address)
     headline = words.headline(digest)
     return template.render(
         digest=digest,
@@ -57,19 +55,21 @@ def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
         headline=headline,
         title=headline[:1].upper() + headline[1:],
         summary=words.summary(digest, reader),
-        suppliers=_count(digest.vendors, "supplier"),
+        open_from=_open_from(digest) if digest.count else "",
         show_amounts=reader.amounts_in_subject,
         amounts_in_all=words.in_all(digest.totals),
         totals=[words.total(total, len(digest.totals)) for total in digest.totals],
         introductions=[
-            (new.line, new.name, _count(new.count, "invoice"), ", ".join(new.unlike)) for new in digest.introductions
+            (new.line, new.name, _invoices(new.count), ", ".join(new.unlike)) for new in digest.introductions
         ],
         sections=[words.section(section, reader.zone) for section in digest.sections],
         hidden=_hidden(digest.hidden),
         hidden_amounts=words.sums(digest.hidden.sums) if digest.hidden else "",
+        quiet_more=_more(digest.quiet_hidden),
         quiet=[words.quiet(row) for row in digest.quiet],
         resting=_resting(digest.resting),
         resting_amounts=words.sums(digest.resting.sums) if digest.resting else "",
+        settled_more=_more(digest.settled_hidden),
         settled=[(row.vendor_name, row.number, words.money(row.amount_minor, row.currency)) for row in digest.settled],
         why=_why(reader),
     )
@@ -84,27 +84,78 @@ def _discreet(digest: Digest, reader: Reader, now: datetime) -> Mail:
         today=words.day(now.astimezone(ZoneInfo(reader.zone)).date()),
         link=f"{reader.public_url}/m/{TOKEN_PLACE}",
         why=_why(reader),
-        care=_CARE,
         postal_address=reader.postal_address,
     )
 
 
 def _why(reader: Reader) -> str:
-    who = f", where suppliers send what {reader.organisation} owes" if reader.organisation else ""
-    also = _("Also sent to %(names)s, each in a mail of their own.", names=", ".join(reader.also)) if reader.also else ""
-    return f"You get this {reader.rhythm} ({reader.zone.replace('_', ' ')}) at {reader.address}{who}. {also}".strip()
+    facts = {"rhythm": reader.rhythm, "zone": reader.zone.replace("_", " "), "address": reader.address}
+    why = _("You get this %(rhythm)s (%(zone)s) at %(address)s.", **facts)
+    if reader.organisation:
+        why = _(
+            "You get this %(rhythm)s (%(zone)s) at %(address)s, where suppliers send what %(organisation)s owes.",
+            **facts,
+            organisation=reader.organisation,
+        )
+    also = (
+        _("Also sent to %(names)s, each in a mail of their own.", names=", ".join(reader.also)) if reader.also else ""
+    )
+    return f"{why} {also}".strip()
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+def _invoices(count: int) -> str:
+    return ngettext("%(num)s invoice", "%(num)s invoices", count)
+
+
+def _from_suppliers(count: int) -> str:
+    return ngettext("from %(num)s supplier", "from %(num)s suppliers", count)
+
+
+def _open_from(digest: Digest) -> str:
+    suppliers = _from_suppliers(digest.vendors)
+    return ngettext(
+        "%(num)s open %(from_suppliers)s", "%(num)s open %(from_suppliers)s", digest.count, from_suppliers=suppliers
+    )
+
+
+def _late_since(count: int, day: str) -> str:
+    return ngettext("%(num)s overdue since %(day)s", "%(num)s overdue since %(day)s", count, day=day)
+
+
+def _soon_from(count: int, day: str) -> str:
+    return ngettext("%(num)s due soon, the first on %(day)s", "%(num)s due soon, the first on %(day)s", count, day=day)
+
+
+def _counts(digest: Digest) -> Iterable[str]:
+    if digest.overdue:
+        yield ngettext("%(num)s overdue", "%(num)s overdue", digest.overdue)
+    if digest.soon:
+        yield ngettext("%(num)s due soon", "%(num)s due soon", digest.soon)
+    if digest.later:
+        yield ngettext("%(num)s due later", "%(num)s due later", digest.later)
+
+
+def _more(count: int) -> str:
+    return ngettext("And %(num)s more", "And %(num)s more", count) if count else ""
 
 
 def _hidden(hidden: Hidden | None) -> str:
-    return f"And {hidden.count} more from {_count(hidden.vendors, 'supplier')}" if hidden else ""
+    if hidden is None:
+        return ""
+    return ngettext(
+        "And %(num)s more %(from_suppliers)s",
+        "And %(num)s more %(from_suppliers)s",
+        hidden.count,
+        from_suppliers=_from_suppliers(hidden.vendors),
+    )
 
 
 def _resting(resting: Hidden | None) -> str:
-    return f"{_count(resting.count, 'invoice')} we reminded you of before" if resting else ""
+    if resting is None:
+        return ""
+    return ngettext(
+        "%(num)s invoice we reminded you of before", "%(num)s invoices we reminded you of before", resting.count
+    )
 
 
 class _Words:
@@ -116,36 +167,53 @@ class _Words:
     def headline(self, digest: Digest) -> str:
         """The most urgent thing in one line; no word of a vendor's, because it also is the subject (INVARIANTS A3)."""
         if digest.overdue:
-            return f"{digest.overdue} overdue since {self.day(digest.oldest_on)}"
+            return _late_since(digest.overdue, self.day(digest.oldest_on))
         if digest.soon:
-            return f"{digest.soon} due soon, the first on {self.day(digest.next_on)}"
-        return "nothing is due yet" if digest.count else "a supplier you do not know yet"
+            return _soon_from(digest.soon, self.day(digest.next_on))
+        return _("nothing is due yet") if digest.count else _("a supplier you do not know yet")
 
     def summary(self, digest: Digest, reader: Reader) -> str:
         """One sentence for the first screen."""
         who = reader.organisation or reader.address
         if not digest.count:
-            return f"{_count(len(digest.introductions), 'supplier')} new to {who} asked us to reach you."
-        counts = ((digest.overdue, "overdue"), (digest.soon, "due soon"), (digest.later, "due later"))
-        parts = ", ".join(f"{count} {words}" for count, words in counts if count)
-        invoices, suppliers = _count(digest.count, "open invoice"), _count(digest.vendors, "supplier")
-        return f"{invoices} from {suppliers} to {who}: {parts}."
+            return ngettext(
+                "%(num)s supplier new to %(who)s asked us to reach you.",
+                "%(num)s suppliers new to %(who)s asked us to reach you.",
+                len(digest.introductions),
+                who=who,
+            )
+        return ngettext(
+            "%(num)s open invoice %(from_suppliers)s to %(who)s: %(parts)s.",
+            "%(num)s open invoices %(from_suppliers)s to %(who)s: %(parts)s.",
+            digest.count,
+            from_suppliers=_from_suppliers(digest.vendors),
+            who=who,
+            parts=", ".join(_counts(digest)),
+        )
 
     def in_all(self, totals: Sequence[Total]) -> str:
         """For the subject: the sums of two currencies at most."""
-        shown = " and ".join(self.money(total.net, total.currency) for total in totals[:2])
-        return f"{shown} and more" if len(totals) > 2 else shown
+        sums = [self.money(total.net, total.currency) for total in totals[:2]]
+        if len(sums) < 2:
+            return "".join(sums)
+        one, other = sums
+        if len(totals) > 2:
+            return _("%(one)s and %(other)s and more", one=one, other=other)
+        return _("%(one)s and %(other)s", one=one, other=other)
 
     def total(self, total: Total, currencies: int) -> tuple[str, str, str]:
         """(label, what it consists of, sum)."""
         parts = [
-            f"{self.money(minor, total.currency)} {words}"
-            for minor, words in ((total.overdue, "overdue"), (total.soon, "due soon"), (total.later, "later"))
+            _(words, amount=self.money(minor, total.currency))
+            for minor, words in (
+                (total.overdue, marked("%(amount)s overdue")),
+                (total.soon, marked("%(amount)s due soon")),
+                (total.later, marked("%(amount)s later")),
+                (total.credit, marked("less %(amount)s credit")),
+            )
             if minor
         ]
-        if total.credit:
-            parts.append(f"less {self.money(total.credit, total.currency)} credit")
-        label = "Open in all" if currencies == 1 else f"Open in {total.currency}"
+        label = _("Open in all") if currencies == 1 else _("Open in %(currency)s", currency=total.currency)
         return label, ", ".join(parts), self.money(total.net, total.currency)
 
     def section(self, section: Section, zone: str) -> tuple[Any, ...]:
@@ -180,44 +248,49 @@ class _Words:
 
     def _facts(self, row: Row) -> str:
         """What is known of a line besides number, amount and lateness."""
-        facts = f"Due {self.day(row.due_on)}" if row.due_on else "No due date"
+        facts = [_("Due %(day)s", day=self.day(row.due_on)) if row.due_on else _("No due date")]
         if row.issued_on:
-            facts += f", issued {self.day(row.issued_on)}"
+            facts.append(_("issued %(day)s", day=self.day(row.issued_on)))
         if row.po_number:
-            facts += f", order {row.po_number}"
+            facts.append(_("order %(number)s", number=row.po_number))
         if row.original_minor is not None:
-            facts += f", of {self.money(row.original_minor, row.currency)}"
+            facts.append(_("of %(amount)s", amount=self.money(row.original_minor, row.currency)))
         if row.rest_minor:
-            facts += f", {self.money(row.rest_minor, row.currency)} in later instalments"
-        return facts
+            facts.append(_("%(amount)s in later instalments", amount=self.money(row.rest_minor, row.currency)))
+        return ", ".join(facts)
 
     def _marks(self, row: Row) -> list[str]:
         """What has changed since the last mail (FEATURES C6)."""
-        found = ["new"] if row.is_new else []
+        found = [_("new")] if row.is_new else []
         if row.was_minor is not None:
-            found.append(f"was {self.money(row.was_minor, row.currency)}")
+            found.append(_("was %(amount)s", amount=self.money(row.was_minor, row.currency)))
         if row.was_on is not None:
-            found.append(f"was due {self.day(row.was_on)}")
-        return [*found, "answered"] if row.is_answered else found
+            found.append(_("was due %(day)s", day=self.day(row.was_on)))
+        return [*found, _("answered")] if row.is_answered else found
 
     def _extras(self, section: Section) -> list[tuple[str, bool, str]]:
         """(words, is a link to the whole, amounts) of what stands below a section's rows."""
         found = []
         if section.hidden:
-            words = f"And {section.hidden.count} more from {section.name}"
+            count, name = section.hidden.count, section.name
+            words = ngettext("And %(num)s more from %(name)s", "And %(num)s more from %(name)s", count, name=name)
             found.append((words, True, self.sums(section.hidden.sums)))
         if section.later:
             found.append((self._later(section.later), True, self.sums(section.later.sums)))
         for credit in section.credits[:_LISTED_CREDITS]:
             found.append((_credit(credit), False, self.money(-credit.minor, credit.currency)))
         if rest := section.credits[_LISTED_CREDITS:]:
-            found.append((f"And {_count(len(rest), 'more credit')}", False, self.sums(_credit_sums(rest))))
+            words = ngettext("And %(num)s more credit", "And %(num)s more credits", len(rest))
+            found.append((words, False, self.sums(_credit_sums(rest))))
         return found
 
     def _later(self, later: Later) -> str:
-        new = f", {later.new} new" if later.new else ""
-        first = f", the first due {self.day(later.first_due_on)}" if later.first_due_on else ""
-        return f"Later: {_count(later.count, 'invoice')}{new}{first}"
+        words = [_("Later: %(invoices)s", invoices=_invoices(later.count))]
+        if later.new:
+            words.append(ngettext("%(num)s new", "%(num)s new", later.new))
+        if later.first_due_on:
+            words.append(_("the first due %(day)s", day=self.day(later.first_due_on)))
+        return ", ".join(words)
 
     def quiet(self, row: Row) -> tuple[int, str, str, str, str]:
         return row.line, row.vendor_name, row.number, self.money(row.amount_minor, row.currency), row.words
@@ -236,7 +309,7 @@ def _words(locale: str) -> _Words:
 
 
 def _credit(credit: CreditRow) -> str:
-    name = "Payment not yet matched" if credit.is_cash else "Credit note"
+    name = _("Payment not yet matched") if credit.is_cash else _("Credit note")
     return f"{name} {credit.number}".strip()
 
 

@@ -1,8 +1,9 @@
 """What the mails of all rooms share: how three template files become a subject, a text and a page of HTML.
 
-A mail is a folder of subject.txt, body.txt and body.html. They are compiled once in a process, their style sheet
-inlined into every element at that moment, never for each mail (PERFORMANCE.md section 6). app/templates/mail/ holds
-what all of them extend: layout.html, with mail.css to be inlined and kept.css for what only a style sheet can say.
+A mail is a folder of subject.txt, body.txt and body.html. They are compiled once in a process for each language, their
+words translated and their style sheet inlined at that moment, never for each mail (PERFORMANCE.md section 6).
+app/templates/mail/ holds what all of them extend: layout.html, with mail.css to be inlined and kept.css for what only a
+style sheet can say.
 """
 
 import html
@@ -20,7 +21,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 from app import words
 from app.money import exponent, format_minor
 from app.settings import ROOT
-from app.words import known_locale
+from app.words import _, known_locale
 
 # Stands in a stored body where the mail's capability token belongs; the sender puts the token there at hand-over. As
 # long as a token, so that what we measure is what is sent; letters and hyphens only, so that no quoting changes it.
@@ -42,7 +43,7 @@ class Mail:
 
 
 class MailTemplate:
-    """The three compiled files of one mail."""
+    """The three compiled files of one mail, in the language spoken at that moment."""
 
     def __init__(self, folder: Path, constants: tuple[tuple[str, str], ...] = ()) -> None:
         environment = _environment(folder, dict(constants))
@@ -59,12 +60,16 @@ class MailTemplate:
         )
 
 
-@cache
 def mail_template(folder: Path, **constants: str) -> MailTemplate:
-    """The mail whose three files lie in ``folder``, compiled the first time it is asked for. ``constants`` become part
-    of the compiled text wherever the files say ``{{ name }}``: what is the same in every mail need not be put in, and
-    escaped, in each."""
-    return MailTemplate(folder, tuple(constants.items()))
+    """The mail whose three files lie in ``folder``, in the language spoken now, compiled the first time it is asked
+    for. ``constants`` become part of the compiled text wherever the files say ``{{ name }}``: what is the same in every
+    mail need not be put in, and escaped, in each."""
+    return _compiled(words.language(), folder, tuple(constants.items()))
+
+
+@cache
+def _compiled(_language: str, folder: Path, constants: tuple[tuple[str, str], ...]) -> MailTemplate:
+    return MailTemplate(folder, constants)
 
 
 # --- words of strangers, money and dates ----------------------------------------------------------------------------
@@ -146,10 +151,25 @@ def _source(folder: Path, name: str, constants: dict[str, str]) -> str | None:
     if path is None:
         return None
     is_html = name.endswith(".html")
-    source = with_styles(path.read_text()) if is_html else path.read_text()
+    source = _translated(path.read_text())
+    source = with_styles(source) if is_html else source
     for constant, value in constants.items():
         source = source.replace(f"{{{{ {constant} }}}}", html.escape(value) if is_html else value)
     return source
+
+
+_SENTENCE = re.compile(r'\{\{ _\("([^"\\]*)"((?:, \w+=[\w.]+)*)\) \}\}')
+
+
+def _translated(source: str) -> str:
+    """Every ``{{ _("Hello %(name)s", name=person.name) }}`` becomes its translation with ``{{ person.name }}`` inside:
+    a look-up for each sentence of each mail would cost more than the mail."""
+
+    def say(found: re.Match[str]) -> str:
+        facts = (fact.split("=") for fact in found[2].split(", ")[1:])
+        return _(found[1], **{name: f"{{{{ {expression} }}}}" for name, expression in facts})
+
+    return _SENTENCE.sub(say, source)
 
 
 _STATEMENT = re.compile(r"\{[%#].*?[%#]\}", re.DOTALL)
