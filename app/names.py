@@ -1,10 +1,11 @@
-"""Names a vendor gives itself, which strangers will read: bounded, plain, in one family of scripts (INVARIANTS A3); and
-when two names are the same company's."""
+"""What a vendor writes of itself and strangers will read, its name and its note: bounded, plain, in one family of
+scripts (INVARIANTS A3); and when two names are the same company's."""
 
 import re
 import unicodedata
 
 LIMIT = 50
+NOTE_LIMIT = 140
 _LINK = re.compile(r"://|\bwww\.|[\w-]{2,}\.[^\W\d_]{2,}(?!\w)", re.IGNORECASE)
 _PHONE = re.compile(r"(?:\d[\s()./-]{0,2}){7,}")
 _SIGNS = frozenset("®™©°№")
@@ -19,25 +20,35 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class NameRefused(ValueError):
-    """Not a name we would show; the message says why, for the person who typed it."""
+    """Not a name, or a note, that we would show; the message says why, for the person who typed it."""
 
 
 def vendor_name(text: str) -> str:
     """``text`` as it will be shown: compatibility forms folded, spaces single. Raises NameRefused."""
-    name = " ".join(unicodedata.normalize("NFKC", text).split())
+    name = _plain(text, LIMIT)
     if not any(c.isalnum() for c in name):
         raise NameRefused("Write the name customers know you by.")
-    if len(name) > LIMIT:
-        raise NameRefused(f"At most {LIMIT} characters.")
-    if any(_is_strange(c) for c in name):
-        raise NameRefused("Only letters, digits and ordinary punctuation; no emoji and nothing invisible.")
-    if "@" in name or _LINK.search(name):
-        raise NameRefused("No web or mail addresses in a name.")
-    if _PHONE.search(name):
-        raise NameRefused("No telephone numbers in a name.")
-    if len(_scripts(name)) > 1:
-        raise NameRefused("Letters of one alphabet only: mixed ones can imitate somebody else's name.")
     return name
+
+
+def vendor_note(text: str) -> str:
+    """The line above a vendor's rows, as it will be shown; empty when there is none. Raises NameRefused."""
+    return _plain(text, NOTE_LIMIT)
+
+
+def _plain(text: str, limit: int) -> str:
+    line = " ".join(unicodedata.normalize("NFKC", text).split())
+    if len(line) > limit:
+        raise NameRefused(f"At most {limit} characters.")
+    if any(_is_strange(c) for c in line):
+        raise NameRefused("Only letters, digits and ordinary punctuation; no emoji and nothing invisible.")
+    if "@" in line or _LINK.search(line):
+        raise NameRefused("No web or mail addresses here.")
+    if _PHONE.search(line):
+        raise NameRefused("No telephone or account numbers here.")
+    if len(_scripts(line)) > 1:
+        raise NameRefused("Letters of one alphabet only: mixed ones can imitate somebody else's name.")
+    return line
 
 
 def inert_cell(word: str) -> str:

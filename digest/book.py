@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.models import InvoiceState
+from app.policies.rules import Treatment
 from app.settings import Limits
 
 
@@ -29,6 +30,7 @@ class Item(NamedTuple):
     can_pay_online: bool
     created_at: datetime | None = None  # when we first read of it
     included_at: datetime | None = None
+    bill_to_id: UUID | None = None
     state: str = InvoiceState.OPEN
 
 
@@ -51,6 +53,7 @@ class VendorCard(NamedTuple):
     is_stopped: bool = False
     chase_from: date | None = None
     is_frozen: bool = False  # reported too often: no first contacts
+    note: str = ""
 
 
 class Source(NamedTuple):
@@ -119,6 +122,7 @@ class Book:
     holds: dict[UUID, list[HoldCard]] = field(default_factory=dict)  # by invoice
     talks: dict[UUID, Talk] = field(default_factory=dict)  # by invoice
     said: dict[UUID, Said] = field(default_factory=dict)  # by invoice
+    policies: dict[UUID | None, Treatment] = field(default_factory=dict)  # by bill_to; none: as usual
     most_mentions: int | None = None
     last_mail_at: datetime | None = None
     before: dict[UUID, Before] = field(default_factory=dict)  # by invoice: what has changed since
@@ -127,12 +131,13 @@ class Book:
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When and under which limits a digest is composed. ``soon_until``: what is due until then belongs into this mail,
-    because the next one would come too late."""
+    because the next one, on ``next_on``, would come too late."""
 
     now: datetime
     zone: str
     soon_until: date
     limits: Limits
+    next_on: date | None = None
 
     @property
     def today(self) -> date:

@@ -4,32 +4,27 @@ Core, not entities, and unions of what has the same shape: reading is most of wh
 Only the composer sees across vendors, so these statements are not narrowed by any scope (INVARIANTS I2).
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
     BigInteger,
-    ColumnElement,
     Connection,
     Date,
     Integer,
     Select,
     String,
-    Table,
     and_,
     case,
     func,
     literal,
     literal_column,
-    null,
     or_,
     select,
-    type_coerce,
     union_all,
 )
 from sqlalchemy import Uuid as UuidType
@@ -39,8 +34,6 @@ from app.among import among
 from app.db import UtcDateTime
 from app.models import (
     BillTo,
-    Credit,
-    CreditKind,
     Customer,
     Digest,
     DigestLine,
@@ -51,14 +44,17 @@ from app.models import (
     Mailbox,
     Mention,
     Message,
+    Person,
+    Policy,
     Relation,
+    Route,
     Side,
     StopSwitch,
     ThreadInvoice,
-    Vendor,
 )
-from app.models import Connection as Books
-from digest.book import Before, Book, CreditItem, HoldCard, Item, RelationCard, Said, Source, Talk, VendorCard
+from app.policies.rules import treatment
+from digest.book import Before, Book, HoldCard, RelationCard, Said, Source, Talk, VendorCard
+from digest.owed import OPEN, items_of, no, of, reads_others, sources_of, table
 
 _LATELY = timedelta(days=30)
 _TALK_DAYS = 45  # longer than any distance between two digests
@@ -74,66 +70,21 @@ class Gathered:
     ended: set[str] = field(default_factory=set)
     is_stopped: bool = False  # the operator's switch for all sending
     lately: int = 0  # digests that went out in 30 days
+    also: list[str] = field(default_factory=list)  # who else of its customer's people reads these, by name
 
 
 def gather(
     connection: Connection, mailbox_ids: Sequence[UUID], keys: Collection[str], now: datetime
 ) -> dict[UUID, Gathered]:
     """By mailbox id. ``keys``: the windows about which it matters whether they have an outcome already."""
-    items, credit_items = _items(connection, mailbox_ids)
-    vendors, sources = _sources(connection, {item.connection_id for owed in items.values() for item in owed})
+    items, credit_items = items_of(connection, mailbox_ids)
+    vendors, sources = sources_of(connection, {item.connection_id for owed in items.values() for item in owed})
     found = {
         mailbox_id: Gathered(Book(vendors, sources, items[mailbox_id], credit_items[mailbox_id]))
         for mailbox_id in mailbox_ids
     }
     _Facts(found, vendors, sources).read(connection, keys, now)
     return found
-
-
-# --- what is owed ---------------------------------------------------------------------------------------------------
-
-
-def _items(
-    connection: Connection, mailbox_ids: Sequence[UUID]
-) -> tuple[dict[UUID, list[Item]], dict[UUID, list[CreditItem]]]:
-    invoice, credit = _of(Invoice), _of(Credit)
-    open_invoices = select(
-        invoice.mailbox_id, literal("").label("kind"), invoice.id, invoice.vendor_id, invoice.connection_id,
-        invoice.number, invoice.po_number, invoice.issued_on, invoice.due_on, invoice.currency, invoice.total_minor,
-        invoice.balance_minor, invoice.due_minor, invoice.is_autopay, invoice.can_pay_online, invoice.created_at,
-        invoice.included_at,
-    ).where(among(invoice.mailbox_id, mailbox_ids), invoice.state == _OPEN, invoice.balance_minor > 0)  # fmt: skip
-    unused = select(
-        credit.mailbox_id, type_coerce(credit.kind, String), credit.id, credit.vendor_id, credit.connection_id,
-        credit.number, literal(""), credit.issued_on, _no(Date), credit.currency, credit.total_minor,
-        credit.remaining_minor, literal(0), literal(False), literal(False), credit.created_at,
-        _no(UtcDateTime),
-    ).where(among(credit.mailbox_id, mailbox_ids), credit.remaining_minor > 0)  # fmt: skip
-    items, credit_items = defaultdict[UUID, list[Item]](list), defaultdict[UUID, list[CreditItem]](list)
-    for row in connection.execute(union_all(open_invoices, unused)).all():
-        if not row[1]:
-            items[row[0]].append(Item(*row[2:17]))
-        else:
-            is_cash = row[1] == CreditKind.UNAPPLIED_CASH
-            credit_items[row[0]].append(CreditItem(row[3], row[5], row[7], row[9], row[10], row[11], is_cash))
-    return items, credit_items
-
-
-def _sources(
-    connection: Connection, connection_ids: Collection[UUID]
-) -> tuple[dict[UUID, VendorCard], dict[UUID, Source]]:
-    """The vendors' cards and how old their data is, as it stands after the last look."""
-    books, vendor = _of(Books), _of(Vendor)
-    query = (
-        select(books.id, books.state, books.as_of, books.provider)
-        .add_columns(vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at, vendor.chase_from)
-        .add_columns(vendor.frozen_at.is_not(None), books.files_since)
-        .join_from(_table(Books), _table(Vendor), vendor.id == books.vendor_id)
-        .where(among(books.id, connection_ids))
-    )
-    rows = connection.execute(query).all()
-    vendors = {row[4]: VendorCard(*row[4:9])._replace(chase_from=row[9], is_frozen=row[10]) for row in rows}
-    return vendors, {row[0]: Source(*row[:4])._replace(files_since=row[11]) for row in rows}
 
 
 # --- what is known beside it ----------------------------------------------------------------------------------------
@@ -154,9 +105,11 @@ class _Facts:
             "relation": (_relations(mine), self._relation),
             "hold": (_holds(mine, now), self._hold),
             "talk": (_talks(mine, now), self._talk),
+            "also": (_also(mine), self._also),
             "ended": (_ended(mine, keys), self._ended),
             "change": (_changes(mine), self._change),
             "said": (_mentions(mine), self._mention),
+            "policy": (_policies(mine), self._policy),
             "standstill": (_holds_of_all(mine, now), self._hold),
             "stop": (_stops(), self._stop),
         }
@@ -183,8 +136,14 @@ class _Facts:
         if row.about not in talks or talks[row.about].at < row.at:
             talks[row.about] = Talk(row.at, row.word == Side.VENDOR)
 
+    def _also(self, row: Any) -> None:
+        self._found[row.whose].also.append(row.name)
+
     def _ended(self, row: Any) -> None:
         self._found[row.whose].ended.add(row.name)
+
+    def _policy(self, row: Any) -> None:
+        self._found[row.whose].book.policies[row.about] = treatment(row.more or "", bool(row.minor), row.word)
 
     def _mention(self, row: Any) -> None:
         self._found[row.whose].book.said[row.about] = Said(row.minor, row.at)
@@ -206,8 +165,9 @@ class _Facts:
 
 
 def _mine(mailbox_ids: Sequence[UUID], now: datetime) -> CTE:
-    """The mailboxes, each with its last digest that went out, and how many did lately."""
-    box, digest = _of(Mailbox), _of(Digest)
+    """The mailboxes, each with its last digest that went out, and how many did lately. ``source``: itself, and in a row
+    for each the other mailboxes of its customer, where it reads something of theirs."""
+    box, digest = of(Mailbox), of(Digest)
     last = (
         select(digest.id)
         .where(digest.mailbox_id == box.id, digest.accepted_at.is_not(None))
@@ -218,21 +178,25 @@ def _mine(mailbox_ids: Sequence[UUID], now: datetime) -> CTE:
     lately = (
         select(func.count())
         .where(digest.mailbox_id == box.id, digest.accepted_at > now - _LATELY)
-        .correlate(_table(Mailbox))
+        .correlate(table(Mailbox))
         .scalar_subquery()
     )
-    query = select(box.id, box.customer_id, box.last_digest_at, last.label("last_id"), lately.label("lately"))
-    return query.where(among(box.id, mailbox_ids)).cte("mine")
+    other = table(Mailbox).alias("other")
+    facts = (box.id, box.customer_id, box.last_digest_at, last.label("last_id"), lately.label("lately"))
+    own = select(*facts, box.id.label("source")).where(among(box.id, mailbox_ids))
+    beside = and_(other.c.customer_id == box.customer_id, other.c.id != box.id)
+    others = select(*facts, other.c.id).join_from(table(Mailbox), other, beside)
+    return union_all(own, others.where(among(box.id, mailbox_ids), reads_others(box.id))).cte("mine")
 
 
 def _arm(kind: str, whose: Any, about: Any, **facts: Any) -> Select[Any]:
     """One arm of the union; what it does not say is null, of the right type."""
     return select(
         literal_column(f"'{kind}'").label("kind"),
-        (_no(UuidType) if whose is None else whose).label("whose"),
-        (_no(UuidType) if about is None else about).label("about"),
+        (no(UuidType) if whose is None else whose).label("whose"),
+        (no(UuidType) if about is None else about).label("about"),
         *(
-            facts.get(name, _no(of)).label(name)
+            facts.get(name, no(of)).label(name)
             for name, of in (
                 ("word", String),
                 ("name", String),
@@ -247,14 +211,14 @@ def _arm(kind: str, whose: Any, about: Any, **facts: Any) -> Select[Any]:
 
 
 def _selves(mine: CTE) -> Select[Any]:
-    customer = _of(Customer)
+    customer = of(Customer)
     return _arm("self", mine.c.id, None, name=customer.name, at=mine.c.last_digest_at, minor=mine.c.lately).join_from(
-        mine, _table(Customer), customer.id == mine.c.customer_id
+        mine, table(Customer), customer.id == mine.c.customer_id
     )
 
 
 def _relations(mine: CTE) -> Select[Any]:
-    relation = _of(Relation)
+    relation = of(Relation)
     word = case(
         (relation.blocked_at.is_not(None), "blocked"),
         (relation.muted_at.is_not(None), "muted"),
@@ -264,12 +228,12 @@ def _relations(mine: CTE) -> Select[Any]:
     reached = case((relation.reached_at.is_not(None), 1), else_=0)
     facts = {"word": word, "at": relation.first_mailed_at, "minor": reached}
     return _arm("relation", mine.c.id, relation.vendor_id, **facts).join_from(
-        mine, _table(Relation), relation.customer_id == mine.c.customer_id
+        mine, table(Relation), relation.customer_id == mine.c.customer_id
     )
 
 
 def _holds(mine: CTE, now: datetime) -> Select[Any]:
-    hold, invoice = _of(Hold), _of(Invoice)
+    hold, invoice = of(Hold), of(Invoice)
     return (
         _arm(
             "hold",
@@ -280,10 +244,10 @@ def _holds(mine: CTE, now: datetime) -> Select[Any]:
             day=hold.promised_on,
             minor=cast_to(hold.is_hidden, Integer),
         )
-        .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
-        .join(_table(Hold), hold.invoice_id == invoice.id)
+        .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
+        .join(table(Hold), hold.invoice_id == invoice.id)
         .where(
-            invoice.state == _OPEN,
+            invoice.state == OPEN,
             hold.ended_at.is_(None),
             hold.ends_at > now,
             # what one customer says is not theirs may be the next one's
@@ -294,36 +258,49 @@ def _holds(mine: CTE, now: datetime) -> Select[Any]:
 
 def _holds_of_all(mine: CTE, now: datetime) -> Select[Any]:
     """What the vendor holds of everything one of its customers owes (FEATURES A11)."""
-    bill_to, invoice = _of(BillTo), _of(Invoice)
+    bill_to, invoice = of(BillTo), of(Invoice)
     word, hidden = literal(str(HoldKind.VENDOR)), cast_to(bill_to.hold_is_hidden, Integer)
     return (
         _arm("standstill", mine.c.id, invoice.id, word=word, at=bill_to.held_until, minor=hidden)
-        .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
-        .join(_table(BillTo), bill_to.id == invoice.bill_to_id)
-        .where(invoice.state == _OPEN, bill_to.held_until > now)
+        .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
+        .join(table(BillTo), bill_to.id == invoice.bill_to_id)
+        .where(invoice.state == OPEN, bill_to.held_until > now)
+    )
+
+
+def _policies(mine: CTE) -> Select[Any]:
+    """What their vendors want for the customers behind these mailboxes; most want nothing of their own."""
+    bill_to, policy = of(BillTo), of(Policy)
+    is_its = or_(policy.id == bill_to.policy_id, and_(bill_to.policy_id.is_(None), policy.is_default))
+    never = cast_to(bill_to.never_remind, Integer)
+    return (
+        _arm("policy", mine.c.id, bill_to.id, word=bill_to.late_risk, more=cast_to(policy.terms, String), minor=never)
+        .join_from(mine, table(BillTo), bill_to.customer_id == mine.c.customer_id)
+        .outerjoin(table(Policy), and_(policy.vendor_id == bill_to.vendor_id, is_its))
+        .where(or_(policy.id.is_not(None), bill_to.never_remind))
     )
 
 
 def _mentions(mine: CTE) -> Select[Any]:
-    mention, invoice = _of(Mention), _of(Invoice)
+    mention, invoice = of(Mention), of(Invoice)
     return (
         _arm("said", mine.c.id, mention.invoice_id, minor=mention.count, at=mention.last_at)
-        .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
-        .join(_table(Mention), and_(mention.mailbox_id == mine.c.id, mention.invoice_id == invoice.id))
-        .where(invoice.state == _OPEN)
+        .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
+        .join(table(Mention), and_(mention.mailbox_id == mine.c.id, mention.invoice_id == invoice.id))
+        .where(invoice.state == OPEN)
     )
 
 
 def _talks(mine: CTE, now: datetime) -> Select[Any]:
     """The last message of a human about an invoice, by side."""
-    about, message, invoice = _of(ThreadInvoice), _of(Message), _of(Invoice)
+    about, message, invoice = of(ThreadInvoice), of(Message), of(Invoice)
     return (
         _arm("talk", mine.c.id, about.invoice_id, word=message.side, at=func.max(message.created_at))
-        .join_from(mine, _table(Invoice), invoice.mailbox_id == mine.c.id)
-        .join(_table(ThreadInvoice), about.invoice_id == invoice.id)
-        .join(_table(Message), message.thread_id == about.thread_id)
+        .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
+        .join(table(ThreadInvoice), about.invoice_id == invoice.id)
+        .join(table(Message), message.thread_id == about.thread_id)
         .where(
-            invoice.state == _OPEN,
+            invoice.state == OPEN,
             message.created_at > now - timedelta(days=_TALK_DAYS),
             message.is_automatic.is_(False),
         )
@@ -331,18 +308,32 @@ def _talks(mine: CTE, now: datetime) -> Select[Any]:
     )
 
 
+def _also(mine: CTE) -> Select[Any]:
+    """Whoever reads along with the mailbox, and with whom it reads along itself (FEATURES D16)."""
+    box, person, route = of(Mailbox), of(Person), of(Route)
+    reads = select(literal(1)).where(route.is_copy, route.customer_id == mine.c.customer_id)
+    pair = reads.where(or_(route.mailbox_id == box.id, route.mailbox_id == mine.c.id)).correlate(mine, table(Mailbox))
+    return (
+        _arm("also", mine.c.id, None, name=func.coalesce(func.nullif(person.name, ""), box.address))
+        .join_from(mine, table(Mailbox), and_(box.customer_id == mine.c.customer_id, box.id != mine.c.id))
+        .outerjoin(table(Person), person.address == box.address)
+        .where(pair.exists(), box.next_digest_at.is_not(None))
+        .where(box.suppressed_at.is_(None), box.reminders_off_at.is_(None))
+    )
+
+
 def _ended(mine: CTE, keys: Collection[str]) -> Select[Any]:
-    digest = _of(Digest)
+    digest = of(Digest)
     return (
         _arm("ended", mine.c.id, digest.id, name=digest.window)
-        .join_from(mine, _table(Digest), digest.mailbox_id == mine.c.id)
+        .join_from(mine, table(Digest), digest.mailbox_id == mine.c.id)
         .where(digest.window.in_(sorted(keys)))
     )
 
 
 def _changes(mine: CTE) -> Select[Any]:
     """The lines of the last mail that would read differently now (FEATURES C6)."""
-    line, invoice = _of(DigestLine), _of(Invoice)
+    line, invoice = of(DigestLine), of(Invoice)
     return (
         _arm(
             "change",
@@ -355,12 +346,12 @@ def _changes(mine: CTE) -> Select[Any]:
             day=line.due_on,
             minor=line.amount_minor,
         )
-        .join_from(mine, _table(DigestLine), line.digest_id == mine.c.last_id)
-        .join(_table(Invoice), invoice.id == line.invoice_id)
+        .join_from(mine, table(DigestLine), line.digest_id == mine.c.last_id)
+        .join(table(Invoice), invoice.id == line.invoice_id)
         .where(
             line.kind.in_([LineKind.DUE, LineKind.LATER, LineKind.ON_HOLD]),
             or_(
-                invoice.state != _OPEN,
+                invoice.state != OPEN,
                 invoice.due_minor != line.amount_minor,
                 invoice.due_on.is_distinct_from(line.due_on),
             ),
@@ -369,20 +360,4 @@ def _changes(mine: CTE) -> Select[Any]:
 
 
 def _stops() -> Select[Any]:
-    return _arm("stop", None, None, name=_of(StopSwitch).name)
-
-
-_OPEN: ColumnElement[str] = literal_column("'open'")  # in the words of the partial indexes
-
-
-def _no(of: Any) -> Any:
-    return cast_to(null(), of)
-
-
-def _table(model: Any) -> Table:
-    return cast("Table", model.__table__)
-
-
-def _of(model: Any) -> Any:
-    """The table's columns; the statements here are Core's."""
-    return model.__table__.c
+    return _arm("stop", None, None, name=of(StopSwitch).name)

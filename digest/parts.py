@@ -58,6 +58,7 @@ class Row(NamedTuple):
     was_on: date | None = None
     is_answered: bool = False
     can_pay: bool = False
+    leads: tuple[str, ...] = ()  # said above it and the rows below that share it: the order, the stage (digest/stages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Section:
     later: Later | None
     credits: tuple[CreditRow, ...]
     totals: tuple[Total, ...]
+    note: str = ""  # one line of the vendor's own
 
 
 @dataclass(frozen=True, slots=True)

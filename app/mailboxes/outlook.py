@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
@@ -24,9 +25,12 @@ from app.models import (
     Vendor,
 )
 from app.outbox.queries import is_stopped
+from app.policies.queries import treatments
+from app.policies.rules import Treatment
 from app.receivables.rules import Case, Eligibility, Standing, judge
 from app.scope import widened
 from app.settings import Limits
+from app.windows import next_due
 
 
 class Asking(NamedTuple):
@@ -47,13 +51,14 @@ class _CustomerHold(NamedTuple):
     kind: str = HoldKind.VENDOR
     ended_at: datetime | None = None
     promised_on: None = None
+    amount_minor: None = None
+    result: None = None
 
 
 def verdicts(session: Session, asking: Sequence[Asking], now: datetime, limits: Limits) -> dict[UUID, Eligibility]:
     """By invoice id. ``asking`` must hold all open invoices of each vendor and mailbox it names, because credit may
     cover all of them. The number of statements grows with the vendors only."""
-    ids = [each.invoice.id for each in asking]
-    holds, touched, said = _holds(session, asking, now), _touched(session, ids), _mentions(session, ids)
+    bearing = _Bearing(session, asking, now)
     unused = _unused(session, asking)
     stopped = {key: is_stopped(session, *key) for key in {(each.vendor.id, each.source.provider) for each in asking}}
     pairs: dict[tuple[UUID, UUID], list[Asking]] = defaultdict(list)
@@ -61,14 +66,10 @@ def verdicts(session: Session, asking: Sequence[Asking], now: datetime, limits: 
         pairs[each.vendor.id, each.box.id].append(each)
     found: dict[UUID, Eligibility] = {}
     for pair, mine in pairs.items():
+        next_on = _after_next(mine[0].box, now)
         cases = [
             (
-                Case(
-                    each.invoice,
-                    holds[each.invoice.id],
-                    touched.get(each.invoice.id),
-                    *said.get((each.box.id, each.invoice.id), ()),
-                ),
+                bearing.case(each),
                 Standing(
                     each.vendor,
                     each.relation,
@@ -78,6 +79,7 @@ def verdicts(session: Session, asking: Sequence[Asking], now: datetime, limits: 
                     zone=each.box.zone,
                     is_stopped=stopped[each.vendor.id, each.source.provider],
                     most_mentions=each.box.most_mentions,
+                    next_on=next_on,
                 ),
             )
             for each in mine
@@ -87,9 +89,25 @@ def verdicts(session: Session, asking: Sequence[Asking], now: datetime, limits: 
     return found
 
 
+class _Bearing:
+    """What bears on each invoice, read for all of them at once."""
+
+    def __init__(self, session: Session, asking: Sequence[Asking], now: datetime) -> None:
+        ids = [each.invoice.id for each in asking]
+        self._holds, self._touched = _holds(session, asking, now), _touched(session, ids)
+        self._said, self._policies = _mentions(session, ids), _policies(session, asking)
+
+    def case(self, of: Asking) -> Case:
+        invoice = of.invoice
+        times, last_at = self._said.get((of.box.id, invoice.id), (0, None))
+        policy = self._policies.get(invoice.bill_to_id)
+        return Case(invoice, self._holds[invoice.id], self._touched.get(invoice.id), times, last_at, policy)
+
+
 def _holds(session: Session, asking: Sequence[Asking], now: datetime) -> dict[UUID, list[Hold | _CustomerHold]]:
     ids = [each.invoice.id for each in asking]
-    live = select(Hold).where(Hold.invoice_id.in_(ids), Hold.ended_at.is_(None), Hold.ends_at > now)
+    told = or_(and_(Hold.ended_at.is_(None), Hold.ends_at > now), Hold.result == HoldResult.BROKEN)
+    live = select(Hold).where(Hold.invoice_id.in_(ids), told)
     found: dict[UUID, list[Hold | _CustomerHold]] = defaultdict(list)
     for hold in session.execute(live).scalars():
         found[hold.invoice_id].append(hold)
@@ -100,6 +118,17 @@ def _holds(session: Session, asking: Sequence[Asking], now: datetime) -> dict[UU
             if until is not None:
                 found[invoice_id].append(_CustomerHold(until, is_hidden))
     return found
+
+
+def _policies(session: Session, asking: Sequence[Asking]) -> dict[UUID | None, Treatment]:
+    with widened(session, "what its vendor wants for the customer behind an invoice that was found in scope"):
+        return treatments(session, [each.invoice.bill_to_id for each in asking if each.invoice.bill_to_id])
+
+
+def _after_next(box: Mailbox, now: datetime) -> date | None:
+    """The day of the digest after the next one, which is the one that verdicts are about."""
+    found = next_due(box, max(box.next_digest_at or now, now))
+    return found.astimezone(ZoneInfo(box.zone)).date() if found else None
 
 
 def _touched(session: Session, invoice_ids: Sequence[UUID]) -> dict[UUID, Any]:

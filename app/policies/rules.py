@@ -33,8 +33,8 @@ class Tone(StrEnum):
 
 
 class Said(NamedTuple):
-    """``words`` stand above rows in the vendor's section; true only from so many days after the due date to so many. They
-    were written once and are reviewed with their translations: a test keeps threats out (claim 003-11)."""
+    """``words`` stand above rows in the vendor's section; true only from so many days after the due date to so many.
+    They were written once and are reviewed with their translations: a test keeps threats out (claim 003-11)."""
 
     name: str
     words: str
