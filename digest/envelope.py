@@ -14,7 +14,7 @@ from app.outbox.rendering import CODE_PLACE, TOKEN_PLACE
 from app.settings import Settings
 from digest.channels.base import Envelope
 from digest.claim import Parcel
-from digest.replies import reply_address
+from digest.replies import reply_address, return_address
 
 _LISTS = {
     OutgoingKind.DIGEST: ("Sheaf reminders", "reminders"),
@@ -39,6 +39,7 @@ def envelope_of(parcel: Parcel, settings: Settings, keys: KeyRing) -> Envelope:
         text=_with_token(parcel.text, parcel.token),
         html=_with_token(parcel.html, parcel.token),
         reply_to=written.pop("Reply-To", "") or _reply_to(parcel, settings, keys),
+        return_to=return_address(keys, parcel.attempt_id, settings.inbound_host),
         headers=_headers(parcel, sender.rpartition("@")[2], settings.public_url) | written,
     )
 

@@ -13,6 +13,7 @@ from app.keys import KeyRing
 
 _PURPOSE = "reply address"
 _START = "r-"
+_RETURN_PURPOSE, _RETURN_START = "return address", "b-"
 _FILES = {"i-": False, "c-": True}  # a vendor's own addresses for files: whether each mail is the complete list
 _LENGTH = 52  # base32 of 16 bytes of id and 16 of signature; 54 in all, of the 64 a local part may have
 
@@ -22,6 +23,16 @@ def reply_address(keys: KeyRing, outgoing_id: UUID, host: str) -> str:
     if not host:
         return ""
     return _made(keys, _START, outgoing_id, _PURPOSE, host)
+
+
+def return_address(keys: KeyRing, attempt_id: UUID, host: str) -> str:
+    """Where mail servers report what became of that attempt; nothing when no host receives mail for us."""
+    return _made(keys, _RETURN_START, attempt_id, _RETURN_PURPOSE, host) if host else ""
+
+
+def attempt_of(keys: KeyRing, address: str, host: str) -> UUID | None:
+    """The attempt a mail server reports on; None for any other address."""
+    return _named(keys, _RETURN_START, address, _RETURN_PURPOSE, host)
 
 
 def files_address(keys: KeyRing, vendor_id: UUID, host: str, *, is_complete: bool) -> str:

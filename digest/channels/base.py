@@ -27,6 +27,7 @@ class Envelope:
     html: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)  # all but From, To, Subject, Date, Reply-To and the MIME ones
     reply_to: str = field(default="", repr=False)
+    return_to: str = field(default="", repr=False)  # where servers report to, on a channel that has no events
 
     def __post_init__(self) -> None:
         """Raises ValueError when anything that becomes a header could begin another one."""
@@ -36,6 +37,7 @@ class Envelope:
             self.recipient,
             self.subject,
             self.reply_to,
+            self.return_to,
             *self.headers.values(),
         ):
             if _CONTROL.search(value):

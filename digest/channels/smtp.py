@@ -1,4 +1,5 @@
-"""Any mail server, by SMTP. It reports nothing later, so what ends unknown here stays unknown."""
+"""Any mail server, by SMTP. It has no events: where a host receives mail for us, servers report by mail what failed
+(digest/inbound/bounces.py); what ends unknown here stays unknown."""
 
 import re
 import smtplib
@@ -98,7 +99,7 @@ def _hand_over(server: smtplib.SMTP, envelope: Envelope) -> Result:
     if options and not server.has_extn("smtputf8"):
         return rejected("the server takes no address with letters beyond ASCII")
     try:
-        code, said = server.mail(envelope.sender, options)
+        code, said = server.mail(envelope.return_to or envelope.sender, options)
         if code != 250:
             return _no(code, said)
         code, said = server.rcpt(envelope.recipient)

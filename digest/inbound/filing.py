@@ -40,6 +40,7 @@ from app.models import (
     VendorRole,
 )
 from digest.held import SaidBefore, TooMany, hold_reply
+from digest.inbound.bounces import attempt_reported, file_report
 from digest.inbound.mail import ReadMail
 from digest.inbound.naming import meant_by
 from digest.inbound.request import Received
@@ -93,6 +94,8 @@ def file_mail(
     """Everything a mail causes, in the caller's transaction."""
     if take_files and (named := _files_named(house, received)):
         return _take_files(session, take_files, row, named, received, now)
+    if attempt := attempt_reported(house.keys, received, house.settings.inbound_host):
+        return Verdict(InboundOutcome.AUTOMATIC, file_report(session, attempt, received, row.received_at))
     own = frozenset({house.settings.mail_from.rpartition("@")[2].strip(" >").lower(), house.settings.inbound_host})
     sign = machine_sign(received, own)
     try:

@@ -66,6 +66,7 @@ class ReadMail:
     recipients: tuple[str, ...]  # every address it says it is for, as written
     headers: Mapping[str, str] = field(repr=False)
     kinds: frozenset[str]
+    report: Mapping[str, str] = field(repr=False)  # of a mail server (RFC 3464) on one recipient: names in lower case
     text: str = field(repr=False)
     said: str = field(repr=False)
     attachments: tuple[Attachment, ...]
@@ -161,11 +162,23 @@ def _gathered(parts: list[_Part]) -> ReadMail:
         recipients=_recipients(top),
         headers=headers,
         kinds=frozenset(part.head.get_content_type() for part in parts),
+        report=_report(parts),
         text=text,
         said=said_in(text),
         attachments=attachments,
         content_hash=hashlib.sha256(b"".join([text.encode(), *(_hash(file) for file in attachments)])).digest(),
     )
+
+
+def _report(parts: list[_Part]) -> dict[str, str]:
+    """What it says of its first recipient; the blocks before are about the message."""
+    for part in parts:
+        if part.head.get_content_type() == "message/delivery-status":
+            for block in _END_OF_HEAD.split(_data(part)[:_HEAD_BYTES]):
+                said = _split(block.strip() + b"\n\n").head
+                if "action" in said:
+                    return {name.lower(): _header(said, name) for name in said}
+    return {}
 
 
 def _hash(file: Attachment) -> bytes:

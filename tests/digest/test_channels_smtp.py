@@ -4,6 +4,7 @@ import email
 import email.policy
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,3 +156,13 @@ def test_an_international_address_goes_where_it_is_understood(postbox: tuple[Pos
     mind, channel = postbox
     assert channel.send(envelope(recipient="grüße@cobalt.example")).kind == AttemptResult.ACCEPTED
     assert mind.taken[0].rcpt_tos == ["grüße@cobalt.example"]
+
+
+def test_servers_are_told_where_to_report(postbox: tuple[Postbox, SmtpChannel]) -> None:
+    """[D14 D18] The dialogue's sender is the return address of this attempt; the mail's From is not."""
+    mind, channel = postbox
+    channel.send(replace(envelope(), return_to="b-signed@reply.sheaf.example"))
+    (received,) = mind.taken
+    assert received.mail_from == "b-signed@reply.sheaf.example"
+    assert isinstance(received.content, bytes)
+    assert b"b-signed" not in received.content
