@@ -44,6 +44,7 @@ from app.models import (
 from app.outbox.actions import write_mail
 from app.outbox.rendering import Mail, amounts, inert, mail_template
 from app.scope import Everything
+from app.scorecard.experiences import REMINDED_LATE
 from app.words import days
 
 log = structlog.get_logger()
@@ -222,6 +223,17 @@ def _correct_mailbox(session: Session, house: House, mistakes: Sequence[Mistake]
             subject_id=digest_id,
             detail={"not_mailed": why_not, "lines": [_record(each, _cause(session, house, each)) for each in cases]},
         )
+    )
+    session.add_all(
+        AuditEntry(
+            at=now,
+            actor="worker",
+            vendor_id=each.settlement.vendor_id,
+            customer_id=box.customer_id,
+            action=REMINDED_LATE,
+            subject_id=each.settlement.invoice_id,
+        )
+        for each in cases
     )
     log.warning("a mail had asked for what was settled", digest=str(digest_id), lines=len(cases), told=not why_not)
 

@@ -75,7 +75,6 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)  # who looks after it (J8)
     late_told_at: Mapped[datetime | None] = mapped_column(default=None)  # when it was seen late first, with an owner
     late_risk: Mapped[LateRisk] = mapped_column(String(8), server_default="")  # kept by app/scorecard
-    late_risk_words: Mapped[str] = mapped_column(String(300), server_default="")  # why, for the vendor's people
     # what the vendor knows of it, for its segments; the books have no such fields
     country: Mapped[str] = mapped_column(String(2), server_default="")
     industry: Mapped[str] = mapped_column(String(40), server_default="")

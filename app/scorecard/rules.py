@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from statistics import median
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -154,7 +153,9 @@ def times(durations: Sequence[timedelta]) -> Times | None:
     if not durations:
         return None
     ordered = sorted(durations)
-    return Times(median(ordered), ordered[-(-len(ordered) * 9 // 10) - 1])  # the nearest rank, not a value nobody had
+    middle = len(ordered) // 2
+    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return Times(median, ordered[-(-len(ordered) * 9 // 10) - 1])  # the nearest rank, not a value nobody had
 
 
 def business_time(since: datetime, until: datetime, hours: Hours) -> timedelta:

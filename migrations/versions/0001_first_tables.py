@@ -770,7 +770,6 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.Uuid(), nullable=True),
         sa.Column("late_told_at", UtcDateTime(), nullable=True),
         sa.Column("late_risk", sa.String(length=8), server_default="", nullable=False),
-        sa.Column("late_risk_words", sa.String(length=300), server_default="", nullable=False),
         sa.Column("country", sa.String(length=2), server_default="", nullable=False),
         sa.Column("industry", sa.String(length=40), server_default="", nullable=False),
         sa.Column("size", sa.String(length=8), server_default="", nullable=False),
