@@ -14,10 +14,15 @@ from app.accounts import gate
 from app.accounts import team_views as team
 from app.accounts import views as accounts
 from app.desk import outlook_views as outlook
+from app.desk import policy_views as policies
 from app.desk import trust_views as desk_trust
 from app.desk import views as desk
 from app.dns import txt_records
 from app.house import House
+from app.inbox import calendar_views as calendars
+from app.inbox import cash_views as cash
+from app.inbox import pay_views as paying
+from app.inbox import statement_views as statements
 from app.inbox import supplier_views as suppliers
 from app.inbox import talk_views as talks
 from app.inbox import views as inbox
@@ -41,7 +46,10 @@ def create_app(house: House) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     for part in (headers, errors, filters, gate):
         part.install(app)
-    for room in (accounts, team, inbox, talks, suppliers, desk, outlook, desk_trust, ops, abuse, inbound):
+    for room in (
+        accounts, team, inbox, paying, talks, suppliers, statements, cash, calendars, desk, outlook, policies,
+        desk_trust, ops, abuse, inbound,
+    ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app
 

@@ -10,13 +10,17 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Select,
     and_,
     bindparam,
+    case,
+    cast,
     exists,
     literal,
     literal_column,
+    null,
     or_,
     select,
     tuple_,
@@ -48,6 +52,7 @@ from app.models import (
     Vendor,
 )
 from app.money import Money
+from app.receivables.rules import is_part, left_to_ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Row:
     settled_at: datetime | None
     hold: HoldKind | None = None
     hold_ends_at: datetime | None = None
+    disputed_minor: int = 0  # a part of it is disputed; ``due_minor`` is without that, and stays payable
     thread_state: ThreadState | None = None
     thread_id: UUID | None = None
 
@@ -82,6 +88,11 @@ class Row:
     @property
     def is_open(self) -> bool:
         return self.state == InvoiceState.OPEN and self.balance_minor > 0
+
+    @property
+    def is_resting(self) -> bool:
+        """Nothing of it is asked for at present."""
+        return self.hold is not None and not (self.hold == HoldKind.DISPUTE and self.disputed_minor)
 
 
 AnySelect = Select[*tuple[Any, ...]]
@@ -127,6 +138,19 @@ def rows_of_vendors() -> AnySelect:
     )
     query = beside_vendor(select(*columns), Invoice)
     return query.where(VENDOR_IS_LIVE, ~is_blocked(Invoice), is_known(Invoice))
+
+
+# Of an invoice and its live hold, joined from outside: less than all of it is disputed, and so this much is asked for.
+IS_PART_IN_DISPUTE = and_(
+    Hold.invoice_id == Invoice.id,
+    Hold.kind == _in_words(HoldKind.DISPUTE),
+    Hold.ended_at.is_(None),
+    Hold.amount_minor < Invoice.balance_minor,
+)
+_LEFT = Invoice.balance_minor - Hold.amount_minor
+ASKED_MINOR = case(
+    (Hold.amount_minor.is_(None), Invoice.due_minor), (Invoice.due_minor > _LEFT, _LEFT), else_=Invoice.due_minor
+)
 
 
 Owing = type[Invoice] | type[Credit] | type[Payment]
@@ -216,20 +240,23 @@ def with_talk(session: Session, rows: list[Row], now: datetime) -> list[Row]:
         return rows
     found: dict[tuple[UUID, str], Any] = {}
     said: Any
+    balances = {row.id: row.balance_minor for row in rows}
     for said in sorted(session.execute(_talk(), {"ids": ids, "now": now}), key=_weight):
-        found[said[0], said[1]] = said
-    return [_joined(row, found.get((row.id, "hold")), found.get((row.id, "thread"))) for row in rows]
+        found[said[0], "part" if is_part(said[2], said[5], balances[said[0]]) else said[1]] = said
+    return [_joined(row, *(found.get((row.id, what)) for what in ("part", "hold", "thread"))) for row in rows]
 
 
 @cache
 def _talk() -> Any:
-    """Of the invoices ``ids``: (invoice, "hold", kind, end, id) and (invoice, "thread", state, beginning, id)."""
+    """Of the invoices ``ids``: (invoice, "hold", kind, end, id, amount) and (invoice, "thread", state, beginning, id,
+    nothing)."""
     ids: Any = bindparam("ids", expanding=True)
     now = bindparam("now", type_=UtcDateTime())
     live = and_(Hold.invoice_id.in_(ids), Hold.ended_at.is_(None), Hold.ends_at > now, Hold.is_hidden.is_(False))
-    held = select(Hold.invoice_id, literal("hold"), Hold.kind, Hold.ends_at, Hold.id).where(live)
+    held = select(Hold.invoice_id, literal("hold"), Hold.kind, Hold.ends_at, Hold.id, Hold.amount_minor).where(live)
+    nothing = cast(null(), BigInteger)
     asked = (
-        select(ThreadInvoice.invoice_id, literal("thread"), Thread.state, Thread.created_at, Thread.id)
+        select(ThreadInvoice.invoice_id, literal("thread"), Thread.state, Thread.created_at, Thread.id, nothing)
         .join(Thread, Thread.id == ThreadInvoice.thread_id)
         .where(ThreadInvoice.invoice_id.in_(ids))
     )
@@ -242,9 +269,12 @@ def _weight(said: Any) -> tuple[bool, UUID]:
     return said[2] == HoldKind.PAYING or (said[1] == "thread" and said[2] != ThreadState.CLOSED), said[4]
 
 
-def _joined(row: Row, hold: Any, thread: Any) -> Row:
-    if hold:
-        row = replace(row, hold=HoldKind(hold[2]), hold_ends_at=hold[3])
+def _joined(row: Row, part: Any, hold: Any, thread: Any) -> Row:
+    if part:
+        due_minor = left_to_ask(row.due_minor, row.balance_minor, part[5])
+        row = replace(row, disputed_minor=part[5], due_minor=due_minor)
+    if held := hold or part:
+        row = replace(row, hold=HoldKind(held[2]), hold_ends_at=held[3])
     if thread:
         row = replace(row, thread_state=ThreadState(thread[2]), thread_id=thread[4])
     return row
