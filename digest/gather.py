@@ -39,6 +39,7 @@ from app.models import (
     DigestLine,
     Hold,
     HoldKind,
+    HoldResult,
     Invoice,
     LineKind,
     Mailbox,
@@ -53,6 +54,7 @@ from app.models import (
     ThreadInvoice,
 )
 from app.policies.rules import treatment
+from app.receivables.rules import is_part, left_to_ask
 from digest.book import Before, Book, HoldCard, RelationCard, Said, Source, Talk, VendorCard
 from digest.owed import OPEN, items_of, no, of, reads_others, sources_of, table
 
@@ -104,6 +106,7 @@ class _Facts:
             "self": (_selves(mine), self._self),
             "relation": (_relations(mine), self._relation),
             "hold": (_holds(mine, now), self._hold),
+            "broken": (_broken(mine), self._broken),
             "talk": (_talks(mine, now), self._talk),
             "also": (_also(mine), self._also),
             "ended": (_ended(mine, keys), self._ended),
@@ -115,6 +118,8 @@ class _Facts:
         }
         for row in connection.execute(union_all(*(arm for arm, _ in arms.values()))).all():
             arms[row.kind][1](row)
+        for each in self._found.values():
+            _leave_disputed(each.book)
 
     def _self(self, row: Any) -> None:
         self._found[row.whose].organisation = row.name
@@ -128,7 +133,11 @@ class _Facts:
         self._found[row.whose].book.relations[row.about] = RelationCard(first_mailed_at=row.at, **marks)
 
     def _hold(self, row: Any) -> None:
-        card = HoldCard(row.word, row.at, row.day, is_hidden=bool(row.minor))
+        card = HoldCard(row.word, row.at, row.day, is_hidden=bool(row.name), amount_minor=row.minor)
+        self._found[row.whose].book.holds.setdefault(row.about, []).append(card)
+
+    def _broken(self, row: Any) -> None:
+        card = HoldCard(HoldKind.PROMISE, row.at, row.day, ended_at=row.at, result=HoldResult.BROKEN)
         self._found[row.whose].book.holds.setdefault(row.about, []).append(card)
 
     def _talk(self, row: Any) -> None:
@@ -162,6 +171,22 @@ class _Facts:
             self._sources.update({each.id: each._replace(is_stopped=True) for each in through})
         elif what == "vendor" and (vendor_id := UUID(which)) in self._vendors:
             self._vendors[vendor_id] = self._vendors[vendor_id]._replace(is_stopped=True)
+
+
+def _leave_disputed(book: Book) -> None:
+    """Where a part of an invoice is disputed, the rest is asked for, and that is no news (FEATURES F2)."""
+    for at, item in enumerate(book.items):
+        held = book.holds.get(item.id)
+        parts = [
+            card.amount_minor or 0 for card in held or () if is_part(card.kind, card.amount_minor, item.balance_minor)
+        ]
+        if not parts:
+            continue
+        due = left_to_ask(item.due_minor, item.balance_minor, max(parts))
+        book.items[at] = item._replace(due_minor=due, disputed_minor=max(parts))
+        last = book.before.get(item.id)
+        if last and (last.amount_minor, last.due_on) == (due, item.due_on):
+            del book.before[item.id]
 
 
 def _mine(mailbox_ids: Sequence[UUID], now: datetime) -> CTE:
@@ -242,7 +267,8 @@ def _holds(mine: CTE, now: datetime) -> Select[Any]:
             word=hold.kind,
             at=hold.ends_at,
             day=hold.promised_on,
-            minor=cast_to(hold.is_hidden, Integer),
+            name=case((hold.is_hidden, "hidden"), else_=""),
+            minor=hold.amount_minor,
         )
         .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
         .join(table(Hold), hold.invoice_id == invoice.id)
@@ -256,12 +282,28 @@ def _holds(mine: CTE, now: datetime) -> Select[Any]:
     )
 
 
+def _broken(mine: CTE) -> Select[Any]:
+    """Promises that were not kept: the line says so, softly (FEATURES F4)."""
+    hold, invoice = of(Hold), of(Invoice)
+    is_broken = hold.result == literal_column(f"'{HoldResult.BROKEN}'")  # in the words of its partial index
+    return (
+        _arm("broken", mine.c.id, hold.invoice_id, at=hold.ended_at, day=hold.promised_on)
+        .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.id)
+        .join(table(Hold), hold.invoice_id == invoice.id)
+        .where(
+            invoice.state == OPEN,
+            hold.result == literal_column(f"'{HoldResult.BROKEN}'"),
+            hold.customer_id == mine.c.customer_id,
+        )
+    )
+
+
 def _holds_of_all(mine: CTE, now: datetime) -> Select[Any]:
     """What the vendor holds of everything one of its customers owes (FEATURES A11)."""
     bill_to, invoice = of(BillTo), of(Invoice)
-    word, hidden = literal(str(HoldKind.VENDOR)), cast_to(bill_to.hold_is_hidden, Integer)
+    word, hidden = literal(str(HoldKind.VENDOR)), case((bill_to.hold_is_hidden, "hidden"), else_="")
     return (
-        _arm("standstill", mine.c.id, invoice.id, word=word, at=bill_to.held_until, minor=hidden)
+        _arm("standstill", mine.c.id, invoice.id, word=word, at=bill_to.held_until, name=hidden)
         .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
         .join(table(BillTo), bill_to.id == invoice.bill_to_id)
         .where(invoice.state == OPEN, bill_to.held_until > now)

@@ -206,6 +206,13 @@ def claim(connection: Connection, house: House, limit: int) -> Claimed:
     )
 
 
+# Of one mailbox, where it reads others of its customer their invoices too (FEATURES D16).
+_READ = """
+    SELECT connection_id FROM invoice WHERE invoice.mailbox_id = mailbox.id AND invoice.state = 'open'
+    UNION ALL SELECT invoice.connection_id FROM route JOIN invoice ON invoice.customer_id = route.customer_id
+    WHERE route.mailbox_id = mailbox.id AND route.is_copy AND invoice.state = 'open'"""
+
+
 @cache
 def _claim(is_sqlite: bool, now: str, until: str) -> TextualSelect:
     """Besides the facts, the connections behind a mailbox's open invoices that may have news, as one text (a second
@@ -223,9 +230,8 @@ UPDATE mailbox SET lease_owner = :owner, lease_until = {until}
 FROM due WHERE mailbox.id = due.id
 RETURNING {_RETURNED}, (
     SELECT {"group_concat(id)" if is_sqlite else "string_agg(CAST(id AS text), ',')"}
-    FROM (SELECT DISTINCT connection_id AS id FROM invoice JOIN connection ON connection.id = connection_id
-          WHERE invoice.mailbox_id = mailbox.id AND invoice.state = 'open' AND connection.as_of <= :fresh
-            AND connection.files_since IS NULL) AS through
+    FROM (SELECT DISTINCT connection_id AS id FROM ({_READ}) AS owed JOIN connection ON connection.id = connection_id
+          WHERE connection.as_of <= :fresh AND connection.files_since IS NULL) AS through
 ) AS feeds, {now} AS claimed_at""")  # noqa: S608 - our own column names
         .bindparams(*instants)
         .columns(*COLUMNS, column("feeds", String), column("claimed_at", UtcDateTime()))

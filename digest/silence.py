@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, func, or_, select, update
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.logs import clean_text
+from app.mailboxes.standing import able_mailboxes, let_stand_in
 from app.models import (
     Attempt,
     AuditEntry,
     BillTo,
-    Credit,
     DeliveryEvent,
     Invoice,
     InvoiceState,
@@ -200,35 +200,5 @@ def _unreached_colleagues(session: Session, people: Sequence[Person]) -> Iterabl
 
 def _stand_in(session: Session, boxes: Sequence[Mailbox], now: datetime) -> None:
     """Where the customer has proven another mailbox that takes our mail, it gets the lines from the next window on."""
-    if not boxes:
-        return
-    able = select(Mailbox.id, Mailbox.customer_id).where(
-        Mailbox.customer_id.in_([box.customer_id for box in boxes]),
-        Mailbox.proven_at.is_not(None),
-        Mailbox.suppressed_at.is_(None),
-        Mailbox.reminders_off_at.is_(None),
-    )
-    able_of = {row[1]: row[0] for row in session.execute(able.order_by(Mailbox.proven_at.desc()))}
-    moves = [{"old": box.id, "new": able_of[box.customer_id]} for box in boxes if box.customer_id in able_of]
-    if not moves:
-        return
-    for table, column in (
-        (Mailbox, "stand_in_id"),
-        (BillTo, "mailbox_id"),
-        (Invoice, "mailbox_id"),
-        (Credit, "mailbox_id"),
-    ):
-        _move(session, table, column, column, moves)
-    _move(session, Mailbox, "id", "stand_in_id", moves)
-    for box in boxes:
-        if box.customer_id in able_of:
-            detail = {"mailbox": str(able_of[box.customer_id])}
-            whose = {"customer_id": box.customer_id, "subject_id": box.id}
-            session.add(AuditEntry(at=now, actor="worker", action="mailbox.stood_in_for", detail=detail, **whose))
-
-
-def _move(session: Session, model: Any, where: str, column: str, moves: Sequence[Mapping[str, UUID]]) -> None:
-    """Core's statement, many rows at once."""
-    table: Table = model.__table__
-    statement = update(table).where(table.c[where] == bindparam("old")).values({column: bindparam("new")})
-    session.connection().execute(statement, list(moves))
+    able = able_mailboxes(session, [box.customer_id for box in boxes]) if boxes else {}
+    let_stand_in(session, {box.id: able[box.customer_id] for box in boxes if box.customer_id in able}, now)

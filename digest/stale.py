@@ -22,10 +22,12 @@ from app.models import (
     LineKind,
     Message,
     Relation,
+    Route,
     ThreadInvoice,
     Trust,
     Vendor,
 )
+from app.receivables.queries import ASKED_MINOR, IS_PART_IN_DISPUTE
 
 _ASKED = (LineKind.DUE, LineKind.LATER)
 _WITH_AMOUNT = (*_ASKED, LineKind.ON_HOLD)
@@ -66,11 +68,14 @@ def stale_digests(
 def _changed(line: Any, stopped_vendors: Collection[UUID], ended: ColumnElement[bool], now: datetime) -> Select[Any]:
     """What the line's own rows say: its invoice, and whose it is, its vendor and what is thought of it here."""
     is_asked, unheard = line.kind.in_(_ASKED), Relation.first_mailed_at.is_(None)
-    is_other = or_(Invoice.due_minor != line.amount_minor, Invoice.due_on.is_distinct_from(line.due_on))
+    is_other = or_(line.amount_minor != ASKED_MINOR, Invoice.due_on.is_distinct_from(line.due_on))
+    copied = and_(Route.is_copy, Route.mailbox_id == line.mailbox_id, Route.customer_id == Invoice.customer_id)
+    read_along = select(Route.id).where(copied).correlate(Invoice, line.digest_id.table).exists()
     return (
         select(line.digest_id)
         .join(Vendor, Vendor.id == line.vendor_id)
         .outerjoin(Invoice, Invoice.id == line.invoice_id)
+        .outerjoin(Hold, and_(IS_PART_IN_DISPUTE, Hold.ends_at > now))
         .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
         .outerjoin(Connection, Connection.id == Invoice.connection_id)
         .outerjoin(Relation, and_(Relation.customer_id == line.customer_id, Relation.vendor_id == line.vendor_id))
@@ -80,7 +85,7 @@ def _changed(line: Any, stopped_vendors: Collection[UUID], ended: ColumnElement[
                 Invoice.balance_minor <= 0,
                 and_(line.kind.in_(_WITH_AMOUNT), is_other),
                 and_(is_asked, BillTo.held_until > now),
-                and_(Invoice.id.is_not(None), Invoice.mailbox_id.is_distinct_from(line.mailbox_id)),
+                and_(Invoice.id.is_not(None), Invoice.mailbox_id.is_distinct_from(line.mailbox_id), ~read_along),
                 Relation.muted_at.is_not(None),
                 Relation.blocked_at.is_not(None),
                 Vendor.trust == Trust.SUSPENDED,
@@ -96,7 +101,12 @@ def _changed(line: Any, stopped_vendors: Collection[UUID], ended: ColumnElement[
 
 def _held(line: Any, now: datetime) -> Select[Any]:
     live = and_(Hold.ended_at.is_(None), Hold.ends_at > now)
-    return select(line.digest_id).join(Hold, Hold.invoice_id == line.invoice_id).where(line.kind.in_(_ASKED), live)
+    return (
+        select(line.digest_id)
+        .join(Hold, Hold.invoice_id == line.invoice_id)
+        .join(Invoice, Invoice.id == line.invoice_id)
+        .where(line.kind.in_(_ASKED), live, ~IS_PART_IN_DISPUTE)
+    )
 
 
 def _talked_about(line: Any) -> Select[Any]:
@@ -146,11 +156,12 @@ def untrue_by_now(digest_id: Any) -> ColumnElement[bool]:
     one whom the customer has muted or blocked: asked once more just before the call."""
     pair = and_(Relation.customer_id == DigestLine.customer_id, Relation.vendor_id == DigestLine.vendor_id)
     gone = or_(Vendor.trust == Trust.SUSPENDED, Relation.muted_at.is_not(None), Relation.blocked_at.is_not(None))
-    other = or_(Invoice.state != InvoiceState.OPEN, Invoice.due_minor != DigestLine.amount_minor)
+    other = or_(Invoice.state != InvoiceState.OPEN, DigestLine.amount_minor != ASKED_MINOR)
     query = (
         select(DigestLine.line)
         .join(Vendor, Vendor.id == DigestLine.vendor_id)
         .outerjoin(Relation, pair)
         .outerjoin(Invoice, and_(Invoice.id == DigestLine.invoice_id, DigestLine.kind.in_(_ASKED)))
+        .outerjoin(Hold, IS_PART_IN_DISPUTE)
     )
     return query.where(DigestLine.digest_id == digest_id, or_(gone, other)).exists()
