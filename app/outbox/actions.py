@@ -18,8 +18,10 @@ from app import clock
 from app.ids import new_id
 from app.keys import KeyRing, Place
 from app.models import LoginToken, Mailbox, Outgoing, OutgoingKind, OutgoingState, Person
+from app.outbox.rendering import Mail, discreet
 from app.outbox.rules import checked_headers, one_line
 from app.scope import widened
+from app.words import speaking
 
 log = structlog.get_logger()
 
@@ -47,12 +49,16 @@ def write_mail(
     ``text`` and ``html`` hold rendering.TOKEN_PLACE where ``token`` belongs; the token is stored sealed by ``keys`` and
     never in the body. A ``dedupe_key`` that was used before returns the mail already written, unchanged.
     """
+    mail = Mail(subject, text, html)
+    if mailbox is not None and mailbox.is_private:
+        with speaking(mailbox.locale):
+            mail = discreet(mail)
     values = mail_values(
         kind=kind,
         dedupe_key=dedupe_key,
-        subject=subject,
-        text=text,
-        html=html,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
         due_at=due_at,
         mailbox_id=mailbox.id if mailbox else None,
         person_id=person.id if person else None,

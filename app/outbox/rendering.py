@@ -32,6 +32,7 @@ MAIL_FOLDER = ROOT / "app" / "templates" / "mail"
 _SPACES = re.compile(r"\s+")
 _LINK_LIKE = re.compile(r"(?<=\w)(\.(?=[^\W\d_]{2})|@(?=\w)|:(?=//))")
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_#/+-]+(?: [A-Za-z0-9_#/+-]+)*)?")
+_ADDRESS = re.compile(r"https?://\S+")
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 
@@ -70,6 +71,14 @@ def mail_template(folder: Path, **constants: str) -> MailTemplate:
 @cache
 def _compiled(_language: str, folder: Path, constants: tuple[tuple[str, str], ...]) -> MailTemplate:
     return MailTemplate(folder, constants)
+
+
+def discreet(mail: Mail) -> Mail:
+    """What a mailbox in private mode gets in its stead: that there is something, and the link the mail led with; no
+    names and no amounts (FEATURES C13)."""
+    addresses = _ADDRESS.findall(mail.text)
+    link = next((each for each in addresses if TOKEN_PLACE in each), addresses[0])
+    return mail_template(MAIL_FOLDER / "private").render(link=link)
 
 
 # --- words of strangers, money and dates ----------------------------------------------------------------------------

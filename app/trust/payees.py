@@ -29,7 +29,7 @@ from app.models import (
     Vendor,
 )
 from app.outbox.actions import mail_values
-from app.outbox.rendering import MAIL_FOLDER, inert, mail_template
+from app.outbox.rendering import MAIL_FOLDER, discreet, inert, mail_template
 from app.scope import widened
 from app.settings import Limits
 from app.tasks.actions import drop_task, raise_task
@@ -242,6 +242,7 @@ def _notice(house: House, payee: AnyPayee, vendor: Vendor, box: Mailbox, now: da
         link=f"{house.settings.public_url}/inbox/suppliers",
         postal_address=house.settings.postal_address,
     )
+    mail = discreet(mail) if box.is_private else mail
     return mail_values(
         kind=OutgoingKind.NOTICE,
         dedupe_key=f"payee:{payee.id}:{box.id}",
