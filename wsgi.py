@@ -18,7 +18,6 @@ from app.dns import txt_records
 from app.house import House
 from app.ops import jobs as ops_jobs
 from app.paying.actions import PayDesk
-from app.policies import jobs as policy_jobs
 from app.scheduler import Job, drain_all, start, work
 from app.settings import Settings
 from connectors import commands as connector_commands
@@ -55,7 +54,6 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     sending = _sending(house)
     jobs = (
         *connector_jobs.JOBS,
-        *policy_jobs.JOBS,
         *sending,
         *account_jobs.JOBS,
         *ops_jobs.jobs(txt_records),

@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from app.house import House
 from app.models import AuditEntry, BillTo, LateRisk, Policy, Trust, Vendor, VendorRole
-from app.policies.jobs import sort_customers
 from app.policies.queries import members
 from app.policies.rules import Segment
+from app.policies.sorting import sort_customers
 from tests.digest.rows import change
 from tests.support import world as make
 from tests.support.house import signed_in

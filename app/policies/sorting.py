@@ -11,7 +11,6 @@ from app.db import database_now
 from app.house import House
 from app.models import Policy, Vendor
 from app.policies.actions import resolve
-from app.scheduler import Job
 from app.scope import Everything
 
 log = structlog.get_logger()
@@ -45,6 +44,3 @@ def _claimed(session: Session, house: House) -> UUID | None:
     statement = update(Vendor).where(Vendor.id == found[0], Vendor.segments_due_at == found[1])
     done = session.execute(statement.values(segments_due_at=next_at).returning(Vendor.id))
     return found[0] if done.first() else None
-
-
-JOBS = (Job("sort customers", 30.0, sort_customers),)
