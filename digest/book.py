@@ -32,6 +32,7 @@ class Item(NamedTuple):
     included_at: datetime | None = None
     bill_to_id: UUID | None = None
     state: str = InvoiceState.OPEN
+    disputed_minor: int = 0  # the part of it that is contested; ``due_minor`` is without it
 
 
 class CreditItem(NamedTuple):
@@ -81,6 +82,8 @@ class HoldCard(NamedTuple):
     promised_on: date | None
     ended_at: datetime | None = None
     is_hidden: bool = False
+    amount_minor: int | None = None  # of a dispute: the part that is contested
+    result: str | None = None  # of a promise that is over: broken
 
 
 class Talk(NamedTuple):

@@ -4,6 +4,7 @@ Messages are only ever added. A thread's state and waiting time are what its las
 """
 
 import hashlib
+from app.words import _
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -253,7 +254,7 @@ def _lock(session: Session, thread: Thread, now: datetime) -> None:
     """Nobody else writes into this thread until we commit. Raises ThreadIsClosed."""
     session.refresh(thread, with_for_update=True)
     if thread.state == ThreadState.CLOSED and not rules.may_continue(thread.closed_at, now):
-        raise rules.ThreadIsClosed("This conversation was closed more than 30 days ago. Please ask a new question.")
+        raise rules.ThreadIsClosed(_("This conversation was closed more than 30 days ago. Please ask a new question."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +304,7 @@ def _check_pace(session: Session, thread: Thread, most: int, now: datetime) -> N
         Message.created_at > now - timedelta(hours=1),
     )
     if session.execute(said).scalar_one() >= most:
-        raise rules.TooMuch("That is more than anybody can answer within an hour. Please wait a little, then go on.")
+        raise rules.TooMuch(_("That is more than anybody can answer within an hour. Please wait a little, then go on."))
 
 
 def _said_just_now(session: Session, thread: Thread, side: Side, words: str, now: datetime) -> Message | None:

@@ -1,6 +1,7 @@
 """What may be said, how a thread is named, and when it may be opened again: pure functions."""
 
 import re
+from app.words import _
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -87,9 +88,9 @@ def clean_body(text: str, files: Sequence["File"] = ()) -> str:
     if not shown and files:
         return NO_WORDS
     if not shown:
-        raise CannotSay("Write a few words first.")
+        raise CannotSay(_("Write a few words first."))
     if len(shown) > BODY_LIMIT:
-        raise CannotSay(f"That is {len(shown):,} characters; at most {BODY_LIMIT:,} fit.")
+        raise CannotSay(_("That is %(n)s characters; at most %(body_limit)s fit.", n=f'{len(shown):,}', body_limit=f'{BODY_LIMIT:,}'))
     return shown
 
 
@@ -197,7 +198,7 @@ def may_continue(closed_at: datetime | None, now: datetime) -> bool:
 def check_result(result: str, side: Side) -> str:
     """Raises WrongResult."""
     if result not in RESULTS_OF[side]:
-        raise WrongResult("Choose how it ended.")
+        raise WrongResult(_("Choose how it ended."))
     return result
 
 

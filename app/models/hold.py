@@ -57,6 +57,12 @@ class Hold(Keyed, Created, VendorOwned, CustomerOwned, Base):
             postgresql_where=text("ended_at IS NULL"),
             sqlite_where=text("ended_at IS NULL"),
         ),
+        Index(
+            "ix_hold_broken",
+            "invoice_id",
+            postgresql_where=text("result = 'broken'"),
+            sqlite_where=text("result = 'broken'"),
+        ),
         Index("ix_hold_customer", "customer_id", "created_at"),
         Index("ix_hold_vendor", "vendor_id", "created_at"),
     )

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from app.models import ConnectionState, HoldKind, InvoiceState, Outcome, Trust
+from app.models import ConnectionState, HoldKind, HoldResult, InvoiceState, Outcome, Trust
 from app.money import format_minor
 from app.receivables.facts import (
     HoldFacts,
@@ -53,6 +53,7 @@ class Reason(StrEnum):
     VENDOR_HOLD = "vendor_hold"
     NOT_MINE = "not_mine"
     AUTOPAY = "autopay"
+    REQUESTED = "requested"
     IN_TALK = "in_talk"
     JUST_ISSUED = "just_issued"
     BEFORE_START = "before_start"
@@ -249,13 +250,29 @@ _HELD: dict[str, tuple[Reason, str]] = {
     HoldKind.PAYING: (Reason.PAYING, marked("payment in progress")),
     HoldKind.VENDOR: (Reason.VENDOR_HOLD, marked("on hold by the supplier")),
     HoldKind.NOT_MINE: (Reason.NOT_MINE, marked("said not to be yours, the supplier is looking")),
+    HoldKind.REQUEST: (Reason.REQUESTED, marked("other dates asked for, the supplier is looking")),
 }
+
+
+def is_silencing(hold: HoldFacts, balance_minor: int, now: datetime) -> bool:
+    """Whether nothing of the invoice is asked for; where a part is disputed, the rest is (FEATURES F2)."""
+    return hold.ended_at is None and hold.ends_at > now and not is_part(hold.kind, hold.amount_minor, balance_minor)
+
+
+def is_part(kind: str, minor: int | None, balance_minor: int) -> bool:
+    """Whether a hold is a dispute of less than is open."""
+    return kind == HoldKind.DISPUTE and minor is not None and minor < balance_minor
+
+
+def left_to_ask(due_minor: int, balance_minor: int, disputed_minor: int) -> int:
+    """What is asked for next, a part of what is open being disputed."""
+    return min(due_minor, balance_minor - disputed_minor)
 
 
 def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
     if not case.holds and not case.invoice.is_autopay:
         return None
-    live = [hold for hold in case.holds if hold.ended_at is None and hold.ends_at > standing.now]
+    live = [hold for hold in case.holds if is_silencing(hold, case.invoice.balance_minor, standing.now)]
     quiet = not standing.is_introduction  # of a vendor not accepted yet, no line is shown at all
     if live:
         last = max(live, key=lambda hold: (hold.kind != HoldKind.VENDOR, hold.ends_at))
@@ -358,6 +375,9 @@ def _due(case: Case, standing: Standing, today: date) -> Eligibility:
     days = (invoice.due_on - today).days
     if days < 0:
         words = ngettext("%(num)s day late", "%(num)s days late", -days)
+        broken = [each.promised_on for each in case.holds if each.promised_on and each.result == HoldResult.BROKEN]
+        if broken:
+            words = _("%(late)s, promised for %(day)s", late=words, day=day_in_words(max(broken)))
         return Eligibility(Verdict.SEND, Reason.OVERDUE, words)
     soon_until = standing.soon_until or today + timedelta(days=standing.limits.later_days)
     soon_until += timedelta(days=case.policy.earlier_days if case.policy else 0)

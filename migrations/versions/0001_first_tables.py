@@ -1404,6 +1404,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_hold_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
     )
+    op.create_index(
+        "ix_hold_broken",
+        "hold",
+        ["invoice_id"],
+        unique=False,
+        postgresql_where=sa.text("result = 'broken'"),
+        sqlite_where=sa.text("result = 'broken'"),
+    )
     op.create_index("ix_hold_customer", "hold", ["customer_id", "created_at"], unique=False)
     op.create_index(
         "ix_hold_due",
@@ -1770,6 +1778,12 @@ def downgrade() -> None:
         sqlite_where=sa.text("ended_at IS NULL"),
     )
     op.drop_index("ix_hold_customer", table_name="hold")
+    op.drop_index(
+        "ix_hold_broken",
+        table_name="hold",
+        postgresql_where=sa.text("result = 'broken'"),
+        sqlite_where=sa.text("result = 'broken'"),
+    )
     op.drop_table("hold")
     op.drop_index(op.f("ix_payment_vendor_id"), table_name="payment")
     op.drop_index("ix_payment_customer", table_name="payment")

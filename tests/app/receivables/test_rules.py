@@ -64,6 +64,8 @@ class AHold:
     ended_at: datetime | None = None
     promised_on: date | None = None
     is_hidden: bool = False
+    amount_minor: int | None = None
+    result: str | None = None
 
 
 @dataclass(frozen=True)

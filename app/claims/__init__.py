@@ -1,0 +1,1 @@
+"""Back room: what a customer says of one invoice that is owed: promised, disputed, paid already, wanted later."""
