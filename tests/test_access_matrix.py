@@ -19,6 +19,7 @@ from connectors.file_waiting import keep_waiting
 from connectors.files.brought import Sent
 from tests.access_matrix import PAGE, Route, render, routes
 from tests.support.house import signed_in
+from tests.support.links import payment
 from tests.support.world import (
     EVERYTHING,
     NOW,
@@ -111,6 +112,7 @@ def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
         "file_id": attachment(session, talk).id,
         "digest_id": sent.id,
         "outgoing_id": mail.id,
+        "payment_id": payment(session, by, to, {owed: "1"}).id,
         "proof_id": proof.id,
         "payee_id": host.id,
         "upload_id": keep_waiting(session, house, by.vendor.id, by.person.id, brought, clock.now()),

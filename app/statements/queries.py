@@ -95,7 +95,7 @@ def _credits(
             continue  # the payment it is the rest of stands there already
         on = row.issued_on or _day(row.created_at, here)
         kind = Kind.CREDIT if is_note else Kind.PAYMENT
-        found.append(Entry(on, kind, row.vendor_id, row.name, row.currency, row.number, -row.total_minor, row.id))
+        found.append(Entry(on, kind, row.vendor_id, row.name, row.currency, row.number, -row.total_minor))
     return found, left
 
 

@@ -21,6 +21,7 @@ from app.models import (
     LineKind,
     Mailbox,
     Outcome,
+    Payment,
     Thread,
     ThreadLink,
     Vendor,
@@ -170,6 +171,30 @@ def hold(session: Session, invoice: Invoice, kind: HoldKind, **facts: Any) -> Ho
         "ends_at": NOW + timedelta(days=1),
     }
     made = Hold(**{**defaults, **facts})
+    session.add(made)
+    session.flush()
+    return made
+
+
+def payment(session: Session, by: Selling, to: Owing, applied: dict[Invoice, str], **facts: Any) -> Payment:
+    """Money that the vendor's books took for these invoices, a week ago, by card."""
+    code = facts.pop("currency", by.vendor.currency)
+    parts = [[invoice.external_id, Money.of(amount, code).minor] for invoice, amount in applied.items()]
+    defaults = {
+        "vendor_id": by.vendor.id,
+        "connection_id": by.connection.id,
+        "customer_id": to.customer.id,
+        "external_id": f"payment-{new_token()[:12]}",
+        "version": 1,
+        "content_hash": 0,
+        "paid_on": NOW.date() - timedelta(days=7),
+        "currency": code,
+        "exponent": exponent(code),
+        "amount_minor": sum(minor for _, minor in parts),
+        "method": "Card",
+        "applied": parts,
+    }
+    made = Payment(**{**defaults, **facts})
     session.add(made)
     session.flush()
     return made
