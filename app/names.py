@@ -4,6 +4,8 @@ scripts (INVARIANTS A3); and when two names are the same company's."""
 import re
 import unicodedata
 
+from app.words import _
+
 LIMIT = 50
 NOTE_LIMIT = 140
 _LINK = re.compile(r"://|\bwww\.|[\w-]{2,}\.[^\W\d_]{2,}(?!\w)", re.IGNORECASE)
@@ -27,7 +29,7 @@ def vendor_name(text: str) -> str:
     """``text`` as it will be shown: compatibility forms folded, spaces single. Raises NameRefused."""
     name = _plain(text, LIMIT)
     if not any(c.isalnum() for c in name):
-        raise NameRefused("Write the name customers know you by.")
+        raise NameRefused(_("Write the name customers know you by."))
     return name
 
 
@@ -39,15 +41,15 @@ def vendor_note(text: str) -> str:
 def _plain(text: str, limit: int) -> str:
     line = " ".join(unicodedata.normalize("NFKC", text).split())
     if len(line) > limit:
-        raise NameRefused(f"At most {limit} characters.")
+        raise NameRefused(_("At most %(limit)s characters.", limit=limit))
     if any(_is_strange(c) for c in line):
-        raise NameRefused("Only letters, digits and ordinary punctuation; no emoji and nothing invisible.")
+        raise NameRefused(_("Only letters, digits and ordinary punctuation; no emoji and nothing invisible."))
     if "@" in line or _LINK.search(line):
-        raise NameRefused("No web or mail addresses here.")
+        raise NameRefused(_("No web or mail addresses here."))
     if _PHONE.search(line):
-        raise NameRefused("No telephone or account numbers here.")
+        raise NameRefused(_("No telephone or account numbers here."))
     if len(_scripts(line)) > 1:
-        raise NameRefused("Letters of one alphabet only: mixed ones can imitate somebody else's name.")
+        raise NameRefused(_("Letters of one alphabet only: mixed ones can imitate somebody else's name."))
     return line
 
 

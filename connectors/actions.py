@@ -34,6 +34,7 @@ from app.scope import widened
 from app.settings import ROOT, Limits
 from app.trust.actions import judge, name_given
 from app.trust.payees import know_hosts
+from app.words import _
 from connectors import registry
 from connectors.base import Account
 from connectors.history import remember_ends
@@ -94,7 +95,7 @@ def connect_company(
     elif taken:
         raise NotConnected(_taken(account, any(one.vendor_id in mine for one in taken)))
     if vendor_id is not None and vendor_id not in mine:
-        raise NotConnected("You can connect books only for a company whose owner or administrator you are.")
+        raise NotConnected(_("You can connect books only for a company whose owner or administrator you are."))
     vendor = session.get_one(Vendor, vendor_id) if vendor_id else _sign_up(session, person, account, provider, now)
     found = next((one for one in known if one.vendor_id == vendor.id), None)
     if found is not None and pending is not None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.house import House
 from app.models import AuditEntry, Connection, ConnectionState, Person, Quarantined, SyncRun, Vendor
 from app.scope import widened
+from app.words import _
 from connectors.actions import connect_company
 from connectors.base import Account, Tokens
 from connectors.file_plan import NotTaken, Plan, plan
@@ -90,7 +91,7 @@ def take(
         session.execute(select(Connection.id).where(Connection.id == books.id).with_for_update(key_share=True))
         found = plan(session, books, brought, is_complete=is_complete, now=now)
         if shown and shown != found.mark:
-            raise NotTaken("Meanwhile something has changed here. Please look again at what this file would do.")
+            raise NotTaken(_("Meanwhile something has changed here. Please look again at what this file would do."))
         for one in found.refused:
             keep_refusal(session, books, *one, now)
         refused = {name for name, _ in found.refused}

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.models import BillTo, Connection, Credit, Invoice, InvoiceState
 from app.money import Money
+from app.words import _
 from connectors.base import Batch, BillToRecord, Gone, InvoiceRecord, Kind
 from connectors.files.brought import Brought
 from connectors.files.columns import plain
@@ -81,17 +82,21 @@ class NotTaken(Exception):
 def plan(session: Session, books: Connection, brought: Brought, *, is_complete: bool, now: datetime) -> Plan:
     """What taking these files would change; nothing is. Raises NotTaken."""
     if brought.asking:
-        raise NotTaken(f"{brought.asking[0].name} can be read in more than one way. Please say first how.")
+        raise NotTaken(
+            _("%(name)s can be read in more than one way. Please say first how.", name=brought.asking[0].name)
+        )
     if is_complete and brought.refused:
         name, why = brought.refused[0]
-        raise NotTaken(f"A complete list cannot lack a file, and {name} cannot be read. {why}")
+        raise NotTaken(
+            _("A complete list cannot lack a file, and %(name)s cannot be read. %(why)s", name=name, why=why)
+        )
     found = Plan(is_complete=is_complete, refused=tuple(brought.refused))
     said = _joined(brought)
     meant = _meant(session, books, said.bill_tos)
     names = {meant.get(one.external_id, one.external_id): one.name for one in said.bill_tos}
     joined = _moved(said, meant)
     joined.invoices = _with_known_ids(session, books, joined.invoices)
-    _, bad = rows_of(joined)
+    _rows, bad = rows_of(joined)
     if bad:
         raise NotTaken(f"{bad[0].kind.capitalize()} {bad[0].external_id}: {bad[0].reason}.")
     written = {one.number for one in brought.issued.invoices + brought.issued.credits}

@@ -15,6 +15,7 @@ from app.keys import CannotOpen
 from app.models import Connection
 from app.money import MoneyError, exponent
 from app.scope import Everything
+from app.words import _
 from connectors import queries
 from connectors.actions import MANAGING, NotConnected
 from connectors.file_intake import keep_refusal, new_account, open_books, ready_books, remembered, take
@@ -136,8 +137,9 @@ def decide(upload_id: UUID) -> Response | tuple[str, int]:
     """Take it as it was shown, or throw it away."""
     if request.form.get("do") == "drop":
         with database().transaction() as writing:
-            _ = forget_upload(writing, upload_id) or abort(404)
-        flash("Thrown away. Nothing was changed.", "ok")
+            if not forget_upload(writing, upload_id):
+                abort(404)
+        flash(_("Thrown away. Nothing was changed."), "ok")
         return redirect(url_for("files.show"), 303)
     try:
         with database().transaction() as writing:
@@ -145,7 +147,7 @@ def decide(upload_id: UUID) -> Response | tuple[str, int]:
     except NotTaken as problem:
         with database().reading() as reading:
             return _look_page(reading, upload_id, str(problem)), 409
-    flash(f"Taken: {_in_words(done)}.", "ok")
+    flash(_("Taken: %(in_words)s.", in_words=_in_words(done)), "ok")
     return redirect(url_for("connections.health"), 303)
 
 

@@ -14,6 +14,7 @@ from app.access import vendor_member
 from app.db import database
 from app.house import the_house
 from app.models import BillTo, Connection, ConnectionState
+from app.words import _
 from connectors import actions, hooks, oauth, queries, registry
 from connectors.actions import MANAGING
 from connectors.asking import context
@@ -66,10 +67,10 @@ def progress(connection_id: UUID) -> str:
 def go_live() -> Response:
     with database().transaction() as writing:
         if not any(one.connection.first_synced_at for one in queries.health_of(writing, clock.now())):
-            flash("The first sync has not finished yet. Going live is possible right after it.", "warn")
+            flash(_("The first sync has not finished yet. Going live is possible right after it."), "warn")
             return redirect(url_for("connections.health"), 303)
         actions.go_live(writing, queries.vendor_of(writing), person=g.person, now=clock.now())
-    flash("You are live. Your open invoices go into your customers' next digests.", "ok")
+    flash(_("You are live. Your open invoices go into your customers' next digests."), "ok")
     return redirect(url_for("connections.health"), 303)
 
 
@@ -145,7 +146,7 @@ def answer_reminders(connection_id: UUID) -> Response:
 def sync_now(connection_id: UUID) -> Response:
     with database().transaction() as writing:
         actions.pull_soon(_connection_or_404(writing, connection_id), clock.now())
-    flash("On its way: the next sync begins within seconds.", "ok")
+    flash(_("On its way: the next sync begins within seconds."), "ok")
     return redirect(url_for("connections.health"), 303)
 
 
@@ -196,7 +197,10 @@ def choose_address(bill_to_id: UUID) -> Response | tuple[str, int]:
     if wrong:
         return _health_page({bill_to_id: wrong}), 422
     flash(
-        "Saved. It stays so whatever your books say." if written.strip() else "Back to the address in your books.", "ok"
+        _("Saved. It stays so whatever your books say.")
+        if written.strip()
+        else _("Back to the address in your books."),
+        "ok",
     )
     return redirect(url_for("connections.health", _anchor="addresses"), 303)
 

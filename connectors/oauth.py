@@ -31,6 +31,7 @@ from app.house import House
 from app.keys import CannotOpen, Place
 from app.models import Connection, ConnectionState
 from app.scope import Everything
+from app.words import _
 from connectors import registry
 from connectors.actions import lose_permission
 from connectors.answers import wait_named
@@ -104,11 +105,16 @@ def take_back(
     dance = dances.pop(state, None)
     kept[KEPT] = dances
     if dance is None:
-        raise Stray("This browser did not begin this connection, or has already finished it.")
+        raise Stray(_("This browser did not begin this connection, or has already finished it."))
     if dance["provider"] != provider or dance["person"] != str(person_id):
-        raise Stray("This connection was begun by somebody else or for another system.")
+        raise Stray(_("This connection was begun by somebody else or for another system."))
     if now - datetime.fromisoformat(dance["at"]) > timedelta(minutes=house.limits.oauth_minutes):
-        raise Stray(f"More than {house.limits.oauth_minutes} minutes have passed since you began.")
+        raise Stray(
+            _(
+                "More than %(oauth_minutes)s minutes have passed since you began.",
+                oauth_minutes=house.limits.oauth_minutes,
+            )
+        )
     return {name: str(value) for name, value in dance.items()}
 
 
@@ -119,7 +125,9 @@ def finish(
     title = connector.spec.title
     if error := args.get("error"):
         if error == "access_denied":
-            raise Denied(f"You did not allow Sheaf to read your books in {title}. Nothing was connected.")
+            raise Denied(
+                _("You did not allow Sheaf to read your books in %(title)s. Nothing was connected.", title=title)
+            )
         raise GiveUp(f"{title} ended the connection before it began. Please try again.")
     if not args.get("code"):
         raise GiveUp(f"{title} sent you back without a code. Please try again.")
@@ -184,7 +192,7 @@ def _ask(spec: ProviderSpec, call: Callable[[], Any]) -> Json:
     except OAuthError as problem:
         word = str(problem.error)[:40]
     except NotPublic:
-        raise GiveUp("The address you gave is not one on the public internet.") from None
+        raise GiveUp(_("The address you gave is not one on the public internet.")) from None
     except requests.RequestException as problem:
         _later(title, problem)
     except ValueError:
@@ -219,12 +227,12 @@ def seal(house: House, tokens: Tokens, connection_id: UUID, vendor_id: UUID | No
 def unseal(house: House, sealed: str | None, connection_id: UUID, vendor_id: UUID | None) -> Tokens:
     """Raises MustReconnect when there is nothing, GiveUp when it does not open (a key is missing, or it was moved)."""
     if sealed is None:
-        raise MustReconnect("This connection has no permission any more.")
+        raise MustReconnect(_("This connection has no permission any more."))
     try:
         said = json.loads(house.keys.open(sealed, place=Place.TOKENS, row=connection_id, tenant=vendor_id))
     except CannotOpen:
         log.error("stored permission does not open", connection=str(connection_id))
-        raise GiveUp("The stored permission cannot be read. Please reconnect.") from None
+        raise GiveUp(_("The stored permission cannot be read. Please reconnect.")) from None
     expires_at = datetime.fromisoformat(said["expires_at"]) if said["expires_at"] else None
     return Tokens(said["access"], said["refresh"], expires_at, said["extra"])
 
@@ -258,7 +266,7 @@ def tokens_for(house: House, connection_id: UUID, *, refused: str = "") -> Token
             if renewed := _renew(house, held, lease):
                 return renewed
         elif time.monotonic() > patience:
-            raise RetryLater("Its permission is being renewed. That takes longer than usual.", 5.0)
+            raise RetryLater(_("Its permission is being renewed. That takes longer than usual."), 5.0)
         else:
             time.sleep(_dice.uniform(0.02, 0.15))
 
@@ -286,7 +294,7 @@ def _held(house: House, connection_id: UUID) -> _Held:
     with house.database.reading(_KEEPER) as session:
         row = session.execute(query.where(Connection.id == connection_id)).one_or_none()
     if row is None or row.state != ConnectionState.ACTIVE:
-        raise MustReconnect("This connection is not active.")
+        raise MustReconnect(_("This connection is not active."))
     tokens = unseal(house, row.tokens, connection_id, row.vendor_id)
     return _Held(connection_id, row.vendor_id, row.provider, row.tokens, tokens)
 

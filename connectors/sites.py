@@ -12,6 +12,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError
 
+from app.words import _
 from connectors.base import Endpoints, GiveUp
 from connectors.fields import ID_LENGTH
 
@@ -29,9 +30,9 @@ def site(typed: str) -> str:
     except ValueError:
         host = ""
     if not host or parts.username is not None or parts.query or parts.fragment or not text.isascii() or " " in text:
-        raise GiveUp("That is not the address of a server. It looks like https://books.example.com")
+        raise GiveUp(_("That is not the address of a server. It looks like https://books.example.com"))
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise GiveUp("The address must begin with https:// so that nobody else can read along.")
+        raise GiveUp(_("The address must begin with https:// so that nobody else can read along."))
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
@@ -46,7 +47,7 @@ def account_at(base: str, *names: str) -> str:
     parts = urlsplit(base)
     made = "|".join((f"{parts.netloc}{parts.path}", *names))
     if len(made) > ID_LENGTH:
-        raise GiveUp("The names of the server and of the company are too long for us.")
+        raise GiveUp(_("The names of the server and of the company are too long for us."))
     return made
 
 

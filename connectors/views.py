@@ -12,6 +12,7 @@ from app.access import anybody, person_signed_in
 from app.db import database
 from app.house import the_house
 from app.scope import Everything
+from app.words import _
 from connectors import actions, oauth, queries, registry
 from connectors.actions import MANAGING
 from connectors.base import (
@@ -150,7 +151,9 @@ def _accounts(connector: Connector, tokens: Tokens, heard: Mapping[str, str]) ->
     ctx = Context(http, registry.endpoints(provider, tokens.extra), clock.now(), tokens)
     found = connector.accounts(ctx, heard)
     if not found:
-        raise MustReconnect(f"You allowed no company in {connector.spec.title}. Please choose one there.")
+        raise MustReconnect(
+            _("You allowed no company in %(title)s. Please choose one there.", title=connector.spec.title)
+        )
     return found
 
 

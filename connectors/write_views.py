@@ -15,6 +15,7 @@ from app.models import Connection, Invoice, VendorRole
 from app.money import Money, MoneyError
 from app.receivables.actions import hold_invoice
 from app.scope import widened
+from app.words import _
 from connectors import queries, registry, write_back
 from connectors.actions import MANAGING
 from connectors.write_back import NOTE, PAYMENT
@@ -51,7 +52,7 @@ def switch(connection_id: UUID) -> Response:
         if kind not in write_back.kinds(found):
             abort(400)
         write_back.switch(writing, found, kind, is_on=is_on, person=g.person, now=clock.now())
-    flash("Switched on: what happens from now on is written." if is_on else "Switched off.", "ok")
+    flash(_("Switched on: what happens from now on is written.") if is_on else _("Switched off."), "ok")
     return redirect(url_for("write_back.show", connection_id=connection_id), 303)
 
 
@@ -78,7 +79,7 @@ def enter_payment(invoice_id: UUID) -> Response | tuple[str, int]:
                 write_back.add_payment(writing, found, invoice, amount, paid_on, reference, now)
     if wrong:
         return _paid_page(invoice_id, wrong), 422
-    flash("It goes into your books within a minute. Until they say so, nobody is reminded of it.", "ok")
+    flash(_("It goes into your books within a minute. Until they say so, nobody is reminded of it."), "ok")
     return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)
 
 

@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
 
-from flask import g, render_template, request, url_for
+from flask import abort, g, render_template, request, url_for
 from flask import session as cookie
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -124,6 +124,14 @@ def live_row(session: Session, line: DigestLine, now: datetime) -> Row | None:
     if line.invoice_id is None or is_shut(line):
         return None
     return find_row(session, line.invoice_id, now)
+
+
+def invoice_line(session: Session, number: int) -> tuple[DigestLine, Row | None]:
+    """The line of an invoice, or 404; no row when it is gone from this customer's books, and so nothing is owed."""
+    found = line_of(session, number) or abort(404)
+    if found.invoice_id is None or is_shut(found):
+        abort(404)
+    return found, live_row(session, found, clock.now())
 
 
 def vendors_of(session: Session) -> list[tuple[UUID, str]]:

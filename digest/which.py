@@ -17,6 +17,7 @@ from app.db import database
 from app.house import House, the_house
 from app.models import HeldReply, Person
 from app.scope import widened
+from app.words import _
 from digest.held import askable_vendors, held_of, take
 from digest.inbound.intake import reread
 from digest.links import opened
@@ -43,11 +44,11 @@ def send() -> Response | tuple[str, int]:
             wanted = request.form.get("vendor", "")
             vendor_id = next((key for key, _ in askable_vendors(session, held.digest_id) if str(key) == wanted), None)
             if vendor_id is None:
-                return _page(error="Choose one of your suppliers."), 422
+                return _page(error=_("Choose one of your suppliers.")), 422
             if take(session, held, now):
                 held.thread_id = _ask(session, house, held, vendor_id)
     except talk.NotYours:
-        return _page(error="There is nothing between you and that supplier any more."), 422
+        return _page(error=_("There is nothing between you and that supplier any more.")), 422
     return redirect(url_for(".choose", token=g.token), 303)
 
 

@@ -6,6 +6,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.accounts.rules import is_zone
 from app.address import canonical
+from app.words import _
 
 NAME_LIMIT = 80
 
@@ -46,11 +47,11 @@ class ProfileForm:
         zone = form.get("zone", "").strip()
         errors = {}
         if len(name) > NAME_LIMIT:
-            errors["name"] = f"At most {NAME_LIMIT} characters, please."
+            errors["name"] = _("At most %(name_limit)s characters, please.", name_limit=NAME_LIMIT)
         if not name.isprintable():
-            errors["name"] = "Plain letters only, please."
+            errors["name"] = _("Plain letters only, please.")
         if not is_zone(zone):
-            errors["zone"] = "Choose a zone from the list."
+            errors["zone"] = _("Choose a zone from the list.")
         return cls(name, zone, errors)
 
 

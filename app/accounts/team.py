@@ -17,6 +17,7 @@ from app.models import AuditEntry, CustomerMember, OutgoingKind, Person, VendorM
 from app.outbox.actions import write_mail
 from app.outbox.rendering import MAIL_FOLDER, inert, mail_template
 from app.scope import widened
+from app.words import _
 
 log = structlog.get_logger()
 
@@ -64,11 +65,11 @@ def invite(
     _allow(place, own, None, role)
     members = members_of(session, place)
     if any(person.address == address for _, person in members):
-        raise TeamError("That person is in the team already.")
+        raise TeamError(_("That person is in the team already."))
     if len(members) >= LARGEST:
-        raise TeamError(f"A team has at most {LARGEST} people.")
+        raise TeamError(_("A team has at most %(largest)s people.", largest=LARGEST))
     if _invited_lately(session, place, now) >= A_DAY:
-        raise TeamError(f"At most {A_DAY} people can be added in a day. Go on tomorrow.")
+        raise TeamError(_("At most %(a_day)s people can be added in a day. Go on tomorrow.", a_day=A_DAY))
     with widened(session, "whoever reads the address, known here or not: they are told by mail, their inviter nothing"):
         person = person_of(session, address, by.zone)
     session.add(place.table(person_id=person.id, role=role, created_at=now, **place.owner))
@@ -132,9 +133,9 @@ def _member(session: Session, place: Place, person_id: UUID) -> Any:
 
 def _allow(place: Place, own: str, before: str | None, after: str | None) -> None:
     if after is not None and after not in place.team.roles:
-        raise TeamError("Choose a role from the list.")
+        raise TeamError(_("Choose a role from the list."))
     if not place.team.may_change(own, before, after):
-        raise NotAllowed("Your role does not allow this.")
+        raise NotAllowed(_("Your role does not allow this."))
 
 
 def _keep_a_head(session: Session, place: Place, before: str, after: str | None) -> None:
@@ -143,7 +144,7 @@ def _keep_a_head(session: Session, place: Place, before: str, after: str | None)
         return
     heads = select(place.table).filter_by(role=place.team.head, **place.owner).with_for_update()
     if len(session.scalars(heads).all()) < 2:
-        raise TeamError(f"Somebody must stay {place.team.head}. Make somebody else {place.team.head} first.")
+        raise TeamError(_("Somebody must stay %(head)s. Make somebody else %(head)s first.", head=place.team.head))
 
 
 def _record(session: Session, action: str, place: Place, by: Person, about: UUID, now: datetime, **detail: str) -> None:

@@ -16,6 +16,7 @@ from app.accounts.team import NotAllowed, Place, TeamError
 from app.db import database
 from app.house import the_house
 from app.models import CustomerRole, VendorRole
+from app.words import _
 
 blueprint = Blueprint("team", __name__, url_prefix="/team")
 
@@ -105,7 +106,7 @@ def _change(place: Place, person_id: UUID) -> ResponseReturnValue:
         return _back(place)
     if not found[0]:
         abort(404)
-    flash("Done. It holds from the next page on.", "ok")
+    flash(_("Done. It holds from the next page on."), "ok")
     return redirect(url_for("accounts.account"), 303) if is_me and act == "remove" else _back(place)
 
 

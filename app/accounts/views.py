@@ -41,6 +41,7 @@ from app.house import the_house
 from app.links import digest_of, new_token, own_path, same
 from app.models import LoginToken
 from app.scope import Everything
+from app.words import _
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -206,7 +207,7 @@ def save_account() -> ResponseReturnValue:
         return _account_page(form), 422
     with database().transaction(_OWN) as writing:
         change_profile(writing, g.person.id, name=form.name, zone=form.zone)
-    flash("Saved.", "ok")
+    flash(_("Saved."), "ok")
     return redirect(url_for("accounts.account"), 303)
 
 

@@ -4,16 +4,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.core import Locale
 
 from app.address import canonical
-from app.desk.queries import PAGE, Box, InvoiceRow, InvoiceSearch, QueueRow, QueueSearch, Shelf
-from app.models import Vendor
+from app.care.actions import Told
+from app.claims.rules import REASONS
+from app.desk.customers import PAGE as CUSTOMERS
+from app.desk.customers import CustomerRow
+from app.desk.queries import PAGE, InvoiceRow, InvoiceSearch, Shelf
+from app.desk.rules import FREE_WORDS, TOPICS
+from app.desk.threads import Box, QueueRow, QueueSearch, Whose
+from app.models import ContactKind, Vendor
 from app.names import NameRefused, vendor_name
 from app.receivables.queries import Key
+from app.words import _
 
 LONGEST_HOLD = timedelta(days=365)
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -24,14 +32,22 @@ TERRITORIES = {
 
 def read_queue(args: Mapping[str, str], vendor_id: UUID, person_id: UUID) -> QueueSearch:
     """The search of an address bar; whatever cannot be read is as if it were not there."""
-    box = args.get("box", "")
+    box, whose, topic = args.get("box", ""), args.get("whose", ""), args.get("topic", "")
     return QueueSearch(
         box=Box(box) if box in set(Box) else Box.WAITING,
         text=_text(args),
         vendor_id=vendor_id,
         person_id=person_id,
         after=_instant_key(args.get("after", "")),
+        whose=Whose(whose) if whose in set(Whose) else Whose.ANYBODY,
+        topic=None if topic not in TOPICS else "" if topic == FREE_WORDS else topic,
     )
+
+
+def queue_place(search: QueueSearch) -> dict[str, Any]:
+    """The part of the queue somebody works in, for addresses: what is not chosen is left out."""
+    topic = FREE_WORDS if search.topic == "" else search.topic or ""
+    return {name: value for name, value in (("whose", search.whose.value), ("topic", topic)) if value}
 
 
 def read_shelf(args: Mapping[str, str], now: datetime, today: date) -> InvoiceSearch:
@@ -58,6 +74,26 @@ def shelf_page(rows: list[InvoiceRow], search: InvoiceSearch) -> tuple[list[Invo
         return rows, ""
     day, invoice_id = rows[PAGE - 1].key(search.shelf)
     return rows[:PAGE], f"{day.isoformat() if day else ''}~{invoice_id}"
+
+
+def read_customers(args: Mapping[str, str]) -> tuple[str, tuple[str, UUID] | None]:
+    """What is looked for among the customers, and the key of the last row of the page before."""
+    key, _tilde, name = args.get("after", "").partition("~")
+    last = optional_id(key)
+    return _text(args), (name, last) if last else None
+
+
+def write_name_key(rows: list[CustomerRow]) -> str:
+    """``after`` of the next page; "" on the last."""
+    return f"{rows[CUSTOMERS - 1].id}~{rows[CUSTOMERS - 1].name}" if len(rows) > CUSTOMERS else ""
+
+
+def optional_id(text: str) -> UUID | None:
+    """An id as a form or an address says it; whatever is none is as if it were not there."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _text(args: Mapping[str, str]) -> str:
@@ -96,17 +132,65 @@ class HoldForm:
         try:
             day = date.fromisoformat(read.day)
         except ValueError:
-            read.errors["day"] = "Choose the last day of the hold."
+            read.errors["day"] = _("Choose the last day of the hold.")
         else:
             if not today <= day <= today + LONGEST_HOLD:
-                read.errors["day"] = "Choose a day from today on, within a year."
+                read.errors["day"] = _("Choose a day from today on, within a year.")
             else:
                 read.until = datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(zone))
         if not read.note:
-            read.errors["note"] = "Say why; your customer can read it."
+            read.errors["note"] = _("Say why; your customer can read it.")
         elif len(read.note) > 200:
-            read.errors["note"] = "At most 200 characters."
+            read.errors["note"] = _("At most 200 characters.")
         return read
+
+
+@dataclass
+class ContactForm:
+    """What a customer said on the telephone, as somebody of the vendor writes it down."""
+
+    told: Told | None = None
+    invoice_id: UUID | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, form: Mapping[str, str], *, today: date) -> "ContactForm":
+        kind = form.get("kind", "")
+        if kind not in set(ContactKind):
+            return cls(errors={"kind": _("Choose what they told you.")})
+        said_on, promised_on = _day(form.get("said_on", "")) or today, _day(form.get("promised_on", ""))
+        reason = form.get("reason", "")
+        told = Told(
+            ContactKind(kind),
+            said_on,
+            said_by=form.get("said_by", ""),
+            words=form.get("words", ""),
+            reason=reason if reason in REASONS else "",
+            promised_on=promised_on,
+        )
+        return cls(told, optional_id(form.get("invoice", "")))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+@dataclass
+class LetterForm:
+    """A letter by hand, and until when the invoice then waits: the end of the chosen day in the vendor's zone."""
+
+    body: str
+    day: str
+    until: datetime | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, form: Mapping[str, str], *, zone: str, today: date) -> "LetterForm":
+        held = HoldForm.read({"day": form.get("day", ""), "note": "-"}, zone=zone, today=today)
+        return cls(form.get("body", ""), held.day, held.until, held.errors)
 
 
 @dataclass
@@ -163,20 +247,20 @@ class ProfileForm:
     def _check_looks(self) -> None:
         self.colour = self.colour.lower()
         if self.colour and not _COLOUR.fullmatch(self.colour):
-            self.errors["colour"] = "A colour looks like #1d5a3c."
+            self.errors["colour"] = _("A colour looks like #1d5a3c.")
         address = canonical(self.support_address) if self.support_address else ""
         if address is None:
-            self.errors["support_address"] = "That is not a mail address."
+            self.errors["support_address"] = _("That is not a mail address.")
         else:
             self.support_address = address
 
     def _check_place(self) -> None:
         if self.country and self.country not in TERRITORIES:
-            self.errors["country"] = "Choose a country of the list."
+            self.errors["country"] = _("Choose a country of the list.")
         if self.zone not in available_timezones():
-            self.errors["zone"] = "Choose a time zone of the list, such as Europe/Paris."
+            self.errors["zone"] = _("Choose a time zone of the list, such as Europe/Paris.")
 
     def _check_hours(self) -> None:
         hours = [int(text) if re.fullmatch(r"\d{1,2}", text) else -1 for text in (self.opens_at, self.closes_at)]
         if not 0 <= hours[0] < hours[1] <= 24:
-            self.errors["opens_at"] = "Open before you close, between 0 and 24 o'clock."
+            self.errors["opens_at"] = _("Open before you close, between 0 and 24 o'clock.")

@@ -16,6 +16,7 @@ from app.desk.views import ANSWERING, MANAGING
 from app.house import the_house
 from app.models import Vendor
 from app.tasks.actions import finish_task
+from app.words import _
 
 blueprint = Blueprint("outlook", __name__, url_prefix="/desk")
 
@@ -66,7 +67,7 @@ def hold_customer() -> Response | tuple[str, int]:
             )  # fmt: skip
     if form.errors:
         return _coming_page(form), 422
-    flash(f"Nothing of {bill_to.name or 'this customer'} is asked for until then.", "ok")
+    flash(_("Nothing of %(customer)s is asked for until then.", customer=bill_to.name or "this customer"), "ok")
     return redirect(url_for("outlook.coming"), 303)
 
 
@@ -76,7 +77,7 @@ def release_customer(bill_to_id: UUID) -> Response:
     with database().transaction() as session:
         bill_to = outlook.bill_to_of(session, bill_to_id) or abort(404)
         outlook.release_customer(session, bill_to=bill_to, person=g.person, now=clock.now())
-    flash("The hold is over.", "ok")
+    flash(_("The hold is over."), "ok")
     return redirect(url_for("outlook.coming"), 303)
 
 
@@ -91,7 +92,7 @@ def chase_from() -> Response | tuple[str, int]:
         return _coming_page(wrong_day="Choose a day, or leave it empty."), 422
     with database().transaction() as session:
         outlook.chase_from(session, session.get_one(Vendor, g.vendor_id), day, g.person, clock.now())
-    flash("Saved.", "ok")
+    flash(_("Saved."), "ok")
     return redirect(url_for("outlook.coming"), 303)
 
 
@@ -101,7 +102,7 @@ def include(invoice_id: UUID) -> Response:
     with database().transaction() as session:
         found, _ = invoice_of(session, invoice_id) or abort(404)
         outlook.include(session, found, g.person, clock.now())
-    flash("It is reminded of like any other now.", "ok")
+    flash(_("It is reminded of like any other now."), "ok")
     return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)
 
 
@@ -120,7 +121,7 @@ def finish(task_id: UUID) -> Response:
         is_done = finish_task(session, task_id, g.person.id, clock.now())
     if not is_done:
         abort(404)
-    flash("Done.", "ok")
+    flash(_("Done."), "ok")
     return redirect(url_for("outlook.tasks"), 303)
 
 

@@ -32,6 +32,7 @@ from app.trust.rules import (
     newest_that_counts,
 )
 from app.trust.watch import is_there
+from app.words import _
 
 blueprint = Blueprint("trust", __name__)
 
@@ -64,7 +65,7 @@ def claim() -> Response | tuple[str, int]:
             proof = claim_domain(session, _vendor(session), company_domain(text), g.person, clock.now())
     except DomainRefused as problem:
         return _page(errors={"domain": str(problem)}, domain=text), 422
-    flash(f"Now prove that {proof.domain} is yours, in one of the two ways below.", "ok")
+    flash(_("Now prove that %(domain)s is yours, in one of the two ways below.", domain=proof.domain), "ok")
     return _back()
 
 
@@ -77,14 +78,14 @@ def look(proof_id: UUID) -> Response:
     try:
         found = is_there(current_app.extensions["txt_records"], proof)
     except DnsAway:
-        flash("The domain's name servers did not answer just now. Please try again in a few minutes.", "warn")
+        flash(_("The domain's name servers did not answer just now. Please try again in a few minutes."), "warn")
         return _back()
     with database().transaction() as session:
         note_dns(session, _proof_or_404(session, proof_id), found, clock.now(), the_house().limits)
     if found:
         flash(f"{proof.domain} is proven to be yours.", "ok")
     else:
-        flash("The record is not there yet. New records can take an hour to be seen; then look again.", "warn")
+        flash(_("The record is not there yet. New records can take an hour to be seen; then look again."), "warn")
     return _back()
 
 
@@ -99,9 +100,11 @@ def write(proof_id: UUID) -> Response:
             abort(400)
         is_new = mail_proof(session, the_house(), _vendor(session), proof, box, g.person, clock.now())
     if is_new:
-        flash(f"A mail with a link is on its way to {box}@{proof.domain}.", "ok")
+        flash(_("A mail with a link is on its way to %(box)s@%(domain)s.", box=box, domain=proof.domain), "ok")
     else:
-        flash("We wrote there within the last day already. Please look for that mail, or try again tomorrow.", "warn")
+        flash(
+            _("We wrote there within the last day already. Please look for that mail, or try again tomorrow."), "warn"
+        )
     return _back()
 
 
@@ -139,9 +142,9 @@ def give_account() -> Response | tuple[str, int]:
     except AccountRefused as problem:
         return _page(errors={"number": str(problem)}, **said), 422
     if made.frozen_until:
-        flash("Kept. It waits: see below when it counts, and who still has to agree.", "warn")
+        flash(_("Kept. It waits: see below when it counts, and who still has to agree."), "warn")
     else:
-        flash("Kept. Your customers see it on their pay pages once you are verified.", "ok")
+        flash(_("Kept. Your customers see it on their pay pages once you are verified."), "ok")
     return _back()
 
 
@@ -162,7 +165,7 @@ def decide(payee_id: UUID) -> Response:
     except NotApproved as problem:
         flash(_WHY_NOT[problem.why], "warn")
         return _back()
-    flash("Approved." if act == "approve" else "Given up.", "ok")
+    flash(_("Approved.") if act == "approve" else _("Given up."), "ok")
     return _back()
 
 

@@ -1,5 +1,6 @@
 """The vendor's pages: who waits for an answer, what is owed, how quickly we answer, who we are."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,21 +10,36 @@ from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import vendor_member
+from app.care.queries import canned_of, colleagues, notes_of, ready_answers
+from app.care.rules import filled
 from app.conversations import actions as talk
-from app.conversations.queries import file_of, invoices_of, messages_of, thread_of, threads_about
+from app.conversations.queries import file_of, invoices_of, messages_of, name_in_books, thread_of, threads_about
 from app.conversations.rules import RESULTS, ConversationError
 from app.db import database
-from app.desk import queries, rules
+from app.desk import queries, rules, threads
 from app.desk.actions import change_profile
-from app.desk.forms import TERRITORIES, HoldForm, ProfileForm, queue_page, read_queue, read_shelf, shelf_page
+from app.desk.forms import (
+    TERRITORIES,
+    HoldForm,
+    ProfileForm,
+    optional_id,
+    queue_page,
+    queue_place,
+    read_queue,
+    read_shelf,
+    shelf_page,
+)
+from app.filters import money
 from app.headers import download, pdf
 from app.house import the_house
 from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
 from app.receivables.actions import end_holds, hold_invoice, live_holds
 from app.scorecard.queries import response_times
+from app.scorecard.rules import duration
+from app.words import _
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
-blueprint.add_app_template_filter(rules.duration, "duration")
+blueprint.add_app_template_filter(duration, "duration")
 
 ANSWERING = (VendorRole.OWNER, VendorRole.ADMIN, VendorRole.AGENT)
 MANAGING = (VendorRole.OWNER, VendorRole.ADMIN)
@@ -41,8 +57,8 @@ def queue() -> str:
     """Who waits, longest first, and how quickly we answer."""
     search, now = read_queue(request.args, g.vendor_id, g.person.id), clock.now()
     with database().reading() as session:
-        rows, after = queue_page(queries.find_threads(session, search), search)
-        page = {"rows": rows, "after": after, "search": search, "Box": queries.Box, "rules": rules}
+        rows, after = queue_page(threads.find_threads(session, search), search)
+        page = {"rows": rows, "after": after, "search": search, "place": queue_place(search), "rules": rules}
         if request.headers.get("HX-Request") and search.after:
             return render_template("desk/queue_rows.html", **page)
         vendor = _vendor(session)
@@ -51,10 +67,12 @@ def queue() -> str:
             "desk/queue.html",
             **page,
             vendor=vendor,
-            waiting=queries.count_waiting(session),
+            Box=threads.Box,
+            Whose=threads.Whose,
+            waiting=threads.count_waiting(session),
+            team=colleagues(session, g.vendor_id),
+            results=RESULTS,
             times=times,
-            bars=rules.bars(times.weeks),
-            agents=[agent for agent in times.agents if g.role in MANAGING or agent.person_id == g.person.id],
         )
 
 
@@ -67,16 +85,20 @@ def thread(thread_id: UUID) -> str:
 @blueprint.post("/threads/<uuid:thread_id>/answer")
 @vendor_member(*ANSWERING)
 def answer(thread_id: UUID) -> Response | tuple[str, int]:
-    """Store the answer and queue its mail in one commit."""
+    """Store the answer and queue its mail in one commit; then whoever waits next is opened."""
     body = request.form.get("body", "")
     try:
         with database().transaction() as session:
             found = _thread_or_404(session, thread_id)
-            talk.answer(session, house=the_house(), thread=found, person=g.person, body=body, now=clock.now())
+            since, canned = found.waiting_since, canned_of(session, optional_id(request.form.get("canned", "")))
+            talk.answer(
+                session, house=the_house(), thread=found, person=g.person, body=body, now=clock.now(),
+                canned_id=canned.id if canned else None,
+            )  # fmt: skip
     except ConversationError as problem:
         return _thread_page(thread_id, error=str(problem), body=body), 422
-    flash("Sent. Your customer gets it by mail now.", "ok")
-    return redirect(url_for("desk.thread", thread_id=thread_id), 303)
+    flash(_("Sent. Your customer gets it by mail now."), "ok")
+    return _go_on(thread_id, since)
 
 
 @blueprint.post("/threads/<uuid:thread_id>/close")
@@ -86,13 +108,28 @@ def close(thread_id: UUID) -> Response | tuple[str, int]:
     try:
         with database().transaction() as session:
             found = _thread_or_404(session, thread_id)
+            since = found.waiting_since
             talk.close_thread(
                 session, house=the_house(), thread=found, person=g.person, result=result, body=body, now=clock.now()
             )
     except ConversationError as problem:
         return _thread_page(thread_id, close_error=str(problem), closing_body=body, result=result), 422
-    flash("Closed. It can be opened again for 30 days by writing in it.", "ok")
-    return redirect(url_for("desk.thread", thread_id=thread_id), 303)
+    flash(_("Closed. It can be opened again for 30 days by writing in it."), "ok")
+    return _go_on(thread_id, since)
+
+
+def _go_on(thread_id: UUID, since: datetime | None) -> Response:
+    """To whoever waits next in the part of the queue somebody works in; when nobody does, to the queue. ``since`` is
+    None for a conversation that nobody waited in: there one stays."""
+    search = read_queue(request.form, g.vendor_id, g.person.id)
+    place = queue_place(search)
+    if since is None or request.form.get("then") == "stay":
+        return redirect(url_for("desk.thread", thread_id=thread_id, **place), 303)
+    with database().reading() as session:
+        following = threads.next_waiting(session, search, thread_id, since)
+    if following is None:
+        return redirect(url_for("desk.queue", **place), 303)
+    return redirect(url_for("desk.thread", thread_id=following, **place), 303)
 
 
 @blueprint.get("/threads/<uuid:thread_id>/files/<uuid:file_id>")
@@ -105,15 +142,30 @@ def file(thread_id: UUID, file_id: UUID) -> Response:
 
 
 def _thread_page(thread_id: UUID, **form: str) -> str:
+    search = read_queue(request.values, g.vendor_id, g.person.id)
     with database().reading() as session:
         found = _thread_or_404(session, thread_id)
+        vendor, invoices = _vendor(session), invoices_of(session, [thread_id])[thread_id]
+        customer = name_in_books(session, found.vendor_id, found.customer_id)
+        canned = canned_of(session, optional_id(request.values.get("canned", "")))
+        if canned and "body" not in form:
+            known = {"customer": customer, "name": g.person.name, "vendor": vendor.name}
+            form["body"] = filled(canned.body, rules.places(known, invoices, money))
         return render_template(
             "desk/thread.html",
             thread=found,
-            customer_name=queries.name_of_customer(session, found),
+            customer_name=customer,
+            bill_to_id=threads.bill_to_id_of(session, found),
             messages=messages_of(session, thread_id),
-            invoices=invoices_of(session, [thread_id])[thread_id],
-            vendor=_vendor(session),
+            notes=notes_of(session, thread_id),
+            team=colleagues(session, g.vendor_id),
+            answers=ready_answers(session),
+            canned=canned,
+            holds=queries.live_holds_on(session, [invoice.id for invoice in invoices], clock.now()),
+            invoices=invoices,
+            vendor=vendor,
+            place=queue_place(search),
+            following=threads.next_waiting(session, search, thread_id, found.waiting_since),
             results=RESULTS,
             file_url=lambda file: url_for("desk.file", thread_id=thread_id, file_id=file.id),
             rules=rules,
@@ -150,7 +202,7 @@ def document(invoice_id: UUID) -> Response:
         found = _invoice_or_404(session, invoice_id)
     if file := current_app.extensions["invoice_pdf"](found.id):
         return pdf(found.number, file)
-    flash("Your system gives no PDF of this invoice. The customer sees a page with its facts instead.", "warn")
+    flash(_("Your system gives no PDF of this invoice. The customer sees a page with its facts instead."), "warn")
     return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)
 
 
@@ -169,7 +221,9 @@ def hold(invoice_id: UUID) -> Response | tuple[str, int]:
             )  # fmt: skip
     if form.errors:
         return _invoice_page(invoice_id, form), 422
-    flash("On hold. It stays out of reminders until then.", "ok")
+    flash(_("On hold. It stays out of reminders until then."), "ok")
+    if thread_id := optional_id(request.form.get("thread", "")):
+        return redirect(url_for("desk.thread", thread_id=thread_id), 303)
     return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)
 
 
@@ -181,7 +235,7 @@ def release(invoice_id: UUID) -> Response:
         end_holds(
             session, invoice_ids=[invoice_id], kind=HoldKind.VENDOR, now=clock.now(), reason="Ended by the supplier"
         )
-    flash("The hold is over.", "ok")
+    flash(_("The hold is over."), "ok")
     return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)
 
 
@@ -222,7 +276,7 @@ def save_profile() -> Response | tuple[str, int]:
         return _profile_page(form), 422
     with database().transaction() as session:
         change_profile(session, vendor=_vendor(session), form=form, person=g.person, now=clock.now())
-    flash("Saved.", "ok")
+    flash(_("Saved."), "ok")
     return redirect(url_for("desk.profile"), 303)
 
 

@@ -17,6 +17,7 @@ from app.house import the_house
 from app.inbox.forms import read_moment, write_moment
 from app.inbox.views import LIST
 from app.models import Side, Vendor
+from app.words import _
 
 blueprint = Blueprint("talks", __name__, url_prefix="/inbox/threads")
 
@@ -52,7 +53,7 @@ def reply(thread_id: UUID) -> Response | tuple[str, int]:
             )
     except ConversationError as problem:
         return _thread_page(thread_id, error=str(problem), body=body), 422
-    flash("Sent.", "ok")
+    flash(_("Sent."), "ok")
     return redirect(url_for("talks.thread", thread_id=thread_id), 303)
 
 
@@ -76,7 +77,7 @@ def close(thread_id: UUID) -> Response | tuple[str, int]:
             )
     except ConversationError as problem:
         return _thread_page(thread_id, close_error=str(problem)), 422
-    flash("Closed. It can be opened again for 30 days by writing in it.", "ok")
+    flash(_("Closed. It can be opened again for 30 days by writing in it."), "ok")
     return redirect(url_for("talks.thread", thread_id=thread_id), 303)
 
 

@@ -36,12 +36,10 @@ from app.mailboxes.queries import (
 )
 from app.mailboxes.rules import without_links
 from app.models import CustomerRole, Invoice, Mailbox
-from app.paying.actions import Paid, PayDesk, press_pay
-from app.paying.forms import read_press
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
 from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, timeline
-from app.trust.queries import PayTerms, pay_terms
+from app.words import _
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
 
@@ -128,7 +126,7 @@ def say_whose(invoice_id: UUID) -> Response:
             own_invoice(session, invoice=found, now=now, person_id=g.person.id)
         else:
             abort(400)
-    flash("It rests, and the supplier is asked whose it is." if act == "not_mine" else "It is yours again.", "ok")
+    flash(_("It rests, and the supplier is asked whose it is.") if act == "not_mine" else _("It is yours again."), "ok")
     return redirect(url_for("inbox.invoice", invoice_id=invoice_id), 303)
 
 
@@ -139,38 +137,11 @@ def got_directly(invoice_id: UUID) -> Response:
     with database().transaction() as session:
         row = _row_or_404(find_row(session, invoice_id, now := clock.now()))
         report_direct(session, vendor_id=row.vendor_id, customer_id=g.customer_id, now=now, person_id=g.person.id)
-    flash(f"Thank you. {row.vendor_name} is asked to switch its own reminders off.", "ok")
+    flash(_("Thank you. %(vendor_name)s is asked to switch its own reminders off.", vendor_name=row.vendor_name), "ok")
     return redirect(url_for("inbox.invoice", invoice_id=invoice_id), 303)
 
 
-# --- pay and ask ----------------------------------------------------------------------------------------------------
-
-
-@blueprint.get("/invoices/<uuid:invoice_id>/pay")
-@customer_member(*ACTS)
-def pay(invoice_id: UUID) -> str:
-    """Names vendor, amount and host; changes nothing."""
-    with database().reading() as session:
-        row = _row_or_404(find_row(session, invoice_id, clock.now()))
-    return _pay_page(invoice_id, row, _pay_desk().host(invoice_id))
-
-
-@blueprint.post("/invoices/<uuid:invoice_id>/pay")
-@customer_member(*ACTS)
-def go_pay(invoice_id: UUID) -> Response | str:
-    """Looks again at the provider and goes to its live pay page."""
-    with database().reading() as session:
-        _row_or_404(find_row(session, invoice_id, clock.now()))
-    outcome = press_pay(the_house(), _pay_desk(), invoice_id, read_press(request.form, g.person.id), clock.now())
-    if outcome.what == Paid.GO:
-        return redirect(outcome.url, 303)
-    return _pay_page(invoice_id, outcome.row, outcome.host, outcome.what)
-
-
-def _pay_page(invoice_id: UUID, row: Row | None, host: str, outcome: Paid | None = None) -> str:
-    with database().reading() as session:
-        terms = pay_terms(session, row.vendor_id, host, clock.now()) if row else PayTerms()
-    return render_template("inbox/pay.html", invoice_id=invoice_id, row=row, host=host, outcome=outcome, terms=terms)
+# --- ask ----------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/invoices/<uuid:invoice_id>/ask")
@@ -202,7 +173,9 @@ def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
             )
     except ConversationError as problem:
         return _ask_page(invoice_id, error=str(problem)), 422
-    flash(f"Sent to {row.vendor_name}. The answer comes to your mail and stands here.", "ok")
+    flash(
+        _("Sent to %(vendor_name)s. The answer comes to your mail and stands here.", vendor_name=row.vendor_name), "ok"
+    )
     return redirect(url_for("talks.thread", thread_id=thread.id), 303)
 
 
@@ -294,7 +267,7 @@ def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
             abort(400)
     if form and form.errors:
         return _rhythm_page(box, form), 422
-    flash("Saved." if due_at is None else _on_its_way(due_at), "ok")
+    flash(_("Saved.") if due_at is None else _on_its_way(due_at), "ok")
     return redirect(url_for("inbox.rhythm"), 303)
 
 
@@ -327,8 +300,3 @@ def _rhythm_page(wrong: Mailbox | None = None, form: RhythmForm | None = None) -
 
 def _row_or_404(row: Row | None) -> Row:
     return row or abort(404)
-
-
-def _pay_desk() -> PayDesk:
-    desk: PayDesk = current_app.extensions["pay_desk"]
-    return desk

@@ -11,6 +11,7 @@ from babel.core import Locale
 
 from app.mailboxes.actions import Rhythm
 from app.models import Cadence, Mailbox
+from app.words import _
 
 CADENCES = {
     Cadence.DAILY: "Every day",
@@ -74,19 +75,19 @@ class RhythmForm:
     def _check(self) -> None:
         weekday, month_day, send_at = _number(self.weekday, 0, 6), _number(self.month_day, 1, 31), _time(self.send_at)
         if self.cadence not in set(Cadence):
-            self.errors["cadence"] = "Choose how often from the list."
+            self.errors["cadence"] = _("Choose how often from the list.")
         if weekday is None:
-            self.errors["weekday"] = "Choose a day from the list."
+            self.errors["weekday"] = _("Choose a day from the list.")
         if month_day is None:
-            self.errors["month_day"] = "Choose a day from 1 to 31."
+            self.errors["month_day"] = _("Choose a day from 1 to 31.")
         if send_at is None:
-            self.errors["send_at"] = "Give the time as 09:00."
+            self.errors["send_at"] = _("Give the time as 09:00.")
         if self.zone not in available_timezones():
-            self.errors["zone"] = "Choose a time zone from the list."
+            self.errors["zone"] = _("Choose a time zone from the list.")
         closed = self._closed()
         digests, mentions = self._most("most_digests", 31), self._most("most_mentions", 12)
         if self.quiet_country and self.quiet_country not in countries():
-            self.errors["quiet_country"] = "Choose a country from the list."
+            self.errors["quiet_country"] = _("Choose a country from the list.")
         if weekday is not None and month_day is not None and send_at is not None and not self.errors:
             self.rhythm = Rhythm(
                 Cadence(self.cadence), weekday, month_day, send_at, self.zone, self.quiet_country, *closed,
@@ -99,14 +100,14 @@ class RhythmForm:
             return None, None
         first, last = _date(self.closed_from), _date(self.closed_until)
         if first is None or last is None or not first <= last <= first + LONGEST_CLOSURE:
-            self.errors["closed_from"] = "Give the first and the last day of the closure, within a year."
+            self.errors["closed_from"] = _("Give the first and the last day of the closure, within a year.")
         return first, last
 
     def _most(self, name: str, limit: int) -> int | None:
         text = getattr(self, name)
         found = _number(text, 1, limit) if text else None
         if text and found is None:
-            self.errors[name] = f"Give a number from 1 to {limit}, or leave it empty."
+            self.errors[name] = _("Give a number from 1 to %(limit)s, or leave it empty.", limit=limit)
         return found
 
 

@@ -17,6 +17,7 @@ from app.ops.rules import REASON_LIMIT, read_place, write_place
 from app.trust import actions
 from app.trust.payees import refuse_payee, release_payee
 from app.trust.queries import evidence_of
+from app.words import _
 
 blueprint = Blueprint("abuse", __name__, url_prefix="/ops/abuse")
 
@@ -87,7 +88,7 @@ def decide(vendor_id: UUID) -> ResponseReturnValue:
         if not reason:
             return _vendor_page(vendor_id, error=_NO_REASON), 422
         if not fits(found):
-            flash("Somebody has decided that already.", "warn")
+            flash(_("Somebody has decided that already."), "warn")
         else:
             act(session, found, g.person, reason, clock.now())
             flash(said, "ok")
@@ -110,7 +111,7 @@ def decide_payee(payee_id: UUID) -> ResponseReturnValue:
             refuse_payee(session, payee, g.person, now, actor="operator", reason=reason)
     if not reason:
         return _vendor_page(vendor_id, error=_NO_REASON), 422
-    flash("Approved. It counts once its three days are over." if chosen == "approve" else "Refused.", "ok")
+    flash(_("Approved. It counts once its three days are over.") if chosen == "approve" else _("Refused."), "ok")
     return redirect(url_for("abuse.vendor", vendor_id=vendor_id), 303)
 
 

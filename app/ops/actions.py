@@ -26,6 +26,7 @@ from app.models import (
 from app.ops.rules import SENDING, vendor_of
 from app.outbox.ledger import Verdict, settle
 from app.windows import window_of
+from app.words import _
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ def decide_held(session: Session, mail_id: UUID, *, went: bool, operator: Person
         else (AttemptResult.REFUSED, "an operator let it go once more")
     )
     if attempt_id is None or not settle(session, [Verdict(attempt_id, result, words)], now):
-        raise CannotBeDone("Nothing is in doubt about this mail any more.")
+        raise CannotBeDone(_("Nothing is in doubt about this mail any more."))
     action = "mail.found_sent" if went else "mail.released"
     entry = AuditEntry(at=now, actor="operator", person_id=operator.id, action=action, subject_id=mail_id)
     session.add(entry)
@@ -92,15 +93,15 @@ def plan_again(session: Session, digest_id: UUID, *, operator: Person, now: date
     kept under another name. Never while a mail of it may be out, and only while its period lasts (INVARIANTS S1 C4)."""
     found = session.get(Digest, digest_id)
     if found is None:
-        raise CannotBeDone("There is no such window.")
+        raise CannotBeDone(_("There is no such window."))
     box = session.scalars(select(Mailbox).where(Mailbox.id == found.mailbox_id).with_for_update()).one()
     digest = session.scalars(
         select(Digest).where(Digest.id == digest_id).with_for_update().execution_options(populate_existing=True)
     ).one()
     if digest.outcome in (Outcome.QUEUED, Outcome.ACCEPTED) or _may_be_out(session, digest_id):
-        raise CannotBeDone("A mail of this window is on its way, or may have gone out.")
+        raise CannotBeDone(_("A mail of this window is on its way, or may have gone out."))
     if digest.window != window_of(box.cadence, box.zone, now, box.pay_days):
-        raise CannotBeDone("Its period is over: what it left out comes with the next window.")
+        raise CannotBeDone(_("Its period is over: what it left out comes with the next window."))
     earlier = select(func.count()).where(Digest.mailbox_id == box.id, Digest.window.startswith(f"{digest.window}~"))
     mark = f"~{session.scalar(earlier) or 0}"
     renamed = (

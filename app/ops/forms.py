@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.models import Outcome
 from app.ops.rules import REASON_LIMIT, vendor_of
+from app.words import _
 
 
 @dataclass
@@ -24,11 +25,11 @@ class StopForm:
         name, reason = form.get("name", ""), " ".join(form.get("reason", "").split())
         errors = {}
         if not is_switch(name, stoppable):
-            errors["name"] = "Choose what to stop."
+            errors["name"] = _("Choose what to stop.")
         if not reason:
-            errors["reason"] = "Say why: whoever looks at this next will want to know."
+            errors["reason"] = _("Say why: whoever looks at this next will want to know.")
         elif len(reason) > REASON_LIMIT:
-            errors["reason"] = f"At most {REASON_LIMIT} characters, please."
+            errors["reason"] = _("At most %(reason_limit)s characters, please.", reason_limit=REASON_LIMIT)
         return cls(name, reason[:REASON_LIMIT], errors)
 
 

@@ -13,6 +13,7 @@ from app.ops import actions
 from app.ops import inbound_queries as queries
 from app.ops.queries import PAGE
 from app.ops.rules import read_place, write_place
+from app.words import _
 
 blueprint = Blueprint("inbound", __name__, url_prefix="/ops/inbound")
 
@@ -43,5 +44,5 @@ def decide() -> ResponseReturnValue:
         abort(404)
     with database().transaction() as session:
         is_done = act(session, inbound_id, operator=g.person, now=clock.now())
-    flash("Done. It is in the audit." if is_done else "Somebody else was quicker.", "ok")
+    flash(_("Done. It is in the audit.") if is_done else _("Somebody else was quicker."), "ok")
     return redirect(url_for("inbound.index"), 303)

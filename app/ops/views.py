@@ -34,6 +34,7 @@ from app.outbox.queries import (
 )
 from app.scope import Everything
 from app.settings import Settings
+from app.words import _
 
 log = structlog.get_logger()
 
@@ -95,7 +96,7 @@ def stop() -> ResponseReturnValue:
         if vendor_id and not queries.vendor_names(session, [vendor_id]):
             abort(404)
         actions.stop(session, form.name, reason=form.reason, operator=g.person, now=clock.now())
-    flash("Stopped. Nothing of it is claimed any more; what is being handed over this second may still go.", "warn")
+    flash(_("Stopped. Nothing of it is claimed any more; what is being handed over this second may still go."), "warn")
     return redirect(_back(form.name), 303)
 
 
@@ -107,7 +108,7 @@ def resume() -> ResponseReturnValue:
         abort(404)
     with database().transaction() as session:
         was_stopped = actions.resume(session, name, operator=g.person, now=clock.now())
-    flash("It goes on." if was_stopped else "It was not stopped.", "ok")
+    flash(_("It goes on.") if was_stopped else _("It was not stopped."), "ok")
     return redirect(_back(name), 303)
 
 
@@ -170,7 +171,7 @@ def find_mailbox() -> ResponseReturnValue:
     with database().reading() as session:
         found = queries.mailbox_by_address(session, address) if address else None
     if found is None:
-        flash("No mailbox has that address.", "warn")
+        flash(_("No mailbox has that address."), "warn")
         return redirect(url_for("ops.windows"), 303)
     return redirect(url_for("ops.mailbox", mailbox_id=found), 303)
 
@@ -226,7 +227,7 @@ def plan_again(digest_id: UUID) -> ResponseReturnValue:
     except actions.CannotBeDone as problem:
         flash(str(problem), "warn")
         return redirect(url_for("ops.digest", digest_id=digest_id), 303)
-    flash("The planner looks at this window again within seconds; all its brakes hold.", "ok")
+    flash(_("The planner looks at this window again within seconds; all its brakes hold."), "ok")
     return redirect(url_for("ops.mailbox", mailbox_id=mailbox_id), 303)
 
 
@@ -273,7 +274,7 @@ def decide(outgoing_id: UUID) -> ResponseReturnValue:
     except actions.CannotBeDone as problem:
         flash(str(problem), "warn")
     else:
-        flash("Counted as sent." if how == "went" else "It goes once more, if its window still lasts.", "ok")
+        flash(_("Counted as sent.") if how == "went" else _("It goes once more, if its window still lasts."), "ok")
     return redirect(url_for("ops.outgoing", outgoing_id=outgoing_id), 303)
 
 

@@ -30,6 +30,7 @@ from app.settings import Limits
 from app.tasks.actions import raise_task
 from app.trust.queries import evidence_of, look_alikes, proofs_of, reach_of
 from app.trust.rules import PROOF_BOXES, DomainRefused, is_reported_too_often, standing
+from app.words import _
 
 log = structlog.get_logger()
 
@@ -75,7 +76,9 @@ def claim_domain(session: Session, vendor: Vendor, domain: str, person: Person, 
     known = proofs_of(session, vendor.id)
     found = next((proof for proof in known if proof.domain == domain), None)
     if found is None and len(known) >= MOST_DOMAINS:
-        raise DomainRefused(f"At most {MOST_DOMAINS} domains. Ask our people if you need more.")
+        raise DomainRefused(
+            _("At most %(most_domains)s domains. Ask our people if you need more.", most_domains=MOST_DOMAINS)
+        )
     if found is None:
         found = DomainProof(
             id=new_id(),

@@ -18,6 +18,7 @@ from app.address import canonical
 from app.models import Trust
 from app.names import is_same_company, words_of
 from app.settings import Limits
+from app.words import _
 
 # --- the ladder -----------------------------------------------------------------------------------------------------
 
@@ -153,13 +154,15 @@ def company_domain(text: str) -> str:
     bare = re.sub(r"^[a-z]+://", "", text.strip().lower()).partition("/")[0].rpartition("@")[2].removeprefix("www.")
     address = canonical(f"postmaster@{bare.rstrip('.')}")
     if address is None:
-        raise DomainRefused("Write a domain, like acme.example.")
+        raise DomainRefused(_("Write a domain, like acme.example."))
     domain = address.rpartition("@")[2]
     labels = domain.split(".")
     if len(labels) < 2 or labels[-1].isdigit():
-        raise DomainRefused("Write a domain, like acme.example.")
+        raise DomainRefused(_("Write a domain, like acme.example."))
     if any(".".join(labels[start:]) in free_mail_domains for start in range(len(labels) - 1)):
-        raise DomainRefused("Anybody can have an address there, so it proves nothing. Use your company's own domain.")
+        raise DomainRefused(
+            _("Anybody can have an address there, so it proves nothing. Use your company's own domain.")
+        )
     return domain
 
 
@@ -228,13 +231,13 @@ def bank_account(beneficiary: str, number: str, routing: str) -> Account:
             valid = iban.validate(compact)
             return Account(beneficiary, valid, "", bic.validate(code) if code else "")
         except ValidationError:
-            raise AccountRefused("This IBAN or BIC cannot be right: compare it with your bank's letter.") from None
+            raise AccountRefused(_("This IBAN or BIC cannot be right: compare it with your bank's letter.")) from None
     if not re.fullmatch(r"[0-9A-Z]{4,34}", compact):
-        raise AccountRefused("Write an IBAN, or an account number of 4 to 34 letters and digits.")
+        raise AccountRefused(_("Write an IBAN, or an account number of 4 to 34 letters and digits."))
     try:
         return Account(beneficiary, "", compact, rtn.validate(code) if code.isdigit() else bic.validate(code))
     except ValidationError:
-        raise AccountRefused("Beside an account number we need its routing number (ABA) or BIC.") from None
+        raise AccountRefused(_("Beside an account number we need its routing number (ABA) or BIC.")) from None
 
 
 def _compact(text: str) -> str:

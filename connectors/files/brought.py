@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, get_args
 
+from app.words import _
 from connectors.base import Batch
 from connectors.files.cells import DateOrder, Mark
 from connectors.files.columns import FIELDS, Field
@@ -80,12 +81,12 @@ def read(data: bytes) -> EInvoice | Table:
     if data.startswith(b"%PDF-"):
         return read_pdf(data)
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise Refused("This is a workbook or an archive, not a table. Please save it as CSV.")
+        raise Refused(_("This is a workbook or an archive, not a table. Please save it as CSV."))
     start = data[:200].lstrip(b"\xef\xbb\xbf\xff\xfe" + _SPACE)
     if start.startswith(b"<"):
         return read_xml(data)
     if not start:
-        raise Refused("The file is empty.")
+        raise Refused(_("The file is empty."))
     return read_table(data)
 
 

@@ -18,6 +18,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
+from app.words import _
 from connectors.files.refusal import Refused
 
 XML_LIMIT = 5_000_000  # bytes
@@ -78,31 +79,39 @@ class EInvoice:
 def read_xml(data: bytes) -> EInvoice:
     """Raises Refused."""
     if len(data) > XML_LIMIT:
-        raise Refused(f"The file is larger than {XML_LIMIT // 1_000_000} MB, which no e-invoice is.")
+        raise Refused(
+            _("The file is larger than %(xml_limit)s MB, which no e-invoice is.", xml_limit=XML_LIMIT // 1000000)
+        )
     try:
         parser = DefusedXMLParser(target=_Shallow(), forbid_dtd=True)
         parser.feed(data.lstrip(b"\xef\xbb\xbf \t\r\n"))
         root: Element = parser.close()
     except DefusedXmlException:
-        raise Refused("The file declares a document type or entities. E-invoices have none; it was not read.") from None
+        raise Refused(
+            _("The file declares a document type or entities. E-invoices have none; it was not read.")
+        ) from None
     except Refused:
         raise
     except (ParseError, ValueError, LookupError):  # of a broken document, of a character set nobody knows
-        raise Refused("The file is not well-formed XML. Please export it again.") from None
+        raise Refused(_("The file is not well-formed XML. Please export it again.")) from None
     paths = _PATHS.get(_local(root.tag))
     if paths is None:
         name = _local(root.tag)[:60]
-        raise Refused(f"The file is XML, but a “{name}” and not an invoice. UBL, CII and ZUGFeRD are understood.")
+        raise Refused(
+            _("The file is XML, but a “%(name)s” and not an invoice. UBL, CII and ZUGFeRD are understood.", name=name)
+        )
     return _read(root, paths)
 
 
 def read_pdf(data: bytes) -> EInvoice:
     """The invoice inside a Factur-X or ZUGFeRD PDF. Raises Refused."""
     if len(data) > PDF_LIMIT:
-        raise Refused(f"The file is larger than {PDF_LIMIT // 1_000_000} MB.")
+        raise Refused(_("The file is larger than %(pdf_limit)s MB.", pdf_limit=PDF_LIMIT // 1000000))
     for attached in _attached(data):
         return read_xml(attached)
-    raise Refused("The PDF holds no invoice that a program can read. Please send it as Factur-X, ZUGFeRD, UBL or CSV.")
+    raise Refused(
+        _("The PDF holds no invoice that a program can read. Please send it as Factur-X, ZUGFeRD, UBL or CSV.")
+    )
 
 
 class _Shallow(TreeBuilder):
@@ -115,10 +124,10 @@ class _Shallow(TreeBuilder):
     def start(self, tag: Any, attrs: Any, /) -> Element:
         self._depth += 1
         if self._depth > DEPTH_LIMIT:
-            raise Refused("The file nests deeper than any invoice does.")
+            raise Refused(_("The file nests deeper than any invoice does."))
         self._count += 1
         if self._count > ELEMENT_LIMIT:
-            raise Refused("The file has more parts than any invoice has.")
+            raise Refused(_("The file has more parts than any invoice has."))
         return super().start(tag, attrs)
 
     def end(self, tag: Any, /) -> Element:
@@ -132,7 +141,7 @@ def _attached(data: bytes) -> Iterator[bytes]:
             if name.lower() in _NAMES:
                 yield from versions
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError):
-        raise Refused("The PDF is broken or locked. Please export it again.") from None
+        raise Refused(_("The PDF is broken or locked. Please export it again.")) from None
 
 
 # --- where each syntax keeps what -----------------------------------------------------------------------------------
@@ -252,9 +261,9 @@ _PATHS = {
 def _read(root: Element, paths: _Paths) -> EInvoice:
     said: dict[str, Any] = {name: _first(root, places) for name, places in paths.values.items()}
     if not said["number"]:
-        raise Refused("The invoice has no number.")
+        raise Refused(_("The invoice has no number."))
     if not said["total_with_tax"] and not said["payable"]:
-        raise Refused(f"Invoice {said['number'][:80]} states no amount.")
+        raise Refused(_("Invoice %(said)s states no amount.", said=said["number"][:80]))
     said |= {name: _date(said[name], name) for name in ("issue_date", "due_date")}
     said |= {name: _amount(said[name], name) for name in ("total_with_tax", "prepaid", "payable")}
     return EInvoice(syntax=paths.syntax, lines=sum(1 for _ in _at(root, paths.line.split("/"))), **said)
@@ -291,7 +300,9 @@ def _date(said: str, name: str) -> date | None:
     try:
         return date.fromisoformat(said[:10] if "-" in said else said)
     except ValueError:
-        raise Refused(f"The {name.replace('_', ' ')} “{said[:40]}” is no date.") from None
+        raise Refused(
+            _("The %(replace)s “%(said)s” is no date.", replace=name.replace("_", " "), said=said[:40])
+        ) from None
 
 
 def _amount(said: str, name: str) -> Decimal | None:
@@ -302,5 +313,7 @@ def _amount(said: str, name: str) -> Decimal | None:
     except InvalidOperation:
         found = Decimal("nan")
     if not found.is_finite():
-        raise Refused(f"The amount “{said[:40]}” ({name.replace('_', ' ')}) is no number.")
+        raise Refused(
+            _("The amount “%(said)s” (%(replace)s) is no number.", said=said[:40], replace=name.replace("_", " "))
+        )
     return found

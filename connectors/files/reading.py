@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
+from app.words import _, ngettext
 from connectors.files.cells import DateOrder, Mark, date_orders, decimal_marks, read_amount, read_date
 from connectors.files.columns import AMOUNTS, DATES, FIELDS, NEEDED, Field, field_called, plain
 from connectors.files.refusal import Refused
@@ -115,7 +116,7 @@ def cells_of(table: Table, columns: Mapping[Field, str], wanted: Iterable[Field]
 def read_rows(table: Table, reading: Reading) -> Sheet:
     """Every line, or none: raises Refused with the first lines that are wrong."""
     if asks := open_questions(table, reading):
-        raise Refused("Please say first: " + ", ".join(map(question, asks)) + ".")
+        raise Refused(_("Please say first: %(questions)s.", questions=", ".join(map(question, asks))))
     places = {known: table.header.index(name) for known, name in reading.columns.items()}
     sheet, wrong, held = Sheet(), list[Refused](), dict[tuple[str, str], Row]()
     for line in table.lines:
@@ -129,20 +130,25 @@ def read_rows(table: Table, reading: Reading) -> Sheet:
             if before is row:
                 sheet.rows.append(row)
             elif replace(row, line=before.line) == before:
-                sheet.passed_over.append((line.number, f"the same as line {before.line}"))
+                sheet.passed_over.append((line.number, _("the same as line %(line)s", line=before.line)))
             else:
-                raise Refused(f"{row.number} stands in line {before.line} as well, and differs.", line.number)
+                raise Refused(
+                    _("%(number)s stands in line %(line)s as well, and differs.", number=row.number, line=before.line),
+                    line.number,
+                )
         except Refused as problem:
             wrong.append(problem)
     if wrong:
-        more = f" And {len(wrong) - 10} more lines." if len(wrong) > 10 else ""
-        raise Refused("Nothing was taken. " + " ".join(map(str, wrong[:10])) + more)
+        words = [_("Nothing was taken."), *map(str, wrong[:10])]
+        if (more := len(wrong) - 10) > 0:
+            words.append(ngettext("And %(num)s more line.", "And %(num)s more lines.", more))
+        raise Refused(" ".join(words))
     return sheet
 
 
 def question(ask: str) -> str:
     """One of open_questions(), in words."""
-    return _QUESTIONS.get(ask) or next(words for known, words in FIELDS.items() if known == ask)
+    return _(_QUESTIONS.get(ask) or next(words for known, words in FIELDS.items() if known == ask))
 
 
 _QUESTIONS = {
@@ -198,5 +204,5 @@ def _cell(said: Mapping[Field, str], known: Field, line: Line, read: Callable[[s
         return None
     found = read(cell)
     if found is None:
-        raise Refused(f"“{cell[:40]}” ({FIELDS[known]}) cannot be read.", line.number)
+        raise Refused(_("“%(cell)s” (%(fields)s) cannot be read.", cell=cell[:40], fields=FIELDS[known]), line.number)
     return found

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from app.money import Money, MoneyError
+from app.words import _
 from connectors.base import Batch, BillToRecord, CreditRecord, InvoiceRecord, Json
 from connectors.files.columns import plain
 from connectors.files.einvoice import EInvoice
@@ -55,7 +56,7 @@ def of_einvoice(said: EInvoice, imported_at: datetime) -> Batch:
         total = Money.of(said.total_with_tax if said.total_with_tax is not None else owed, said.currency)
         balance = Money.of(owed, said.currency)
     except MoneyError as problem:
-        raise Refused(f"Invoice {said.number[:80]}: {problem}") from None
+        raise Refused(_("Invoice %(number)s: %(problem)s", number=said.number[:80], problem=problem)) from None
     batch.bill_tos.append(buyer)
     if said.kind == "credit_note" or owed < 0:
         batch.credits.append(_credit(said.number, said.issue_date, buyer, total, balance, version))

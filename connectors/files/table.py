@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from app.words import _
 from connectors.files.columns import field_called
 from connectors.files.refusal import Refused
 
@@ -37,17 +38,22 @@ class Table:
 def read_table(data: bytes) -> Table:
     """Raises Refused."""
     if len(data) > SIZE_LIMIT:
-        raise Refused(f"The file is larger than {SIZE_LIMIT // 1_000_000} MB. Please send the open invoices only.")
+        raise Refused(
+            _(
+                "The file is larger than %(size_limit)s MB. Please send the open invoices only.",
+                size_limit=SIZE_LIMIT // 1000000,
+            )
+        )
     text, encoding = _text(data)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x00" in text:
-        raise Refused("The file is no table of text. Please export it as CSV.")
+        raise Refused(_("The file is no table of text. Please export it as CSV."))
     separator = _separator(text)
     try:
         reader = csv.reader(_few_and_short(text), delimiter=separator, strict=False)
         lines = [Line(reader.line_num, _cells(cells)) for cells in reader if any(cells)]
     except csv.Error as problem:
-        raise Refused(f"The file is no table: {problem}.") from None
+        raise Refused(_("The file is no table: %(problem)s.", problem=problem)) from None
     place = _header(lines)
     header = lines[place].cells
     if len(set(header)) < len(header):
@@ -55,7 +61,7 @@ def read_table(data: bytes) -> Table:
     width = len(header)
     body = [Line(line.number, _wide(line.cells, width)) for line in lines[place + 1 :]]
     if not body:
-        raise Refused("The file has a header and no line under it.")
+        raise Refused(_("The file has a header and no line under it."))
     return Table(header, body, separator, encoding)
 
 
@@ -73,15 +79,22 @@ def _few_and_short(text: str) -> Iterator[str]:
     """The lines, none read after the first that no table has."""
     for number, line in enumerate(io.StringIO(text, newline="")):
         if number >= LINE_LIMIT:
-            raise Refused(f"The file has more than {LINE_LIMIT:,} lines. Please send the open invoices only.")
+            raise Refused(
+                _(
+                    "The file has more than %(line_limit)s lines. Please send the open invoices only.",
+                    line_limit=f"{LINE_LIMIT:,}",
+                )
+            )
         if len(line) > LINE_LENGTH:
-            raise Refused("The file has a line longer than any table's. Please export it again.", number + 1)
+            raise Refused(_("The file has a line longer than any table's. Please export it again."), number + 1)
         yield line
 
 
 def _cells(cells: Sequence[str]) -> list[str]:
     if len(cells) > COLUMN_LIMIT:
-        raise Refused(f"The file has more than {COLUMN_LIMIT} columns. Please export fewer.")
+        raise Refused(
+            _("The file has more than %(column_limit)s columns. Please export fewer.", column_limit=COLUMN_LIMIT)
+        )
     return [cell.strip() for cell in cells]
 
 
@@ -96,7 +109,7 @@ def _separator(text: str) -> str:
 
     best = max(",;\t|", key=worth)
     if not worth(best)[0]:
-        raise Refused("The file has only one column. Please export it as CSV, with a header and a column a value.")
+        raise Refused(_("The file has only one column. Please export it as CSV, with a header and a column a value."))
     return best
 
 
@@ -105,7 +118,7 @@ def _header(lines: Sequence[Line]) -> int:
     known = [sum(field_called(cell) is not None for cell in line.cells) for line in lines[:15]]
     found = next((place for place, count in enumerate(known) if count >= 2), None)
     if found is None:
-        raise Refused("No line of the first fifteen names its columns, such as “Invoice number” and “Balance due”.")
+        raise Refused(_("No line of the first fifteen names its columns, such as “Invoice number” and “Balance due”."))
     return found
 
 
