@@ -13,8 +13,11 @@ from app import errors, filters, headers, logs
 from app.accounts import gate
 from app.accounts import team_views as team
 from app.accounts import views as accounts
+from app.desk import care_views as care
+from app.desk import customer_views as customers
 from app.desk import outlook_views as outlook
 from app.desk import policy_views as policies
+from app.desk import scorecard_views as scorecard
 from app.desk import trust_views as desk_trust
 from app.desk import views as desk
 from app.dns import txt_records
@@ -47,8 +50,8 @@ def create_app(house: House) -> Flask:
     for part in (headers, errors, filters, gate):
         part.install(app)
     for room in (
-        accounts, team, inbox, paying, talks, suppliers, statements, cash, calendars, desk, outlook, policies,
-        desk_trust, ops, abuse, inbound,
+        accounts, team, inbox, paying, talks, suppliers, statements, cash, calendars, desk, care, customers, outlook, policies,
+        scorecard, desk_trust, ops, abuse, inbound,
     ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app

@@ -19,19 +19,18 @@ from app.house import the_house
 from app.mailboxes.actions import accept_vendor, relation_with
 from app.mailboxes.queries import lines_of
 from app.models import DigestLine, Invoice, Thread
-from app.paying.actions import Paid, PayDesk, press_pay
-from app.paying.forms import read_press
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
 from app.receivables.queries import Row, find_rows_by_id, timeline
-from app.trust.queries import is_suspended, names_known, pay_terms
+from app.trust.queries import is_suspended, names_known
 from app.trust.rules import looks_like
-from digest import choices, listing, which
-from digest.links import here, is_shut, line_of, live_row, opened, parts_of, paused_vendors, vendor_name
+from digest import choices, listing, pay_views, which
+from digest.links import here, invoice_line, is_shut, line_of, live_row, opened, parts_of, paused_vendors, vendor_name
 
 blueprint = Blueprint("links", __name__, url_prefix="/m/<token>", template_folder="templates")
 blueprint.register_blueprint(choices.blueprint)
 blueprint.register_blueprint(listing.blueprint)
+blueprint.register_blueprint(pay_views.blueprint)
 blueprint.register_blueprint(which.blueprint)
 
 
@@ -86,7 +85,7 @@ def line(number: int) -> str:
 def document(number: int) -> Response | str:
     """The provider's own file; where it makes none, what we know of the invoice, to be printed."""
     with database().reading() as session:
-        found, row = _payable(session, number)
+        found, row = invoice_line(session, number)
         if row is None or is_suspended(session, found.vendor_id):
             abort(404)
     if file := current_app.extensions["invoice_pdf"](row.id):
@@ -115,7 +114,7 @@ def disown(number: int) -> Response:
     """ "Not mine": the invoice rests at once, and its vendor is asked whose it is."""
     house = the_house()
     with database().transaction() as session:
-        found, row = _payable(session, number)
+        found, row = invoice_line(session, number)
         if row is None or not row.is_open:
             abort(404)
         words = request.form.get("words", "")
@@ -129,7 +128,7 @@ def disown(number: int) -> Response:
 def own(number: int) -> Response:
     """Takes "not mine" back."""
     with database().transaction() as session:
-        found, row = _payable(session, number)
+        found, row = invoice_line(session, number)
         own_invoice(session, invoice=_invoice(session, row or abort(404)), now=clock.now())
     return redirect(url_for("links.line", token=g.token, number=found.line), 303)
 
@@ -140,7 +139,7 @@ def own(number: int) -> Response:
 def got_directly(number: int) -> Response:
     """The supplier's own system reminded, too: it is told so."""
     with database().transaction() as session:
-        found, row = _payable(session, number)
+        found, row = invoice_line(session, number)
         if row is None:
             abort(404)
         report_direct(session, vendor_id=row.vendor_id, customer_id=g.scope.customer_id, now=clock.now())
@@ -149,48 +148,6 @@ def got_directly(number: int) -> Response:
 
 def _invoice(session: Session, row: Row) -> Invoice:
     return session.execute(select(Invoice).where(Invoice.id == row.id)).scalar_one()
-
-
-# --- pay ------------------------------------------------------------------------------------------------------------
-
-
-@blueprint.get("/<int:number>/pay")
-@link_holder
-@opened
-def pay(number: int) -> str:
-    """Names vendor, amount and host. Only the button acts."""
-    with database().reading() as session:
-        found, row = _payable(session, number)
-    return _pay_page(found, row, _pay_desk().host(row.id) if row else "")
-
-
-@blueprint.post("/<int:number>/pay")
-@link_holder
-@opened
-def go_pay(number: int) -> Response | str:
-    """Looks again at the provider, then goes to its live pay page."""
-    with database().reading() as session:
-        found, row = _payable(session, number)
-    if row is None:
-        return _pay_page(found, None, "", Paid.SETTLED)
-    outcome = press_pay(the_house(), _pay_desk(), row.id, read_press(request.form), clock.now())
-    if outcome.what == Paid.GO:
-        return redirect(outcome.url, 303)
-    return _pay_page(found, outcome.row, outcome.host, outcome.what)
-
-
-def _payable(session: Session, number: int) -> tuple[DigestLine, Row | None]:
-    """The line of an invoice; no row when it is gone from this customer's books, and so nothing is owed here."""
-    found = _line_or_404(session, number)
-    if found.invoice_id is None or is_shut(found):
-        abort(404)
-    return found, live_row(session, found, clock.now())
-
-
-def _pay_page(line: DigestLine, row: Row | None, host: str, outcome: Paid | None = None) -> str:
-    with database().reading() as session:
-        terms = pay_terms(session, line.vendor_id, host, clock.now())
-    return render_template("links/pay.html", line=line, row=row, host=host, outcome=outcome, terms=terms)
 
 
 # --- ask ------------------------------------------------------------------------------------------------------------
@@ -344,8 +301,3 @@ def _thread_page(error: str = "") -> str:
 
 def _line_or_404(session: Session, number: int) -> DigestLine:
     return line_of(session, number) or abort(404)
-
-
-def _pay_desk() -> PayDesk:
-    desk: PayDesk = current_app.extensions["pay_desk"]
-    return desk

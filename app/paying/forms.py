@@ -1,6 +1,6 @@
 """Reads what a person saw and said on a pay page, of the inbox or behind a mail's link."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from werkzeug.datastructures import MultiDict
@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 from app.models import Person
 from app.money import Money, MoneyError, amounts_meant
 from app.paying.actions import CannotSend, Press, Sending
+from app.receivables.queries import Row
 from app.words import _
 
 
@@ -50,3 +51,10 @@ def _part(form: Mapping[str, str], currency: str) -> int | None:
         return Money.of(amount, currency).minor
     except (ValueError, MoneyError):
         raise CannotSend(_("Write the part as an amount, like 250.00.")) from None
+
+
+def chosen(rows: Sequence[Row], named: Sequence[Row], today: date) -> list[Row]:
+    """Which invoices a page about several begins with: those its address names, else what is overdue, else all."""
+    late = [row for row in rows if row.due_on and row.due_on < today]
+    found = list(named) or late or list(rows)
+    return sorted(found, key=lambda row: (row.due_on or date.max, row.id))

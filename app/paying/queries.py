@@ -13,7 +13,7 @@ from app.models import BankAccount, Credit, Hold, HoldKind, Invoice, PayMethod, 
 from app.money import Money
 from app.paying import rules
 from app.paying.rules import Discount, LateFee
-from app.receivables.queries import Row, credits_of
+from app.receivables.queries import IS_OPEN, Row, credits_of, page_by_due, rows_of_vendors, with_talk
 from app.scope import widened
 from app.trust.queries import PayTerms, pay_terms
 from app.trust.rules import counts
@@ -29,6 +29,7 @@ class Ask:
     late_fee: LateFee | None
     awaited_on: date | None  # the provider expects a payment by then
     is_autopay: bool
+    charge_failed_at: datetime | None
 
     @property
     def minor(self) -> int:
@@ -99,6 +100,16 @@ class PaySheet:
         return self.asked_minor - self.netted_minor
 
     @property
+    def transfer_plain(self) -> str:
+        """As it is typed into a bank's form."""
+        return str(Money(self.transfer_minor, self.currency).amount)
+
+    @property
+    def due_minor(self) -> int:
+        """What the payment pages ask for, all together."""
+        return sum(ask.row.due_minor for ask in self.asks)
+
+    @property
     def reference(self) -> str:
         return rules.joined(ask.reference for ask in self.asks)
 
@@ -113,12 +124,27 @@ class PaySheet:
     def fee_minor(self) -> int:
         """What paying online costs beside, by the vendor's own word."""
         share = self.rule.fee_share if self.rule else 0
-        return rules.share_of(sum(ask.row.due_minor for ask in self.asks), share)
+        return rules.share_of(self.due_minor, share)
 
     @property
     def least_minor(self) -> int | None:
         """The smallest part the vendor takes of one invoice; of several there is none."""
         return rules.least_part(self.asks[0].row.due_minor, self.rule) if len(self.asks) == 1 else None
+
+
+def open_rows(session: Session, vendor_id: UUID, now: datetime, limit: int = 100) -> list[Row]:
+    """What the session's customer owes one vendor, due longest first, with what is going on with each."""
+    query = rows_of_vendors().where(IS_OPEN, Invoice.vendor_id == vendor_id).params(now=now)
+    rows = [Row(*found) for found in page_by_due(session, query, None, limit)[:limit]]
+    return with_talk(session, rows, now)
+
+
+def sheets(session: Session, rows: Sequence[Row], now: datetime, today: date) -> list[PaySheet]:
+    """One for each currency, in the order of the rows: nothing is ever added up across two."""
+    by_currency: dict[str, list[Row]] = {}
+    for row in rows:
+        by_currency.setdefault(row.currency, []).append(row)
+    return [pay_sheet(session, group, "", now, today) for group in by_currency.values()]
 
 
 def pay_sheet(session: Session, rows: Sequence[Row], host: str, now: datetime, today: date) -> PaySheet:
@@ -146,6 +172,7 @@ def _asks(session: Session, rows: Sequence[Row], rule: PayRule | None, today: da
             rules.late_fee_of(owed[row.id], rule),
             owed[row.id].awaited_on,
             owed[row.id].is_autopay,
+            owed[row.id].charge_failed_at,
         )
         for row in rows
     ]

@@ -32,6 +32,13 @@ window.addEventListener("pageshow", () => {
   });
 });
 
+// Ctrl and Enter send what is being written, for whoever writes many.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !event.target.matches("textarea[data-quick]")) return;
+  event.preventDefault();
+  event.target.form.requestSubmit(event.target.form.querySelector("button"));
+});
+
 // The token of a mail's link does not stay in the address bar: the page names an address that stands for it here.
 const address = document.querySelector("meta[name='address']");
 if (address) history.replaceState(null, "", address.content);
@@ -52,5 +59,15 @@ document.addEventListener("keydown", (event) => {
   document.querySelectorAll("details.menu[open]").forEach((menu) => {
     menu.open = false;
     menu.querySelector("summary").focus();
+  });
+});
+
+// What is to be typed elsewhere can be copied instead, where the browser lets us.
+if (navigator.clipboard) document.querySelectorAll("button[data-copy]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.classList.add("done");
+    setTimeout(() => button.classList.remove("done"), 2000);
   });
 });
