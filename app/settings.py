@@ -114,6 +114,7 @@ class Limits(BaseSettings):
     reports_to_freeze: int = 3  # A2: so many reporting customers freeze its first contacts,
     reports_percent: float = 2.0  # A2: when they are at least so many of those it has reached
     payee_freeze_hours: int = 72  # B10, L7: a new pay host or bank account waits so long, and the customers are told
+    merge_undo_days: int = 30  # B5: as long two merged inboxes can be two again by themselves
     not_mine_days: int = 90  # B8: so long an invoice rests that somebody says is not theirs
     fresh_login_minutes: int = 15  # L7: who approves a pay host alone has just signed in
     keep_notice_days: int = 30  # N1: providers' notices and mail that came to us, once handled

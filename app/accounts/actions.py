@@ -187,7 +187,7 @@ def person_of(session: Session, address: str, zone: str) -> Person:
 
 def _prove_mailbox(session: Session, person: Person, now: datetime) -> None:
     mailbox = session.scalar(select(Mailbox).where(Mailbox.address == person.address))
-    if mailbox is None:
+    if mailbox is None or mailbox.left_at is not None:  # out of the team: only an invitation leads in again
         return
     if mailbox.proven_at is None:
         mailbox.proven_at = now

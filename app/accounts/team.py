@@ -13,6 +13,7 @@ from app.accounts.actions import person_of
 from app.accounts.rules import Team
 from app.house import House
 from app.ids import new_id
+from app.mailboxes.people import end_mail_of, welcome_back
 from app.models import AuditEntry, CustomerMember, OutgoingKind, Person, VendorMember
 from app.outbox.actions import write_mail
 from app.outbox.rendering import MAIL_FOLDER, inert, mail_template
@@ -48,6 +49,10 @@ class Place:
         return VendorMember if self.team.kind == "vendor" else CustomerMember
 
     @property
+    def is_customer(self) -> bool:
+        return self.team.kind == "customer"
+
+    @property
     def owner(self) -> dict[str, UUID]:
         return {f"{self.team.kind}_id": self.id}
 
@@ -72,6 +77,8 @@ def invite(
         raise TeamError(_("At most %(a_day)s people can be added in a day. Go on tomorrow.", a_day=A_DAY))
     with widened(session, "whoever reads the address, known here or not: they are told by mail, their inviter nothing"):
         person = person_of(session, address, by.zone)
+    if place.is_customer:
+        welcome_back(session, place.id, address)
     session.add(place.table(person_id=person.id, role=role, created_at=now, **place.owner))
     mail = mail_template(MAIL_FOLDER / "team").render(
         by=inert(by.shown_name),
@@ -108,8 +115,23 @@ def change_role(
     return True
 
 
+def hand_over(session: Session, place: Place, *, by: Person, own: str, person_id: UUID, now: datetime) -> bool:
+    """Somebody else may do everything from now on, and ``by`` what comes next below it. Raises TeamError."""
+    mine, found = _member(session, place, by.id), _member(session, place, person_id)
+    if mine is None or found is None:
+        return False
+    if own != place.team.head or person_id == by.id:
+        raise NotAllowed(_("Only who may do everything can hand that over, and to somebody else."))
+    before, below = str(found.role), list(place.team.roles)[1]
+    found.role, mine.role = place.team.head, below
+    _record(session, "role_changed", place, by, person_id, now, before=before, role=place.team.head)
+    _record(session, "role_changed", place, by, by.id, now, before=own, role=below)
+    return True
+
+
 def remove(session: Session, place: Place, *, by: Person, own: str, person_id: UUID, now: datetime) -> bool:
-    """End a membership, another's or one's own; it holds from the next page on. Raises TeamError."""
+    """End a membership, another's or one's own: from the next page on, and links in mails open nothing any more
+    (FEATURES B4). Raises TeamError."""
     found = _member(session, place, person_id)
     if found is None:
         return False
@@ -117,6 +139,10 @@ def remove(session: Session, place: Place, *, by: Person, own: str, person_id: U
         _allow(place, own, str(found.role), None)
     _keep_a_head(session, place, str(found.role), None)
     session.delete(found)
+    if place.is_customer:
+        with widened(session, "the mail of somebody who is no longer in the team"):
+            who = session.get_one(Person, person_id)
+            end_mail_of(session, place.id, who, now=now)
     _record(session, "member_removed", place, by, person_id, now)
     return True
 

@@ -97,6 +97,8 @@ def _change(place: Place, person_id: UUID) -> ResponseReturnValue:
         common = {"by": g.person, "own": g.role, "person_id": person_id, "now": clock.now()}
         if act == "remove":
             found.append(team.remove(session, place, **common))
+        elif act == "hand_over":
+            found.append(team.hand_over(session, place, **common))
         else:
             found.append(team.change_role(session, place, role=role, **common))
 

@@ -31,7 +31,7 @@ class Merge(Keyed, CustomerOwned, Base):
     other_id: Mapped[UUID] = owner("customer")
     other_name: Mapped[str] = mapped_column(String(120))
     mailboxes: Mapped[list[Any]] = mapped_column(default=list)  # ids of those that came
-    members: Mapped[list[Any]] = mapped_column(default=list)  # [person id, role] of the people who came with them
+    members: Mapped[list[Any]] = mapped_column(default=list)  # [person id, role, was here before] of those who came
     person_id: Mapped[UUID] = owner("person")
     at: Mapped[datetime]
     undo_until: Mapped[datetime]
