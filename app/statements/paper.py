@@ -30,6 +30,7 @@ from app.words import _
 _FONTS = Path(__file__).parent / "fonts"
 _PLAIN, _BOLD = "DejaVuSans", "DejaVuSans-Bold"
 _ELSEWHERE = {"Hangul": "HYSMyeongJo-Medium", "": "STSong-Light"}  # letters DejaVu has not: the reader's own fonts
+_TOGETHER = 100  # lines of one table
 _INK, _SOFT, _GREEN, _LINE = "#23241f", "#5c5a4e", "#1d5a3c", "#ddd3bd"
 
 
@@ -48,7 +49,7 @@ def statement_pdf(statement: Statement, head: Head) -> bytes:
     span = _("%(since)s to %(until)s", since=_day(statement.since), until=_day(statement.until))
     story = [*_heading(title, head, span), _sums(statement)]
     for account in statement.accounts:
-        story += [_text(account.vendor_name, "h2", after=f" ({account.currency})"), _lines(account)]
+        story += [_text(account.vendor_name, "h2", after=f" ({account.currency})"), *_lines(account)]
     if not statement.accounts:
         story.append(_text(_("Nothing was owed and nothing happened in these days."), "p"))
     story.append(_text(_("As the suppliers' books told it. A statement is no invoice."), "small"))
@@ -81,21 +82,24 @@ def _sums(statement: Statement) -> Any:
     return _table([list(names), *rows], [20, None, None, None, None, None], is_headed=True)
 
 
-def _lines(account: Account) -> Any:
+def _lines(account: Account) -> list[Any]:
+    """In several tables, for to break a long one into pages takes time by the square of its length."""
     head = [_("Date"), _("What"), _("Number"), _("Amount"), _("Owed")]
-    first = [_day(None), _("Opening balance"), "", "", _money(account.opening)]
-    rows = [
+    rows = [["", _("Opening balance"), "", "", _money(account.opening)]]
+    rows += [
         [
             _day(line.entry.on),
-            _(KINDS[line.entry.kind]),
+            _cell(_(KINDS[line.entry.kind])),
             _cell(line.entry.number or line.entry.method),
             _money(line.entry.amount),
             _money(line.balance),
         ]
         for line in account.lines
     ]
-    last = [_day(None), _("Closing balance"), "", "", _money(account.closing)]
-    return _table([head, first, *rows, last], [24, 58, None, 33, 33], is_headed=True, is_summed=True)
+    rows.append(["", _("Closing balance"), "", "", _money(account.closing)])
+    parts = [rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER)]
+    widths = [24, 50, None, 32, 32]
+    return [_table([head, *part], widths, is_headed=True, is_summed=part is parts[-1]) for part in parts]
 
 
 def _day(on: date | None) -> str:
