@@ -31,6 +31,10 @@ class Item(NamedTuple):
     created_at: datetime | None = None  # when we first read of it
     included_at: datetime | None = None
     bill_to_id: UUID | None = None
+    awaited_on: date | None = None
+    charge_failed_at: datetime | None = None
+    discount_minor: int | None = None
+    discount_until: date | None = None
     state: str = InvoiceState.OPEN
     disputed_minor: int = 0  # the part of it that is contested; ``due_minor`` is without it
 
@@ -55,6 +59,8 @@ class VendorCard(NamedTuple):
     chase_from: date | None = None
     is_frozen: bool = False  # reported too often: no first contacts
     note: str = ""
+    discount_share: int = 0  # of a PayRule
+    discount_days: int = 0
 
 
 class Source(NamedTuple):

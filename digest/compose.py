@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from app.models import InvoiceState, LineKind, Trust
 from app.outbox.rendering import inert
+from app.paying.rules import discount_of
 from app.receivables.rules import Case, Eligibility, Reason, Standing, Verdict, is_aging, judge
 from app.settings import Limits
 from app.trust.rules import looks_like
@@ -249,6 +250,7 @@ class _Writer:
             was_on=before.due_on if before and before.due_on != item.due_on else None,
             is_answered=bool(talk and talk.is_vendors and last and talk.at > last),
             can_pay=item.can_pay_online,
+            discount=discount_of(item, part.card, self.moment.today),
         )
 
     def _freeze(self, card: VendorCard, item: Item, kind: LineKind, is_shown: bool, status: str) -> int:

@@ -6,12 +6,14 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Date,
     Select,
     String,
     Table,
+    func,
     literal,
     literal_column,
     null,
@@ -25,7 +27,7 @@ from sqlalchemy import cast as cast_to
 
 from app.among import among
 from app.db import UtcDateTime
-from app.models import BillTo, Credit, CreditKind, Invoice, Mailbox, Route, Vendor
+from app.models import BillTo, Credit, CreditKind, Invoice, Mailbox, PayRule, Route, Vendor
 from app.models import Connection as Books
 from app.receivables.routing import MATCHES
 from digest.book import CreditItem, Item, Source, VendorCard
@@ -41,14 +43,14 @@ def items_of(
         credit.mailbox_id, type_coerce(credit.kind, String), credit.id, credit.vendor_id, credit.connection_id,
         credit.number, literal(""), credit.issued_on, no(Date), credit.currency, credit.total_minor,
         credit.remaining_minor, literal(0), literal(False), literal(False), credit.created_at,
-        no(UtcDateTime), no(UuidType),
+        no(UtcDateTime), no(UuidType), no(Date), no(UtcDateTime), no(BigInteger), no(Date),
     ).where(among(credit.mailbox_id, mailbox_ids), credit.remaining_minor > 0)  # fmt: skip
     invoice = of(Invoice)
     own = _open(invoice, invoice.mailbox_id).where(among(invoice.mailbox_id, mailbox_ids))
     items, credit_items = defaultdict[UUID, list[Item]](list), defaultdict[UUID, list[CreditItem]](list)
     for row in connection.execute(union_all(own, unused, _copies(mailbox_ids))).all():
         if not row[1]:
-            items[row[0]].append(Item(*row[2:18]))
+            items[row[0]].append(Item(*row[2:22]))
         else:
             is_cash = row[1] == CreditKind.UNAPPLIED_CASH
             credit_items[row[0]].append(CreditItem(row[3], row[5], row[7], row[9], row[10], row[11], is_cash))
@@ -61,7 +63,8 @@ def _open(invoice: Any, mailbox_id: Any) -> Select[Any]:
         mailbox_id, literal("").label("kind"), invoice.id, invoice.vendor_id, invoice.connection_id,
         invoice.number, invoice.po_number, invoice.issued_on, invoice.due_on, invoice.currency, invoice.total_minor,
         invoice.balance_minor, invoice.due_minor, invoice.is_autopay, invoice.can_pay_online, invoice.created_at,
-        invoice.included_at, invoice.bill_to_id,
+        invoice.included_at, invoice.bill_to_id, invoice.awaited_on, invoice.charge_failed_at, invoice.discount_minor,
+        invoice.discount_until,
     ).where(invoice.state == OPEN, invoice.balance_minor > 0)  # fmt: skip
 
 
@@ -90,17 +93,22 @@ def sources_of(
     connection: Connection, connection_ids: Collection[UUID]
 ) -> tuple[dict[UUID, VendorCard], dict[UUID, Source]]:
     """The vendors' cards and how old their data is, as it stands after the last look."""
-    books, vendor = of(Books), of(Vendor)
+    books, vendor, rule = of(Books), of(Vendor), of(PayRule)
     query = (
         select(books.id, books.state, books.as_of, books.provider)
         .add_columns(vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at, vendor.chase_from)
         .add_columns(vendor.frozen_at.is_not(None), books.files_since, vendor.note)
+        .add_columns(func.coalesce(rule.discount_share, 0), func.coalesce(rule.discount_days, 0))
         .join_from(table(Books), table(Vendor), vendor.id == books.vendor_id)
+        .outerjoin(table(PayRule), rule.vendor_id == vendor.id)
         .where(among(books.id, connection_ids))
     )
     rows = connection.execute(query).all()
     vendors = {
-        row[4]: VendorCard(*row[4:9])._replace(chase_from=row[9], is_frozen=row[10], note=row[12]) for row in rows
+        row[4]: VendorCard(*row[4:9])._replace(
+            chase_from=row[9], is_frozen=row[10], note=row[12], discount_share=row[13], discount_days=row[14]
+        )
+        for row in rows
     }
     return vendors, {row[0]: Source(*row[:4])._replace(files_since=row[11]) for row in rows}
 

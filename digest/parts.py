@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.models import LineKind
+from app.paying.rules import Discount
 from digest.book import Before
 
 
@@ -58,6 +59,7 @@ class Row(NamedTuple):
     was_on: date | None = None
     is_answered: bool = False
     can_pay: bool = False
+    discount: Discount | None = None
     leads: tuple[str, ...] = ()  # said above it and the rows below that share it: the order, the stage (digest/stages)
 
 

@@ -257,6 +257,9 @@ class _Words:
             facts.append(_("of %(amount)s", amount=self.money(row.original_minor, row.currency)))
         if row.rest_minor:
             facts.append(_("%(amount)s in later instalments", amount=self.money(row.rest_minor, row.currency)))
+        if row.discount:
+            amount, day = self.money(row.discount.minor, row.currency), self.day(row.discount.until)
+            facts.append(_("%(amount)s less if paid by %(day)s", amount=amount, day=day))
         return ", ".join(facts)
 
     def _marks(self, row: Row) -> list[str]:

@@ -20,6 +20,7 @@ class HoldKind(StrEnum):
     PAYING = "paying"  # a payment was started: from the pay button to the provider's word
     VENDOR = "vendor"
     NOT_MINE = "not_mine"  # the customer says the invoice is somebody else's; the vendor has a task
+    REVERSED = "reversed"  # what was paid is owed again: nobody is pressed for it at once
     REQUEST = "request"  # the customer asks for a later date, or for instalments: rests until the vendor decides
 
 

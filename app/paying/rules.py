@@ -32,6 +32,15 @@ class Owing(Protocol):
     def discount_until(self) -> date | None: ...
 
 
+class Offer(Protocol):
+    """What a vendor gives to whoever pays early; app.models.PayRule and the digest's vendor have it."""
+
+    @property
+    def discount_share(self) -> int: ...
+    @property
+    def discount_days(self) -> int: ...
+
+
 def share_of(minor: int, basis_points: int) -> int:
     """To the nearest minor unit, halves upwards."""
     return (minor * basis_points + 5_000) // 10_000
@@ -45,14 +54,13 @@ class Discount:
     until: date
 
 
-def discount_of(owed: Owing, rule: PayRule | None, today: date) -> Discount | None:
+def discount_of(owed: Owing, offer: Offer | None, today: date) -> Discount | None:
     """The invoice's own terms where it has some, else the vendor's offer; nothing after the last day."""
     if owed.discount_minor and owed.discount_until:
         found = Discount(owed.discount_minor, owed.discount_until)
-    elif rule and rule.discount_share and owed.issued_on:
-        found = Discount(
-            share_of(owed.due_minor, rule.discount_share), owed.issued_on + timedelta(days=rule.discount_days)
-        )
+    elif offer and offer.discount_share and owed.issued_on:
+        until = owed.issued_on + timedelta(days=offer.discount_days)
+        found = Discount(share_of(owed.due_minor, offer.discount_share), until)
     else:
         return None
     return found if today <= found.until and 0 < found.minor < owed.due_minor else None

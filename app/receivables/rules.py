@@ -53,6 +53,8 @@ class Reason(StrEnum):
     VENDOR_HOLD = "vendor_hold"
     NOT_MINE = "not_mine"
     AUTOPAY = "autopay"
+    AWAITED = "awaited"
+    REVERSED = "reversed"
     REQUESTED = "requested"
     IN_TALK = "in_talk"
     JUST_ISSUED = "just_issued"
@@ -250,6 +252,7 @@ _HELD: dict[str, tuple[Reason, str]] = {
     HoldKind.PAYING: (Reason.PAYING, marked("payment in progress")),
     HoldKind.VENDOR: (Reason.VENDOR_HOLD, marked("on hold by the supplier")),
     HoldKind.NOT_MINE: (Reason.NOT_MINE, marked("said not to be yours, the supplier is looking")),
+    HoldKind.REVERSED: (Reason.REVERSED, marked("what was paid is owed again; there is time to look at it")),
     HoldKind.REQUEST: (Reason.REQUESTED, marked("other dates asked for, the supplier is looking")),
 }
 
@@ -270,8 +273,8 @@ def left_to_ask(due_minor: int, balance_minor: int, disputed_minor: int) -> int:
 
 
 def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
-    if not case.holds and not case.invoice.is_autopay:
-        return None
+    if not case.holds:
+        return _expected(case.invoice, standing)
     live = [hold for hold in case.holds if is_silencing(hold, case.invoice.balance_minor, standing.now)]
     quiet = not standing.is_introduction  # of a vendor not accepted yet, no line is shown at all
     if live:
@@ -284,7 +287,19 @@ def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
             return Eligibility(Verdict.HOLD, Reason.VENDOR_HOLD, _("not asked for at present"), until=until)
         reason, words = _HELD[last.kind]
         return Eligibility(Verdict.HOLD, reason, _(words), quiet, until)
-    if case.invoice.is_autopay:
+    return _expected(case.invoice, standing)
+
+
+def _expected(invoice: InvoiceFacts, standing: Standing) -> Eligibility | None:
+    """The money comes by itself: scheduled, being processed, or collected, unless that went wrong (FEATURES E11)."""
+    if not invoice.is_autopay and invoice.awaited_on is None:
+        return None
+    quiet = not standing.is_introduction
+    if invoice.awaited_on and invoice.awaited_on >= standing.today:
+        words = _("a payment is expected by %(day)s", day=day_in_words(invoice.awaited_on))
+        until = invoice.awaited_on + timedelta(days=1)
+        return Eligibility(Verdict.HOLD, Reason.AWAITED, words, quiet, until)
+    if invoice.is_autopay and invoice.charge_failed_at is None:
         return Eligibility(Verdict.HOLD, Reason.AUTOPAY, _("collected automatically"), quiet)
     return None
 

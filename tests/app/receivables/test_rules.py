@@ -33,6 +33,8 @@ class AnInvoice:
     issued_on: date | None = date(2026, 10, 1)
     due_on: date | None = date(2026, 11, 9)
     is_autopay: bool = False
+    awaited_on: date | None = None
+    charge_failed_at: datetime | None = None
     included_at: datetime | None = None
 
 
