@@ -2,12 +2,11 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from app.desk.policy_forms import SegmentForm, TermsForm, read_note
-from app.models import CompanySize, LateRisk
-from app.policies.rules import TONES, Segment, Stage, Terms, Tone
+from app.policies.rules import Segment, Terms
+from tests.support.policies import SEGMENTS, TERMS
 
 STAGES = {"days_0": "3", "side_0": "before", "tone_0": "ahead", "days_1": "1", "side_1": "after", "tone_1": "gentle"}
 GERMANS = {"name": "Germans", "countries": "de, fr", **STAGES}
@@ -52,34 +51,6 @@ def test_what_cannot_be_read_is_said_beside_its_field(field: str, value: str, wo
 def test_a_note_of_the_vendors_is_plain(note: str, words: str) -> None:
     """[C18 002-24 004-11 inv-A3] One line, nothing to follow, nothing to call, no account to pay to."""
     assert words in read_note(note)[1]
-
-
-words = st.lists(st.text("abcdef", min_size=1, max_size=9), max_size=3, unique=True).map(tuple)
-SEGMENTS = st.builds(
-    Segment,
-    countries=st.lists(st.sampled_from(["DE", "FR", "US"]), max_size=2, unique=True).map(tuple),
-    sizes=st.lists(st.sampled_from([size.value for size in CompanySize if size]), unique=True).map(tuple),
-    industries=words,
-    products=words,
-    tags=words,
-    risks=st.lists(st.sampled_from([risk.value for risk in LateRisk if risk]), unique=True).map(tuple),
-    currencies=st.lists(st.sampled_from(["EUR", "JPY"]), unique=True).map(tuple),
-    terms_from=st.none() | st.integers(0, 999),
-    terms_to=st.none() | st.integers(0, 999),
-)
-STAGE = st.sampled_from(Tone).flatmap(
-    lambda tone: st.integers(max(-60, TONES[tone].from_day), min(180, TONES[tone].to_day)).map(
-        lambda day: Stage(day, tone)
-    )
-)
-TERMS = st.builds(
-    Terms,
-    stages=st.lists(STAGE, max_size=8, unique_by=lambda stage: stage.day).map(lambda found: tuple(sorted(found))),
-    least=st.dictionaries(st.sampled_from(["EUR", "JPY", "KWD"]), st.integers(1, 10**9)),
-    earlier_days=st.integers(0, 30),
-    never_reminds=st.booleans(),
-    by_order=st.booleans(),
-)
 
 
 @given(SEGMENTS, TERMS)
