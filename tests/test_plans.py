@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.desk import queries as desk
-from app.desk.queries import Box, InvoiceSearch, QueueSearch, Shelf
+from app.desk import threads
+from app.desk.queries import InvoiceSearch, Shelf
+from app.desk.threads import Box, QueueSearch
 from app.house import House
 from app.inbox import queries as inbox
 from app.inbox.queries import Search, Tab
@@ -50,7 +52,7 @@ def shelf(which: Shelf, after: Any = None) -> Callable[[Session], object]:
 
 def box(which: Box, after: Any = None) -> Callable[[Session], object]:
     search = QueueSearch(which, "", VENDOR.vendor_id, VENDOR.person_id, after)
-    return lambda session: desk.find_threads(session, search)
+    return lambda session: threads.find_threads(session, search)
 
 
 def tab(which: Tab, after: Any = None) -> Callable[[Session], object]:

@@ -15,6 +15,7 @@ from app.receivables.queries import IS_OPEN
 from app.receivables.rules import Eligibility, Verdict
 from app.scope import widened
 from app.settings import Limits
+from app.words import _
 
 AHEAD = timedelta(hours=48)
 MOST = 200
@@ -56,7 +57,7 @@ def coming(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> t
         rows = session.execute(query).all()
     words = verdicts(session, [Asking(row[0], row[1], row[2], row[3], None) for row in rows], now, limits)
     found = [
-        Coming(row[0], getattr(row[4], "name", "") or "A customer", row[0].bill_to_id, words[row[0].id])
+        Coming(row[0], getattr(row[4], "name", "") or _("A customer"), row[0].bill_to_id, words[row[0].id])
         for row in rows
         if words[row[0].id].verdict == Verdict.SEND
     ]
@@ -102,7 +103,7 @@ def release_customer(session: Session, *, bill_to: BillTo, person: Person, now: 
     bill_to.held_until = None
     owed = select(Invoice.id).where(Invoice.bill_to_id == bill_to.id, IS_OPEN)
     ids = list(session.execute(owed).scalars())
-    end_holds(session, invoice_ids=ids, kind=HoldKind.VENDOR, now=now, reason="Ended by the supplier")
+    end_holds(session, invoice_ids=ids, kind=HoldKind.VENDOR, now=now, reason=_("Ended by the supplier"))
     _record(session, bill_to.vendor_id, "customer.released", bill_to.id, person, now)
 
 

@@ -89,7 +89,7 @@ def chase_from() -> Response | tuple[str, int]:
     try:
         day = date.fromisoformat(text) if text else None
     except ValueError:
-        return _coming_page(wrong_day="Choose a day, or leave it empty."), 422
+        return _coming_page(wrong_day=_("Choose a day, or leave it empty.")), 422
     with database().transaction() as session:
         outlook.chase_from(session, session.get_one(Vendor, g.vendor_id), day, g.person, clock.now())
     flash(_("Saved."), "ok")
@@ -100,7 +100,7 @@ def chase_from() -> Response | tuple[str, int]:
 @vendor_member(*ANSWERING)
 def include(invoice_id: UUID) -> Response:
     with database().transaction() as session:
-        found, _ = invoice_of(session, invoice_id) or abort(404)
+        found, _bill_to = invoice_of(session, invoice_id) or abort(404)
         outlook.include(session, found, g.person, clock.now())
     flash(_("It is reminded of like any other now."), "ok")
     return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)

@@ -1,16 +1,15 @@
 """Reads for the vendor's pages. The scope is the vendor; a customer is known by what the vendor's books call it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, or_, select, true, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy.orm import Session
 
-from app.conversations.queries import last_message_id
 from app.desk.rules import DUE_SOON
 from app.mailboxes.outlook import Asking, verdicts
 from app.models import (
@@ -24,9 +23,7 @@ from app.models import (
     InvoiceChange,
     InvoiceState,
     Mailbox,
-    Message,
     Outcome,
-    Side,
     Thread,
     ThreadInvoice,
     ThreadState,
@@ -40,128 +37,6 @@ from app.settings import Limits
 
 PAGE = 25
 NAMELESS = "A customer"
-
-
-class Box(StrEnum):
-    """The tabs of the queue."""
-
-    WAITING = "waiting"
-    ANSWERED = "answered"
-    CLOSED = "closed"
-    MINE = "mine"
-    ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class QueueSearch:
-    """``after`` is the key of the last row of the page before: when it began to wait, or was begun, and its id."""
-
-    box: Box
-    text: str
-    vendor_id: UUID
-    person_id: UUID
-    after: tuple[datetime, UUID] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRow:
-    id: UUID
-    subject: str
-    state: ThreadState
-    result: str
-    waiting_since: datetime | None
-    begun_at: datetime
-    customer_name: str
-    last_at: datetime
-    last_side: Side
-    last_body: str
-
-    def key(self, box: Box) -> tuple[datetime, UUID]:
-        """Where the next page begins after this row."""
-        return (self.waiting_since or self.begun_at) if box == Box.WAITING else self.begun_at, self.id
-
-
-def find_threads(session: Session, search: QueueSearch) -> list[QueueRow]:
-    """One page and one row more, in one statement: who waits longest first, or the newest first."""
-    statement: Any = (
-        select(
-            Thread.id,
-            Thread.subject,
-            Thread.state,
-            Thread.result,
-            Thread.waiting_since,
-            Thread.created_at,
-            func.coalesce(customer_name(Thread.vendor_id, Thread.customer_id), NAMELESS),
-            Message.created_at,
-            Message.side,
-            Message.body,
-        )
-        .join(Message, Message.id == last_message_id())
-        .where(_in_box(search), _speaks_of(search))
-    )
-    if search.box == Box.WAITING:
-        statement = statement.order_by(Thread.waiting_since, Thread.id)
-        if search.after:
-            statement = statement.where(tuple_(Thread.waiting_since, Thread.id) > search.after)
-    else:
-        statement = statement.order_by(Thread.created_at.desc(), Thread.id.desc())
-        if search.after:
-            statement = statement.where(tuple_(Thread.created_at, Thread.id) < search.after)
-    return [QueueRow(*row) for row in session.execute(statement.limit(PAGE + 1))]
-
-
-def count_waiting(session: Session) -> int:
-    return session.execute(select(func.count(Thread.id)).where(Thread.state == ThreadState.WAITING_VENDOR)).scalar_one()
-
-
-def customer_name(vendor_id: Any, customer_id: Any) -> ScalarSelect[str]:
-    """For a statement: what this vendor's books call this customer. Never Customer.name, which others gave."""
-    return (
-        select(BillTo.name)
-        .where(BillTo.vendor_id == vendor_id, BillTo.customer_id == customer_id, BillTo.name != "")
-        .order_by(BillTo.created_at, BillTo.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-def name_of_customer(session: Session, thread: Thread) -> str:
-    name = session.execute(select(customer_name(thread.vendor_id, thread.customer_id))).scalar_one_or_none()
-    return name or NAMELESS
-
-
-def _in_box(search: QueueSearch) -> ColumnElement[bool]:
-    if search.box == Box.ALL:
-        return true()
-    if search.box == Box.MINE:
-        said = aliased(Message)  # the statement itself joins the newest message
-        mine = select(said.id).where(said.thread_id == Thread.id, said.person_id == search.person_id)
-        return mine.where(said.side == Side.VENDOR).exists()
-    states = {
-        Box.WAITING: ThreadState.WAITING_VENDOR,
-        Box.ANSWERED: ThreadState.WAITING_CUSTOMER,
-        Box.CLOSED: ThreadState.CLOSED,
-    }
-    return Thread.state == states[search.box]
-
-
-def _speaks_of(search: QueueSearch) -> ColumnElement[bool]:
-    """The customer's name, or the number of one of the thread's invoices, contains the text.
-
-    Owners are compared here too: a search must find nothing by another vendor's words (INVARIANTS I2). Both lists are
-    made once, not for each thread.
-    """
-    if not search.text:
-        return true()
-    named = select(BillTo.customer_id).where(
-        BillTo.vendor_id == search.vendor_id, BillTo.name.icontains(search.text, autoescape=True)
-    )
-    numbered = (
-        select(ThreadInvoice.thread_id)
-        .join(Invoice, Invoice.id == ThreadInvoice.invoice_id)
-        .where(Invoice.vendor_id == search.vendor_id, Invoice.number.icontains(search.text, autoescape=True))
-    )
-    return or_(Thread.customer_id.in_(named), Thread.id.in_(numbered))
 
 
 class Shelf(StrEnum):
@@ -314,6 +189,15 @@ def changes_of(session: Session, invoice: Invoice) -> Sequence[InvoiceChange]:
 def holds_of(session: Session, invoice_id: UUID) -> Sequence[Hold]:
     query = select(Hold).where(Hold.invoice_id == invoice_id)
     return session.execute(query.order_by(Hold.created_at, Hold.id)).scalars().all()
+
+
+def live_holds_on(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[UUID, list[Hold]]:
+    """What silences each of the invoices now."""
+    live = select(Hold).where(Hold.invoice_id.in_(invoice_ids), Hold.ended_at.is_(None), Hold.ends_at > now)
+    found: dict[UUID, list[Hold]] = defaultdict(list)
+    for hold in session.execute(live.order_by(Hold.created_at, Hold.id)).scalars():
+        found[hold.invoice_id].append(hold)
+    return found
 
 
 def reminded_at(session: Session, invoice: Invoice) -> list[datetime]:

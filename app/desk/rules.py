@@ -1,17 +1,33 @@
 """How the desk says what it knows: waiting times, states and changes in words. Pure functions."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from app.aging import days_past_due
-from app.models import Hold, HoldKind, InvoiceChange, InvoiceState, Thread, ThreadState
-from app.scorecard.rules import Week
+from app.conversations.letters import TOPIC as LETTER
+from app.conversations.rules import QUICK_QUESTIONS, RESULTS
+from app.models import Hold, HoldKind, Invoice, InvoiceChange, InvoiceState, Thread, ThreadState
+from app.money import Money, Totals
+from app.scorecard.rules import duration
+from app.words import _, day_in_words, marked, ngettext
 
 ANSWER_SOON = timedelta(hours=4)  # by the clock, which also runs at night (FEATURES F8)
 ANSWER_WITHIN = timedelta(hours=24)
 DUE_SOON = timedelta(days=7)
+
+
+FREE_WORDS = "words"  # in an address: questions that began with the customer's own words
+TOPICS: dict[str, str] = {
+    **{quick.key: quick.label for quick in QUICK_QUESTIONS},
+    HoldKind.DISPUTE: marked("Dispute"),
+    HoldKind.ALREADY_PAID: marked("Said to be paid"),
+    HoldKind.PROMISE: marked("Promise to pay"),
+    HoldKind.REQUEST: marked("Other dates asked for"),
+    LETTER: marked("Written by us"),
+    FREE_WORDS: marked("Other words"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,66 +38,83 @@ class Chip:
     look: str
 
 
-def duration(span: timedelta) -> str:
-    """``12 min``, ``3 h 20 min``, ``2 days 4 h``: two units at most, rounded down."""
-    minutes = int(span.total_seconds()) // 60
-    if minutes < 1:
-        return "under 1\u00a0min"
-    if minutes < 60:
-        return f"{minutes}\u00a0min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours}\u00a0h" + (f" {minutes}\u00a0min" if minutes else "")
-    days, hours = divmod(hours, 24)
-    return f"{days}\u00a0{'day' if days == 1 else 'days'}" + (f" {hours}\u00a0h" if hours and days < 10 else "")
+def time_left(waited: timedelta) -> str:
+    """What the clock says beside a waiting question: how long there is to answer, or how long it is late."""
+    left = ANSWER_WITHIN - waited
+    if left >= timedelta(0):
+        return _("%(time)s left to answer", time=duration(left))
+    return _("late by %(time)s", time=duration(-left))
+
+
+def places(facts: Mapping[str, str], invoices: Sequence[Invoice], amount: Callable[[Money], str]) -> dict[str, str]:
+    """What fills the places of a ready answer: who is spoken to, and the invoices it is about; sums stay within their
+    currency."""
+    due = [invoice.due_on for invoice in invoices if invoice.due_on]
+    return {
+        **facts,
+        "number": ", ".join(invoice.label for invoice in invoices),
+        "amount": " + ".join(amount(total) for total in Totals(invoice.balance for invoice in invoices)),
+        "due": day_in_words(min(due)) if due else "",
+    }
+
+
+def _result(key: str) -> str:
+    return _(RESULTS.get(key, key)).lower()
 
 
 def waiting_chip(waited: timedelta) -> Chip:
     if waited < ANSWER_SOON:
-        return Chip("On time", "ok")
+        return Chip(_("On time"), "ok")
     if waited < ANSWER_WITHIN:
-        return Chip("Answer soon", "soon")
-    return Chip("Late", "overdue")
+        return Chip(_("Answer soon"), "soon")
+    return Chip(_("Late"), "overdue")
 
 
 def thread_chip(state: ThreadState, result: str, waited: timedelta | None) -> Chip:
     if state == ThreadState.CLOSED:
-        return Chip(f"Closed: {result}" if result else "Closed", "paid")
+        return Chip(_("Closed: %(result)s", result=_result(result)) if result else _("Closed"), "paid")
     if state == ThreadState.WAITING_CUSTOMER:
-        return Chip("Answered", "ok")
+        return Chip(_("Answered"), "ok")
     return waiting_chip(waited or timedelta(0))
 
 
 _STATE_CHIPS = {
-    InvoiceState.DRAFT: Chip("Draft", "later"),
-    InvoiceState.PAID: Chip("Paid", "paid"),
-    InvoiceState.VOID: Chip("Void", "paid"),
-    InvoiceState.WRITTEN_OFF: Chip("Written off", "paid"),
-    InvoiceState.GONE: Chip("Deleted in your books", "paid"),
-    InvoiceState.UNKNOWN: Chip("State not understood", "bad"),
+    InvoiceState.DRAFT: Chip(marked("Draft"), "later"),
+    InvoiceState.PAID: Chip(marked("Paid"), "paid"),
+    InvoiceState.VOID: Chip(marked("Void"), "paid"),
+    InvoiceState.WRITTEN_OFF: Chip(marked("Written off"), "paid"),
+    InvoiceState.GONE: Chip(marked("Deleted in your books"), "paid"),
+    InvoiceState.UNKNOWN: Chip(marked("State not understood"), "bad"),
 }
 HOLD_WORDS = {
-    HoldKind.PROMISE: "Promised",
-    HoldKind.DISPUTE: "Disputed",
-    HoldKind.ALREADY_PAID: "Said to be paid",
-    HoldKind.PAYING: "Payment started",
-    HoldKind.VENDOR: "On hold by you",
-    HoldKind.NOT_MINE: "Said not to be theirs",
+    HoldKind.PROMISE: marked("Promised"),
+    HoldKind.DISPUTE: marked("Disputed"),
+    HoldKind.ALREADY_PAID: marked("Said to be paid"),
+    HoldKind.PAYING: marked("Payment started"),
+    HoldKind.VENDOR: marked("On hold by you"),
+    HoldKind.NOT_MINE: marked("Said not to be theirs"),
+    HoldKind.REQUEST: marked("Other dates asked for"),
 }
+
+
+def hold_words(hold: Hold) -> str:
+    """What silences an invoice, and until when."""
+    return _("%(what)s until %(day)s", what=_(HOLD_WORDS[hold.kind]), day=day_in_words(hold.ends_at.date()))
 
 
 def invoice_chip(state: InvoiceState, balance_minor: int, due_on: date | None, today: date) -> Chip:
     if state != InvoiceState.OPEN:
-        return _STATE_CHIPS[state]
+        chip = _STATE_CHIPS[state]
+        return replace(chip, words=_(chip.words))
     if balance_minor <= 0:
-        return Chip("Nothing owed", "paid")
+        return Chip(_("Nothing owed"), "paid")
     if due_on is None:
-        return Chip("No due date", "later")
+        return Chip(_("No due date"), "later")
     if late := days_past_due(due_on, today):
-        return Chip(f"{late} {'day' if late == 1 else 'days'} overdue", "overdue")
+        return Chip(ngettext("%(num)s day overdue", "%(num)s days overdue", late), "overdue")
     if due_on == today:
-        return Chip("Due today", "soon")
-    return Chip("Due soon", "soon") if due_on <= today + DUE_SOON else Chip("Due later", "later")
+        return Chip(_("Due today"), "soon")
+    return Chip(_("Due soon"), "soon") if due_on <= today + DUE_SOON else Chip(_("Due later"), "later")
 
 
 class EventKind(StrEnum):
@@ -108,42 +141,17 @@ def timeline(
     changes: Sequence[InvoiceChange], reminded_at: Sequence[datetime], holds: Sequence[Hold], threads: Sequence[Thread]
 ) -> list[Event]:
     """Everything that happened to one invoice, newest first."""
-    events = [Event(at, EventKind.MAIL, "In a reminder") for at in reminded_at]
+    events = [Event(at, EventKind.MAIL, _("In a reminder")) for at in reminded_at]
     for before, change in zip([None, *changes], changes, strict=False):
         events.append(Event(change.at, EventKind.BOOKS, change=change, before=before))
     for hold in holds:
-        events.append(Event(hold.created_at, EventKind.HOLD, HOLD_WORDS[hold.kind], hold.note))
+        events.append(Event(hold.created_at, EventKind.HOLD, _(HOLD_WORDS[hold.kind]), hold.note))
         if hold.ended_at is not None:
-            events.append(Event(hold.ended_at, EventKind.HOLD, f"{HOLD_WORDS[hold.kind]}: over", hold.end_reason))
+            over = _("%(what)s: over", what=_(HOLD_WORDS[hold.kind]))
+            events.append(Event(hold.ended_at, EventKind.HOLD, over, hold.end_reason))
     for thread in threads:
-        events.append(Event(thread.created_at, EventKind.TALK, "Question asked", thread=thread))
+        events.append(Event(thread.created_at, EventKind.TALK, _("Question asked"), thread=thread))
         if thread.closed_at is not None:
-            events.append(Event(thread.closed_at, EventKind.TALK, f"Question closed: {thread.result}", thread=thread))
+            closed = _("Question closed: %(result)s", result=_result(thread.result))
+            events.append(Event(thread.closed_at, EventKind.TALK, closed, thread=thread))
     return sorted(events, key=lambda event: event.at, reverse=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One week of the plot. ``height`` is 0 to 100."""
-
-    starts_on: date
-    height: int
-    median: timedelta | None
-    answered: int
-    asked: int
-
-
-def bars(weeks: Sequence[Week]) -> list[Bar]:
-    """Heights relative to the slowest week; a week with an answer is never invisible."""
-    medians = [week.summary.clock.median if week.summary.clock else None for week in weeks]
-    top = max((median for median in medians if median is not None), default=timedelta(0))
-    return [
-        Bar(
-            starts_on=week.starts_on,
-            height=0 if median is None else max(2, round(100 * (median / top))) if top else 2,
-            median=median,
-            answered=week.summary.answered,
-            asked=week.summary.asked,
-        )
-        for week, median in zip(weeks, medians, strict=True)
-    ]

@@ -32,15 +32,16 @@ from app.trust.rules import (
     newest_that_counts,
 )
 from app.trust.watch import is_there
-from app.words import _
+from app.words import _, marked
 
 blueprint = Blueprint("trust", __name__)
 
 _PROVING = Everything("the link in a domain's mail names its vendor before anybody is known")
 _WHY_NOT = {
-    WhyNot.OWN: "Somebody else of your team has to approve what you have changed yourself, or our people.",
-    WhyNot.OLD_LOGIN: "For this you must have signed in just now: sign out, sign in again, and come back within a "
-    "quarter of an hour.",
+    WhyNot.OWN: marked("Somebody else of your team has to approve what you have changed yourself, or our people."),
+    WhyNot.OLD_LOGIN: marked(
+        "For this you must have signed in just now: sign out, sign in again, and come back within a quarter of an hour."
+    ),
 }
 
 
@@ -163,7 +164,7 @@ def decide(payee_id: UUID) -> Response:
             else:
                 abort(400)
     except NotApproved as problem:
-        flash(_WHY_NOT[problem.why], "warn")
+        flash(_(_WHY_NOT[problem.why]), "warn")
         return _back()
     flash(_("Approved.") if act == "approve" else _("Given up."), "ok")
     return _back()

@@ -58,7 +58,9 @@ def queue() -> str:
     search, now = read_queue(request.args, g.vendor_id, g.person.id), clock.now()
     with database().reading() as session:
         rows, after = queue_page(threads.find_threads(session, search), search)
+        team = colleagues(session, g.vendor_id)
         page = {"rows": rows, "after": after, "search": search, "place": queue_place(search), "rules": rules}
+        page["names"] = {one.id: one.name for one in team}
         if request.headers.get("HX-Request") and search.after:
             return render_template("desk/queue_rows.html", **page)
         vendor = _vendor(session)
@@ -70,7 +72,7 @@ def queue() -> str:
             Box=threads.Box,
             Whose=threads.Whose,
             waiting=threads.count_waiting(session),
-            team=colleagues(session, g.vendor_id),
+            team=team,
             results=RESULTS,
             times=times,
         )
@@ -233,7 +235,7 @@ def release(invoice_id: UUID) -> Response:
     with database().transaction() as session:
         _invoice_or_404(session, invoice_id)
         end_holds(
-            session, invoice_ids=[invoice_id], kind=HoldKind.VENDOR, now=clock.now(), reason="Ended by the supplier"
+            session, invoice_ids=[invoice_id], kind=HoldKind.VENDOR, now=clock.now(), reason=_("Ended by the supplier")
         )
     flash(_("The hold is over."), "ok")
     return redirect(url_for("desk.invoice", invoice_id=invoice_id), 303)

@@ -123,7 +123,7 @@ def test_the_queue_shows_who_waits_longest_first(house: House, world: World, acm
 
 
 def test_each_box_holds_its_own(house: House, world: World, acme: FlaskClient, ask: Ask, act: Any) -> None:
-    """[G1 F11] Waiting, answered, closed, answered by me, all."""
+    """[G1 F11] Waiting, answered, closed, all; and of all, those I have answered while nobody was named."""
     bills = []
     with house.database.transaction(EVERYTHING) as session:
         bills = [make.invoice(session, world.acme, world.cobalt, number=number) for number in ("W-1", "R-1", "C-1")]
@@ -132,13 +132,13 @@ def test_each_box_holds_its_own(house: House, world: World, acme: FlaskClient, a
     act(close_thread, closed, result="declined")
     shown = {
         box: {number for number in ("W-1", "R-1", "C-1") if number in words(acme.get(f"/desk?box={box}"))}
-        for box in ("waiting", "answered", "closed", "mine", "all")
+        for box in ("waiting", "answered", "closed", "all&whose=mine", "all")
     }
     assert shown == {
         "waiting": {"W-1"},
         "answered": {"R-1"},
         "closed": {"C-1"},
-        "mine": {"R-1", "C-1"},
+        "all&whose=mine": {"R-1", "C-1"},
         "all": {"W-1", "R-1", "C-1"},
     }
     assert "Closed: declined" in words(acme.get("/desk?box=closed"))
@@ -271,8 +271,8 @@ def test_an_answer_is_stored_and_mailed_and_shown(house: House, acme: FlaskClien
     """[F9 004-10 inv-Q1]"""
     thread = ask()
     answered = acme.post(f"/desk/threads/{thread.id}/answer", data={"body": "Order 4711."}, follow_redirects=True)
-    assert "Order 4711." in words(answered)
     assert "Sent." in answered.text
+    assert "Order 4711." in words(acme.get(f"/desk/threads/{thread.id}"))
     with house.database.reading(EVERYTHING) as session:
         assert session.get_one(Thread, thread.id).state == ThreadState.WAITING_CUSTOMER
         mail = session.execute(select(Outgoing).where(Outgoing.kind == OutgoingKind.ANSWER)).scalar_one()
@@ -299,8 +299,8 @@ def test_closing_asks_how_it_ended(house: House, acme: FlaskClient, ask: Ask) ->
     refused = acme.post(f"/desk/threads/{thread.id}/close", data={"result": "", "body": ""})
     assert refused.status_code == 422
     assert "Choose how it ended." in words(refused)
-    closed = acme.post(f"/desk/threads/{thread.id}/close", data={"result": "credited"}, follow_redirects=True)
-    assert "Closed: credited" in words(closed)
+    acme.post(f"/desk/threads/{thread.id}/close", data={"result": "credited"})
+    assert "Closed: credited" in words(acme.get(f"/desk/threads/{thread.id}"))
 
 
 def test_a_reader_is_offered_nothing_and_may_do_nothing(
@@ -388,7 +388,7 @@ def test_the_queue_pages_follow_each_other(house: House, world: World, acme: Fla
         following = re.search(r'rel="next" href="([^"]+)"', first.text)
         assert following
         second = acme.get(following.group(1).replace("&amp;", "&"))
-        pages = [re.findall(r"Invoice (P\d\d)", page.text) for page in (first, second)]
+        pages = [re.findall(r'small">Invoice (P\d\d)', page.text) for page in (first, second)]
         assert [len(page) for page in pages] == [25, 5]
         assert len(set(pages[0] + pages[1])) == 30
 
