@@ -53,9 +53,7 @@ TONES: Mapping[Tone, Said] = {
         -1,
     ),
     Tone.THANKS: Said(marked("Thanks ahead"), marked("Thank you for paying on time."), -_EVER, 0),
-    Tone.GENTLE: Said(
-        marked("Gentle"), marked("This may have slipped through. Is everything in order with it?"), 1, _EVER
-    ),
+    Tone.GENTLE: Said(marked("Gentle"), marked("This may have slipped through. Is everything in order?"), 1, _EVER),
     Tone.ANSWER: Said(
         marked("Please answer"), marked("Please pay, or tell us what is missing: an answer helps us too."), 1, _EVER
     ),
