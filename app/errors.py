@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from app.access import Access, Who
+from app.words import _, marked
 
 log = structlog.get_logger()
 
@@ -22,15 +23,35 @@ class Words:
 
 
 _WORDS = {
-    400: Words("That did not come through", "The form was incomplete or had grown old. Reload the page and try again."),
-    403: Words("Not with your role", "Your role does not allow this. Somebody who manages your team can change that."),
-    404: Words("There is nothing here", "The address may be mistyped, or what was here is gone or is not yours."),
-    405: Words("Not this way", "This address cannot be used like that. Go back and use the buttons on the page."),
-    413: Words("Too large", "What you sent is larger than we take. Shorten it or choose a smaller file."),
-    429: Words("Too often", "That was tried too many times in a short while. Wait a little, then try again."),
-    500: Words("Our mistake", "Something broke on our side. It has been recorded, and nothing was done by halves."),
+    400: Words(
+        marked("That did not come through"),
+        marked("The form was incomplete or had grown old. Reload the page and try again."),
+    ),
+    403: Words(
+        marked("Not with your role"),
+        marked("Your role does not allow this. Somebody who manages your team can change that."),
+    ),
+    404: Words(
+        marked("There is nothing here"),
+        marked("The address may be mistyped, or what was here is gone or is not yours."),
+    ),
+    405: Words(
+        marked("Not this way"),
+        marked("This address cannot be used like that. Go back and use the buttons on the page."),
+    ),
+    413: Words(
+        marked("Too large"), marked("What you sent is larger than we take. Shorten it or choose a smaller file.")
+    ),
+    429: Words(
+        marked("Too often"), marked("That was tried too many times in a short while. Wait a little, then try again.")
+    ),
+    500: Words(
+        marked("Our mistake"),
+        marked("Something broke on our side. It has been recorded, and nothing was done by halves."),
+    ),
     503: Words(
-        "Back in a moment", "Sheaf cannot reach its database right now. Nothing is lost; try again in a minute."
+        marked("Back in a moment"),
+        marked("Sheaf cannot reach its database right now. Nothing is lost; try again in a minute."),
     ),
 }
 _OTHER = {404: (404, 410), 400: (408, 411, 414, 415, 416, 417, 422, 431)}
@@ -71,7 +92,7 @@ def _page(code: int, error: HTTPException) -> Response:
     access: Access | None = g.get("access")
     is_lost = request_ctx.url_adapter is None  # a Host that is no host: no page of ours can name an address then
     if is_lost or (access is not None and access.who is Who.SIGNED):
-        response = make_response(f"{_WORDS[code].title}\n")
+        response = make_response(f"{_(_WORDS[code].title)}\n")
         response.mimetype = "text/plain"
     else:
         response = make_response(render_template("errors/error.html", code=code, words=_WORDS[code]))

@@ -147,7 +147,7 @@ def _vendors_of(session: Session, person: Person) -> set[UUID]:
 
 def _taken(account: Account, is_mine: bool) -> str:
     """Said to somebody the provider has just shown to be in charge of that company's books."""
-    name = account.name or "This company"
+    name = account.name or _("This company")
     if is_mine:
         return f"{name} is already connected to another company of yours. Disconnect it there first."
     return f"{name} is already connected to Sheaf by a colleague. Ask them to add you to the team."
@@ -327,7 +327,7 @@ def choose_address(session: Session, bill_to: BillTo, written: str, *, person: P
     """
     address = canonical(written) if written.strip() else None
     if written.strip() and address is None:
-        return "This is not an e-mail address."
+        return _("This is not an e-mail address.")
     bill_to.chosen_address = address
     session.add(
         AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=bill_to.vendor_id,

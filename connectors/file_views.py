@@ -11,6 +11,7 @@ from app import clock
 from app.access import person_signed_in, vendor_member
 from app.db import database
 from app.house import the_house
+from app.intake import Intake
 from app.keys import CannotOpen
 from app.models import Connection
 from app.money import MoneyError, exponent
@@ -53,11 +54,11 @@ def begin() -> str:
 @person_signed_in
 def sign_up() -> Response | tuple[str, int]:
     name, currency = " ".join(request.form.get("name", "").split())[:120], request.form.get("currency", "").strip()
-    wrong = {} if name else {"name": "Please fill this in."}
+    wrong = {} if name else {"name": _("Please fill this in.")}
     try:
         exponent(currency.upper())
     except MoneyError:
-        wrong["currency"] = "Please give the three letters of a currency, such as EUR."
+        wrong["currency"] = _("Please give the three letters of a currency, such as EUR.")
     if wrong:
         return render_template("connectors/files_begin.html", name=name, currency=currency, wrong=wrong), 422
     with database().transaction(_SIGN_UP) as writing:
@@ -83,7 +84,7 @@ def upload() -> Response | tuple[str, int]:
     brought = [one for one in request.files.getlist("files") if one.filename][:MOST_FILES]
     files = [Sent((one.filename or "file")[:120], one.read()) for one in brought]
     if not files:
-        return _upload_page([("No file", "Please choose one.")]), 422
+        return _upload_page([(_("No file"), _("Please choose one."))]), 422
     now = clock.now()
     try:
         with database().transaction() as writing:
@@ -96,7 +97,7 @@ def upload() -> Response | tuple[str, int]:
             readable = [one for one in files if one.name not in refused]
             upload_id = keep_waiting(writing, the_house(), vendor.id, g.person.id, readable, now) if readable else None
     except NotConnected as problem:
-        return _upload_page([("Not possible", str(problem))]), 409
+        return _upload_page([(_("Not possible"), str(problem))]), 409
     if upload_id is None:
         return _upload_page(found.refused), 422
     for name, why in found.refused[:10]:
@@ -115,8 +116,8 @@ def _upload_page(refused: list[tuple[str, str]]) -> str:
             refused=refused,
             limits=the_house().limits,
             is_known=books is not None and books.as_of is not None,
-            some=address(vendor.id, is_complete=False),
-            everything=address(vendor.id, is_complete=True),
+            some=address(vendor.id, intake=Intake.SOME),
+            everything=address(vendor.id, intake=Intake.COMPLETE),
         )
 
 

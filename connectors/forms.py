@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.words import _
 from connectors.base import Asked
 
 LONGEST = 2000  # characters: keys are long
@@ -22,5 +23,5 @@ def read_answers(form: Mapping[str, str], asks: Sequence[Asked]) -> Answers:
     answers = Answers({one.name: form.get(one.name, "").strip()[:LONGEST] for one in asks})
     for one in asks:
         if one.is_secret and not answers.said[one.name]:
-            answers.wrong[one.name] = "Please fill this in."
+            answers.wrong[one.name] = _("Please fill this in.")
     return answers

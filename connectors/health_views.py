@@ -135,7 +135,8 @@ def answer_reminders(connection_id: UUID) -> Response:
             abort(400)
         actions.answer_reminders(writing, vendor, found, is_off=answer == "off", person=g.person, now=clock.now())
     title = _title_of(found.provider)
-    off, on = f"Noted: {title} sends no reminders.", f"Noted. Your customers are reminded twice until {title} stops."
+    off = _("Noted: %(title)s sends no reminders.", title=title)
+    on = _("Noted. Your customers are reminded twice until %(title)s stops.", title=title)
     flash(off if answer == "off" else on, "ok" if answer == "off" else "warn")
     page = "connections.connection" if vendor.live_at else "connections.progress"
     return redirect(url_for(page, connection_id=connection_id), 303)

@@ -88,15 +88,15 @@ def _read_payment(invoice: Invoice) -> tuple[Money | None, date | None, dict[str
     try:
         amount = Money.of(request.form.get("amount", "").strip(), invoice.currency)
     except (MoneyError, ValueError):
-        wrong["amount"] = "This is not an amount."
+        wrong["amount"] = _("This is not an amount.")
     if amount is not None and not 0 < amount.minor <= invoice.balance_minor:
-        wrong["amount"] = "More than nothing, and no more than is owed."
+        wrong["amount"] = _("More than nothing, and no more than is owed.")
     try:
         paid_on = date.fromisoformat(request.form.get("paid_on", ""))
     except ValueError:
-        wrong["paid_on"] = "This is not a day."
+        wrong["paid_on"] = _("This is not a day.")
     if paid_on is not None and paid_on > clock.today(g.zone):
-        wrong["paid_on"] = "That day is still to come."
+        wrong["paid_on"] = _("That day is still to come.")
     return amount, paid_on, wrong
 
 

@@ -45,7 +45,7 @@ from app.outbox.actions import write_mail
 from app.outbox.rendering import Mail, amounts, inert, mail_template
 from app.scope import Everything
 from app.scorecard.experiences import REMINDED_LATE
-from app.words import days
+from app.words import _, days
 
 log = structlog.get_logger()
 
@@ -273,7 +273,7 @@ def correction_mail(house: House, box: Mailbox, told: Sequence[Mistake], handed_
     lines = [
         (
             inert(each.vendor_name, 50),
-            inert(each.number) or "Without number",
+            inert(each.number) or _("Without number"),
             money(each.amount_minor, each.currency),
             f"{_ENDED[InvoiceState(each.settlement.state)]} {day(each.settled_at.astimezone(zone).date())}",
         )

@@ -27,7 +27,7 @@ from app.models import Digest, DigestLine, HeldReply, LineKind, Mailbox, ThreadL
 from app.money import Money, Totals
 from app.receivables.queries import Row, find_row
 from app.scope import Everything, LinkScope
-from app.words import speak
+from app.words import marked, speak
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -160,13 +160,13 @@ class Part:
 
 
 _PARTS = {
-    "due": "To pay",
-    "later": "Later",
-    "held": "Nothing to do: on hold",
-    "credit": "In your favour",
-    "introduced": "New suppliers",
-    "paused": "Paused by Sheaf",
-    "settled": "No longer open",
+    "due": marked("To pay"),
+    "later": marked("Later"),
+    "held": marked("Nothing to do: on hold"),
+    "credit": marked("In your favour"),
+    "introduced": marked("New suppliers"),
+    "paused": marked("Paused by Sheaf"),
+    "settled": marked("No longer open"),
 }
 
 

@@ -24,6 +24,7 @@ from app.receivables.direct import report_direct, said_at
 from app.receivables.queries import Row, find_rows_by_id, timeline
 from app.trust.queries import is_suspended, names_known
 from app.trust.rules import looks_like
+from app.words import _
 from digest import choices, listing, pay_views, which
 from digest.links import here, invoice_line, is_shut, line_of, live_row, opened, parts_of, paused_vendors, vendor_name
 
@@ -187,7 +188,7 @@ def send_vendor_question(number: int) -> Response | tuple[str, int]:
 def _ask_page(number: int, *, whole_vendor: bool, error: str = "") -> str:
     with database().reading() as session:
         found, row = _askable(session, number, whole_vendor=whole_vendor)
-    filled = next((quick.body for quick in QUICK_QUESTIONS if quick.key == request.args.get("quick")), "")
+    filled = next((_(quick.body) for quick in QUICK_QUESTIONS if quick.key == request.args.get("quick")), "")
     return render_template(
         "links/ask.html",
         line=found,

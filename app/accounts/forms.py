@@ -29,8 +29,8 @@ class AskForm:
 
 def _about(typed: str) -> str:
     if not typed:
-        return "Type the address your invoices go to."
-    return "That does not look like a mail address. Is a letter missing?"
+        return _("Type the address your invoices go to.")
+    return _("That does not look like a mail address. Is a letter missing?")
 
 
 @dataclass

@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from app.models import CustomerRole, VendorRole
+from app.words import marked
 
 CODE_TRIES = 5
 ASKS_PER_BROWSER = 10  # an hour; an address has its own, smaller limit (settings.Limits.logins_per_hour)
@@ -101,10 +102,10 @@ class Team:
 VENDOR_TEAM = Team(
     "vendor",
     {
-        VendorRole.OWNER: "Everything, the other owners included",
-        VendorRole.ADMIN: "Everything but owners",
-        VendorRole.AGENT: "Answers questions, holds reminders",
-        VendorRole.READER: "Looks only",
+        VendorRole.OWNER: marked("Everything, the other owners included"),
+        VendorRole.ADMIN: marked("Everything but owners"),
+        VendorRole.AGENT: marked("Answers questions, holds reminders"),
+        VendorRole.READER: marked("Looks only"),
     },
     VendorRole.OWNER,
     (VendorRole.OWNER, VendorRole.ADMIN),
@@ -112,10 +113,10 @@ VENDOR_TEAM = Team(
 CUSTOMER_TEAM = Team(
     "customer",
     {
-        CustomerRole.ADMIN: "Everything, the team included",
-        CustomerRole.APPROVER: "Pays, promises, asks, sets the rhythm",
-        CustomerRole.PAYER: "Pays, asks, sets the rhythm",
-        CustomerRole.VIEWER: "Looks and asks",
+        CustomerRole.ADMIN: marked("Everything, the team included"),
+        CustomerRole.APPROVER: marked("Pays, promises, asks, sets the rhythm"),
+        CustomerRole.PAYER: marked("Pays, asks, sets the rhythm"),
+        CustomerRole.VIEWER: marked("Looks and asks"),
     },
     CustomerRole.ADMIN,
     (CustomerRole.ADMIN,),

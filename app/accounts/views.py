@@ -104,13 +104,13 @@ def try_code() -> ResponseReturnValue:
     if asked_id is None:
         return redirect(url_for("accounts.ask"), 303)
     if len(typed) != 6:
-        return make_response(_code_page("The code has six digits."), 422)
+        return make_response(_code_page(_("The code has six digits.")), 422)
     secret, mark = the_house().settings.secret_key.get_secret_value(), session.get("browser", "")
     with database().transaction(_DOOR) as writing:
         asked = use_code(writing, secret, asked_id, mark, typed, clock.now())
         entered = _begin(writing, asked) if asked else None
     if asked is None:
-        return make_response(_code_page("That code is wrong, was used already, or is too old."), 422)
+        return make_response(_code_page(_("That code is wrong, was used already, or is too old.")), 422)
     return _welcome(asked, entered)
 
 
@@ -168,7 +168,7 @@ def again(token: str) -> ResponseReturnValue:
 def leave() -> ResponseReturnValue:
     with database().transaction(_OWN) as writing:
         sign_out(writing, g.person, digest_of(current_user.token), clock.now())
-    return _gone("You are signed out.")
+    return _gone(_("You are signed out."))
 
 
 @blueprint.post("/sign-out/everywhere")
@@ -176,7 +176,7 @@ def leave() -> ResponseReturnValue:
 def leave_everywhere() -> ResponseReturnValue:
     with database().transaction(_OWN) as writing:
         sign_out_everywhere(writing, g.person, clock.now())
-    return _gone("You are signed out in every browser.")
+    return _gone(_("You are signed out in every browser."))
 
 
 @blueprint.post("/switch")

@@ -29,7 +29,7 @@ from app.models import (
 from app.outbox.actions import write_mail
 from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, amounts, inert, mail_template, nowrap
 from app.scope import widened
-from app.words import days
+from app.words import _, days, speaking
 
 
 def tell_vendor(
@@ -43,8 +43,12 @@ def tell_vendor(
             "link": f"{house.settings.public_url}/desk/threads/{thread.id}",
         }
         invoices = invoices_of(session, [thread.id])[thread.id]
+        writer = session.get(Person, message.person_id) if message.person_id else None
     for person in people:
-        mail = mail_template(MAIL_FOLDER / "question").render(**facts, lines=_lines(invoices, person, now))
+        with speaking(person.locale):
+            mail = mail_template(MAIL_FOLDER / "question").render(
+                **facts, author=_author(message, writer), lines=_lines(invoices, person, now)
+            )
         write_mail(
             session,
             kind=OutgoingKind.QUESTION,
@@ -69,20 +73,23 @@ def tell_asker(session: Session, *, house: House, thread: Thread, message: Messa
         asker = session.get(Person, question.person_id) if question and question.person_id else None
         facts = _shared(session, house, thread, message)
         invoices = invoices_of(session, [thread.id])[thread.id]
+        writer = session.get(Person, message.person_id) if message.person_id else None
     reader = mailbox or asker
     if reader is None:
         return
     path = f"/m/{TOKEN_PLACE}/thread" if mailbox else f"/inbox/threads/{thread.id}"
     lasting = house.limits.link_days
-    mail = mail_template(MAIL_FOLDER / "answer").render(
-        **facts,
-        question=inert(rules.quote(question.body), 300) if question else "",
-        result=message.result,
-        lines=_lines(invoices, reader, now),
-        link=f"{house.settings.public_url}{path}",
-        is_capability=mailbox is not None,
-        days=lasting,
-    )
+    with speaking(reader.locale):
+        mail = mail_template(MAIL_FOLDER / "answer").render(
+            **facts,
+            author=_author(message, writer),
+            question=inert(rules.quote(question.body), 300) if question else "",
+            result=_(rules.RESULTS[message.result]).lower() if message.result else "",
+            lines=_lines(invoices, reader, now),
+            link=f"{house.settings.public_url}{path}",
+            is_capability=mailbox is not None,
+            days=lasting,
+        )
     write_mail(
         session,
         kind=OutgoingKind.ANSWER,
@@ -101,14 +108,11 @@ def tell_asker(session: Session, *, house: House, thread: Thread, message: Messa
 
 def _shared(session: Session, house: House, thread: Thread, message: Message) -> dict[str, Any]:
     """What both mails say. Words of either side go out inert: no mail program makes a link of them (INVARIANTS A3)."""
-    author, claim = _author(session, message)
     return {
         "vendor_name": inert(session.get_one(Vendor, thread.vendor_id).name),
         "subject": thread.subject,
         "said": [inert(line, rules.BODY_LIMIT) for line in message.body.splitlines()],
-        "author": inert(author),
-        "claim": inert(claim, 300),
-        "files": [inert(file.name) for file in files_of(session, thread.id).get(message.id, [])],
+        "files": ", ".join(inert(file.name) for file in files_of(session, thread.id).get(message.id, [])),
         "takes_replies": bool(house.settings.inbound_host),
         "postal_address": house.settings.postal_address,
     }
@@ -131,17 +135,17 @@ def _new_link(session: Session, thread: Thread, mailbox: Mailbox, expires_at: da
     return token
 
 
-def _author(session: Session, message: Message) -> tuple[str, str]:
+def _author(message: Message, writer: Person | None) -> str:
     """Who wrote, and how far that is only a claim (INVARIANTS Q2 D4)."""
-    person = session.get(Person, message.person_id) if message.person_id else None
-    if person:
-        return person.name, ""
+    if writer:
+        return inert(writer.name)
+    sender = message.sender_address or _("an unnamed sender")
+    name = inert(message.said_by or (sender if message.via == "mail" or message.is_unverified else ""))
     if message.is_unverified:
-        sender = message.sender_address or "an unnamed sender"
-        return message.said_by or sender, f"by mail from {sender}, not verified"
+        return _("%(name)s (by mail from %(sender)s, not verified)", name=name, sender=inert(sender, 300))
     if message.via == "mail":
-        return message.said_by or message.sender_address, f"by mail from {message.sender_address}, name as given"
-    return message.said_by, "name as given, not signed in"
+        return _("%(name)s (by mail from %(sender)s, name as given)", name=name, sender=inert(sender, 300))
+    return _("%(name)s (name as given, not signed in)", name=name) if name else ""
 
 
 def _lines(invoices: Sequence[Invoice], reader: Mailbox | Person, now: datetime) -> list[dict[str, str]]:
@@ -152,7 +156,7 @@ def _lines(invoices: Sequence[Invoice], reader: Mailbox | Person, now: datetime)
         {
             "number": inert(invoice.label),
             "owed": nowrap(amount(invoice.balance_minor, invoice.currency)),
-            "due": day(invoice.due_on) or "not said",
+            "due": _("due %(day)s", day=day(invoice.due_on)) if invoice.due_on else _("no due date"),
             "state": rules.state_words(invoice.state, invoice.balance_minor, invoice.due_on, today),
         }
         for invoice in invoices[:12]

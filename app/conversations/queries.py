@@ -20,6 +20,7 @@ from app.models import (
     ThreadState,
     Vendor,
 )
+from app.words import _
 
 _NEWEST_FIRST = (Message.created_at.desc(), Message.id.desc())
 
@@ -232,4 +233,4 @@ def name_in_books(session: Session, vendor_id: UUID, customer_id: UUID) -> str:
         .order_by(BillTo.created_at, BillTo.id)
         .limit(1)
     )
-    return session.execute(names).scalar_one_or_none() or "A customer"
+    return session.execute(names).scalar_one_or_none() or _("A customer")

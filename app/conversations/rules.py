@@ -1,7 +1,6 @@
 """What may be said, how a thread is named, and when it may be opened again: pure functions."""
 
 import re
-from app.words import _
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from app.aging import days_past_due
 from app.models import HoldKind, InvoiceState, Side
+from app.words import _, marked, ngettext
 
 BODY_LIMIT = 4000  # characters
 HOUSE = "sheaf"  # how a message came that neither side wrote
@@ -17,14 +17,14 @@ REOPEN = timedelta(days=30)
 SAME_AGAIN = timedelta(minutes=10)  # the same words again within this time are a second press of the button
 
 RESULTS = {
-    "answered": "Answered",
-    "corrected": "Corrected",
-    "credited": "Credited",
-    "paid": "Paid",
-    "withdrawn": "Withdrawn",
-    "declined": "Declined",
-    "promised": "Promised",
-    "agreed": "Agreed",
+    "answered": marked("Answered"),
+    "corrected": marked("Corrected"),
+    "credited": marked("Credited"),
+    "paid": marked("Paid"),
+    "withdrawn": marked("Withdrawn"),
+    "declined": marked("Declined"),
+    "promised": marked("Promised"),
+    "agreed": marked("Agreed"),
 }
 RESULTS_OF = {Side.VENDOR: tuple(RESULTS), Side.CUSTOMER: ("answered", "paid", "withdrawn")}
 
@@ -61,16 +61,26 @@ class QuickQuestion:
 
 
 QUICK_QUESTIONS = (
-    QuickQuestion("copy", "Send me a copy", "Please send us a copy of this invoice."),
+    QuickQuestion("copy", marked("Send me a copy"), marked("Please send us a copy of this invoice.")),
     QuickQuestion(
         "order",
-        "Purchase order number",
-        "Which purchase order does this invoice belong to? Please put our order number on it.",
+        marked("Purchase order number"),
+        marked("Which purchase order does this invoice belong to? Please put our order number on it."),
     ),
-    QuickQuestion("address", "Wrong address", "Our name or address on this invoice is wrong. It should be: "),
-    QuickQuestion("breakdown", "What is it for?", "Please tell us what this invoice is for, line by line."),
-    QuickQuestion("received", "Not received", "We have not received these goods or services. When did they arrive?"),
-    QuickQuestion("date", "A later date", "Can we agree on a later date for this invoice? We propose: "),
+    QuickQuestion(
+        "address", marked("Wrong address"), marked("Our name or address on this invoice is wrong. It should be: ")
+    ),
+    QuickQuestion(
+        "breakdown", marked("What is it for?"), marked("Please tell us what this invoice is for, line by line.")
+    ),
+    QuickQuestion(
+        "received",
+        marked("Not received"),
+        marked("We have not received these goods or services. When did they arrive?"),
+    ),
+    QuickQuestion(
+        "date", marked("A later date"), marked("Can we agree on a later date for this invoice? We propose: ")
+    ),
 )
 
 CLAIMED = (HoldKind.PROMISE, HoldKind.DISPUTE, HoldKind.ALREADY_PAID, HoldKind.REQUEST)
@@ -90,7 +100,13 @@ def clean_body(text: str, files: Sequence["File"] = ()) -> str:
     if not shown:
         raise CannotSay(_("Write a few words first."))
     if len(shown) > BODY_LIMIT:
-        raise CannotSay(_("That is %(n)s characters; at most %(body_limit)s fit.", n=f'{len(shown):,}', body_limit=f'{BODY_LIMIT:,}'))
+        raise CannotSay(
+            _(
+                "That is %(n)s characters; at most %(body_limit)s fit.",
+                n=f"{len(shown):,}",
+                body_limit=f"{BODY_LIMIT:,}",
+            )
+        )
     return shown
 
 
@@ -181,13 +197,16 @@ def subject_of(numbers: Sequence[str]) -> str:
     """What a thread is called, by the numbers of its invoices: "Invoice 1043", "Invoices 1043, 1044 and 3 more"."""
     named = [number for number in numbers if _PLAIN_NUMBER.fullmatch(number)]
     if not numbers:
-        return "A question"
+        return _("A question")
     if len(numbers) == 1:
-        return f"Invoice {named[0]}" if named else "An invoice"
+        return _("Invoice %(number)s", number=named[0]) if named else _("An invoice")
     rest = len(numbers) - len(named[:2])
     if not named:
-        return f"{rest} invoices"
-    return f"Invoices {', '.join(named[:2])}" + (f" and {rest} more" if rest else "")
+        return ngettext("%(num)s invoice", "%(num)s invoices", rest)
+    numbers = ", ".join(named[:2])
+    if not rest:
+        return _("Invoices %(numbers)s", numbers=numbers)
+    return _("Invoices %(numbers)s and %(rest)s more", numbers=numbers, rest=rest)
 
 
 def may_continue(closed_at: datetime | None, now: datetime) -> bool:
@@ -209,20 +228,20 @@ def quote(body: str, limit: int = 280) -> str:
 
 
 _SETTLED = {
-    InvoiceState.DRAFT: "draft",
-    InvoiceState.PAID: "paid, thank you",
-    InvoiceState.VOID: "void",
-    InvoiceState.WRITTEN_OFF: "nothing owed",
-    InvoiceState.GONE: "withdrawn",
-    InvoiceState.UNKNOWN: "being looked at",
+    InvoiceState.DRAFT: marked("draft"),
+    InvoiceState.PAID: marked("paid, thank you"),
+    InvoiceState.VOID: marked("void"),
+    InvoiceState.WRITTEN_OFF: marked("nothing owed"),
+    InvoiceState.GONE: marked("withdrawn"),
+    InvoiceState.UNKNOWN: marked("being looked at"),
 }
 
 
 def state_words(state: InvoiceState, balance_minor: int, due_on: date | None, today: date) -> str:
     """An invoice's state now, for a mail about it."""
     if state != InvoiceState.OPEN:
-        return _SETTLED[state]
+        return _(_SETTLED[state])
     if balance_minor <= 0:
-        return "nothing owed"
+        return _("nothing owed")
     late = days_past_due(due_on, today)
-    return f"{late} {'day' if late == 1 else 'days'} overdue" if late else "open"
+    return ngettext("%(num)s day overdue", "%(num)s days overdue", late) if late else _("open")

@@ -16,6 +16,7 @@ from app.inbox.queries import Supplier
 from app.inbox.views import ACTS
 from app.mailboxes import actions as mailboxes
 from app.trust.rules import looks_like
+from app.words import _, marked
 
 blueprint = Blueprint("suppliers", __name__, url_prefix="/inbox/suppliers")
 
@@ -55,17 +56,17 @@ def decide(vendor_id: UUID) -> Response:
             mailboxes.report_vendor(session, relation, now, words, the_house().limits, g.person.id)
         else:
             _DECIDE[act](session, relation, now, g.person.id)
-    flash(said.format(found.name), "ok")
+    flash(_(said, supplier=found.name), "ok")
     return redirect(url_for("suppliers.index"), 303)
 
 
 _SAID = {
-    "accept": "{} may write to you from now on.",
-    "mute": "{} is out of your mail. Its invoices stay in your inbox.",
-    "unmute": "{} is in your mail again.",
-    "block": "{} is blocked: out of your mail and out of your inbox.",
-    "unblock": "{} is no longer blocked.",
-    "report": "Thank you. {} is blocked, and our people look at your report.",
+    "accept": marked("%(supplier)s may write to you from now on."),
+    "mute": marked("%(supplier)s is out of your mail. Its invoices stay in your inbox."),
+    "unmute": marked("%(supplier)s is in your mail again."),
+    "block": marked("%(supplier)s is blocked: out of your mail and out of your inbox."),
+    "unblock": marked("%(supplier)s is no longer blocked."),
+    "report": marked("Thank you. %(supplier)s is blocked, and our people look at your report."),
 }
 _DECIDE = {
     "accept": mailboxes.accept_vendor,

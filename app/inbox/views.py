@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import customer_member
+from app.claims.queries import claims_about
 from app.conversations import actions as talk
 from app.conversations.queries import threads_about
 from app.conversations.rules import QUICK_QUESTIONS, ConversationError
@@ -93,6 +94,9 @@ def invoice(invoice_id: UUID) -> str:
             moments=timeline(session, invoice_id),
             credits=credits_of(session, row.vendor_id),
             threads=threads_about(session, invoice_id),
+            claims=claims_about(session, [invoice_id], now, the_house().limits),
+            say_url=lambda kind: url_for("claims.say", invoice_id=invoice_id, kind=kind),
+            claim_url=lambda claim: url_for("claims.change", hold_id=claim.id),
             direct_at=said_at(session, row.vendor_id),
         )
 
@@ -163,7 +167,7 @@ def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
                 house=the_house(),
                 vendor_id=row.vendor_id,
                 customer_id=g.customer_id,
-                mailbox_id=_answer_box(session),
+                mailbox_id=answer_box(session),
                 invoice_ids=[invoice_id],
                 body=request.form.get("body", ""),
                 now=now,
@@ -182,12 +186,12 @@ def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
 def _ask_page(invoice_id: UUID, error: str = "") -> str:
     with database().reading() as session:
         row = _row_or_404(find_row(session, invoice_id, clock.now()))
-    filled = next((quick.body for quick in QUICK_QUESTIONS if quick.key == request.args.get("quick")), "")
+    filled = next((_(quick.body) for quick in QUICK_QUESTIONS if quick.key == request.args.get("quick")), "")
     body = request.form.get("body", filled)
     return render_template("inbox/ask.html", row=row, quick=QUICK_QUESTIONS, error=error, body=body)
 
 
-def _answer_box(session: Session) -> UUID | None:
+def answer_box(session: Session) -> UUID | None:
     """The signed-in person's own mailbox where it is one of the customer's, else the first."""
     boxes = mailboxes_of(session)
     own = [box.id for box in boxes if box.address == g.person.address]
@@ -273,9 +277,13 @@ def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
 
 def _on_its_way(due_at: datetime) -> str:
     if due_at <= clock.now():
-        return "Your digest is on its way, if there is something to say."
+        return _("Your digest is on its way, if there is something to say.")
     hours = the_house().limits.spacing_hours
-    return f"Two digests are at least {hours} hours apart: the next one leaves at {moment(due_at)}."
+    return _(
+        "Two digests are at least %(hours)s hours apart: the next one leaves at %(moment)s.",
+        hours=hours,
+        moment=moment(due_at),
+    )
 
 
 def _by_person() -> dict[str, Any]:

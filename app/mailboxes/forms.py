@@ -11,16 +11,16 @@ from babel.core import Locale
 
 from app.mailboxes.actions import Rhythm
 from app.models import Cadence, Mailbox
-from app.words import _
+from app.words import _, marked
 
 CADENCES = {
-    Cadence.DAILY: "Every day",
-    Cadence.WEEKDAYS: "Every weekday",
-    Cadence.WEEKLY: "Once a week",
-    Cadence.SEMIMONTHLY: "On the 1st and the 15th",
-    Cadence.MONTHLY: "Once a month",
-    Cadence.PAY_RUN: "Two days before our pay run each month",
-    Cadence.ON_DEMAND: "Only when I ask for it",
+    Cadence.DAILY: marked("Every day"),
+    Cadence.WEEKDAYS: marked("Every weekday"),
+    Cadence.WEEKLY: marked("Once a week"),
+    Cadence.SEMIMONTHLY: marked("On the 1st and the 15th"),
+    Cadence.MONTHLY: marked("Once a month"),
+    Cadence.PAY_RUN: marked("Two days before our pay run each month"),
+    Cadence.ON_DEMAND: marked("Only when I ask for it"),
 }
 
 
@@ -149,4 +149,4 @@ def zones_by_region() -> dict[str, list[tuple[str, str]]]:
         region, _, place = zone.partition("/")
         if place and region not in ("Etc", "SystemV", "US", "posix", "right"):
             found.setdefault(region, []).append((zone, place.replace("_", " ").replace("/", ", ")))
-    return {**found, "Other": [("UTC", "UTC")]}
+    return {**found, marked("Other"): [("UTC", "UTC")]}

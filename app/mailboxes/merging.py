@@ -119,7 +119,6 @@ def _move(session: Session, boxes: Sequence[UUID], old: UUID, new: UUID) -> None
         which = _hangs_on(table, boxes, new)
         if which is not None:
             session.execute(update(table).where(column == old, which).values(customer_id=new))
-    session.expire_all()
 
 
 def _owned() -> Iterator[Table]:

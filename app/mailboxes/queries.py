@@ -24,8 +24,17 @@ from app.receivables.rules import Eligibility
 from app.scope import widened
 from app.settings import Limits
 from app.windows import Rhythm
+from app.words import _, marked
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    marked("Monday"),
+    marked("Tuesday"),
+    marked("Wednesday"),
+    marked("Thursday"),
+    marked("Friday"),
+    marked("Saturday"),
+    marked("Sunday"),
+)
 
 
 def mailboxes_of(session: Session) -> list[Mailbox]:
@@ -71,16 +80,33 @@ def mail_of(session: Session, digest: Digest) -> Outgoing | None:
 
 def cadence_words(mailbox: Rhythm) -> str:
     """``every Tuesday at 09:00``."""
-    at = f"at {mailbox.send_at:%H:%M}"
-    return {
-        Cadence.DAILY: f"every day {at}",
-        Cadence.WEEKDAYS: f"every weekday {at}",
-        Cadence.WEEKLY: f"every {WEEKDAYS[mailbox.weekday]} {at}",
-        Cadence.SEMIMONTHLY: f"on the 1st and the 15th {at}",
-        Cadence.MONTHLY: f"on day {mailbox.month_day} of each month {at}",
-        Cadence.PAY_RUN: f"two days before your pay run on day {mailbox.month_day} of each month {at}",
-        Cadence.ON_DEMAND: "only when you ask for it",
-    }[Cadence(mailbox.cadence)]
+    facts = {"time": f"{mailbox.send_at:%H:%M}", "day": mailbox.month_day}
+    match Cadence(mailbox.cadence):
+        case Cadence.DAILY:
+            return _("every day at %(time)s", **facts)
+        case Cadence.WEEKDAYS:
+            return _("every weekday at %(time)s", **facts)
+        case Cadence.WEEKLY:
+            return _(_WEEKLY[mailbox.weekday], **facts)
+        case Cadence.SEMIMONTHLY:
+            return _("on the 1st and the 15th at %(time)s", **facts)
+        case Cadence.MONTHLY:
+            return _("on day %(day)s of each month at %(time)s", **facts)
+        case Cadence.PAY_RUN:
+            return _("two days before your pay run on day %(day)s of each month at %(time)s", **facts)
+        case Cadence.ON_DEMAND:
+            return _("only when you ask for it")
+
+
+_WEEKLY = (
+    marked("every Monday at %(time)s"),
+    marked("every Tuesday at %(time)s"),
+    marked("every Wednesday at %(time)s"),
+    marked("every Thursday at %(time)s"),
+    marked("every Friday at %(time)s"),
+    marked("every Saturday at %(time)s"),
+    marked("every Sunday at %(time)s"),
+)
 
 
 def next_word_of(session: Session, invoice_id: UUID, now: datetime, limits: Limits) -> Eligibility | None:

@@ -11,6 +11,7 @@ from app.models import AuditEntry, Hold, HoldKind, Invoice, TaskKind
 from app.scope import widened
 from app.settings import Limits
 from app.tasks.actions import drop_task, raise_task
+from app.words import _
 
 log = structlog.get_logger()
 
@@ -27,7 +28,7 @@ def hold_invoice(
 ) -> Hold:
     """The vendor asks us to be quiet about one invoice until a day; both sides see it, or only the vendor's when it is
     hidden (FEATURES A11)."""
-    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.VENDOR, now=now, reason="Changed by the supplier")
+    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.VENDOR, now=now, reason=_("Changed by the supplier"))
     hold = Hold(
         vendor_id=invoice.vendor_id,
         customer_id=invoice.customer_id,
@@ -58,7 +59,7 @@ def disown_invoice(
         person_id=person_id,
         created_at=now,
     )
-    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.NOT_MINE, now=now, reason="Said again")
+    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.NOT_MINE, now=now, reason=_("Said again"))
     session.add(hold)
     record_act(session, invoice, "invoice.disowned", now, person_id)
     said = f" They say: {hold.note}" if hold.note else ""
@@ -73,7 +74,7 @@ def disown_invoice(
 
 def own_invoice(session: Session, *, invoice: Invoice, now: datetime, person_id: UUID | None = None) -> None:
     """ "Not mine" was a mistake: the invoice is asked for again."""
-    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.NOT_MINE, now=now, reason="Taken back")
+    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.NOT_MINE, now=now, reason=_("Taken back"))
     record_act(session, invoice, "invoice.owned", now, person_id)
     with widened(session, "the vendor's task ends with its reason"):
         drop_task(session, invoice.vendor_id, TaskKind.NOT_MINE, str(invoice.id), now)

@@ -49,21 +49,23 @@ def standing(seen: Evidence) -> Standing:
     legal = seen.legal_name or seen.name
     if not seen.companies and seen.has_files:
         if seen.is_approved:
-            return Standing(Trust.VERIFIED, "Your books come as files, and our people have approved you.")
-        return Standing(Trust.NEW, "Files prove nothing of who you are: our people have to approve you.")
+            return Standing(Trust.VERIFIED, _("Your books come as files, and our people have approved you."))
+        return Standing(Trust.NEW, _("Files prove nothing of who you are: our people have to approve you."))
     if not seen.companies:
-        return Standing(Trust.NEW, "No books are connected at the moment.")
+        return Standing(Trust.NEW, _("No books are connected at the moment."))
     if not any(is_same_company(company, legal) for company in seen.companies):
-        return Standing(Trust.NEW, "The company in the connected books is not called like your legal name.")
+        return Standing(Trust.NEW, _("The company in the connected books is not called like your legal name."))
     if seen.is_approved:
-        return Standing(Trust.VERIFIED, "Your books are connected, and our people have approved you.")
+        return Standing(Trust.VERIFIED, _("Your books are connected, and our people have approved you."))
     if seen.is_doubted:
-        return Standing(Trust.NEW, "Our people look at your name before you can be verified.")
+        return Standing(Trust.NEW, _("Our people look at your name before you can be verified."))
     if not is_same_company(seen.name, legal):
-        return Standing(Trust.NEW, "Your trading name is not your legal name, so our people have to approve it.")
+        return Standing(Trust.NEW, _("Your trading name is not your legal name, so our people have to approve it."))
     if not seen.domains:
-        return Standing(Trust.NEW, "Prove a domain of yours, or wait for our people to approve you.")
-    return Standing(Trust.VERIFIED, f"Your books are connected, and {seen.domains[0]} is proven to be yours.")
+        return Standing(Trust.NEW, _("Prove a domain of yours, or wait for our people to approve you."))
+    return Standing(
+        Trust.VERIFIED, _("Your books are connected, and %(domain)s is proven to be yours.", domain=seen.domains[0])
+    )
 
 
 # --- first contacts (INVARIANTS A2) ---------------------------------------------------------------------------------

@@ -4,25 +4,27 @@ import re
 import unicodedata
 from typing import Literal
 
+from app.words import marked
+
 Field = Literal[
     "number", "type", "customer", "customer_id", "email", "issued_on", "due_on", "currency", "total", "balance",
     "status", "po_number", "pay_url",
 ]  # fmt: skip
 
 FIELDS: dict[Field, str] = {
-    "number": "Invoice number",
-    "type": "Kind of document",
-    "customer": "Customer",
-    "customer_id": "Customer's id in your books",
-    "email": "Customer's mail address",
-    "issued_on": "Invoice date",
-    "due_on": "Due date",
-    "currency": "Currency",
-    "total": "Total",
-    "balance": "Still open",
-    "status": "Status",
-    "po_number": "Purchase order",
-    "pay_url": "Pay link",
+    "number": marked("Invoice number"),
+    "type": marked("Kind of document"),
+    "customer": marked("Customer"),
+    "customer_id": marked("Customer's id in your books"),
+    "email": marked("Customer's mail address"),
+    "issued_on": marked("Invoice date"),
+    "due_on": marked("Due date"),
+    "currency": marked("Currency"),
+    "total": marked("Total"),
+    "balance": marked("Still open"),
+    "status": marked("Status"),
+    "po_number": marked("Purchase order"),
+    "pay_url": marked("Pay link"),
 }
 NEEDED: tuple[Field, ...] = ("number", "customer", "balance")
 DATES: tuple[Field, ...] = ("issued_on", "due_on")

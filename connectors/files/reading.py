@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from app.words import _, ngettext
+from app.words import _, marked, ngettext
 from connectors.files.cells import DateOrder, Mark, date_orders, decimal_marks, read_amount, read_date
 from connectors.files.columns import AMOUNTS, DATES, FIELDS, NEEDED, Field, field_called, plain
 from connectors.files.refusal import Refused
@@ -152,19 +152,19 @@ def question(ask: str) -> str:
 
 
 _QUESTIONS = {
-    "dates": "whether the day or the month comes first in dates",
-    "decimal_mark": "whether the comma or the point is the decimal mark",
-    "currency": "the currency of the amounts",
+    "dates": marked("whether the day or the month comes first in dates"),
+    "decimal_mark": marked("whether the comma or the point is the decimal mark"),
+    "currency": marked("the currency of the amounts"),
 }
 
 
 def _no_row(line: Line, said: Mapping[Field, str], table: Table) -> str:
     """Why a line is passed over; nothing when it is a row."""
     if list(line.cells) == list(table.header):
-        return "the header again"
+        return _("the header again")
     names = {plain(cell).split(" ")[0] for cell in line.cells if cell}
     is_incomplete = not (said["number"] and said["customer"]) and not said.get("type")
-    return "a line of totals" if is_incomplete and names & _TOTALS else ""
+    return _("a line of totals") if is_incomplete and names & _TOTALS else ""
 
 
 def _row(line: Line, said: Mapping[Field, str], reading: Reading) -> Row:
@@ -174,11 +174,11 @@ def _row(line: Line, said: Mapping[Field, str], reading: Reading) -> Row:
         each: _cell(said, each, line, lambda cell: read_amount(cell, mark) if mark else None) for each in AMOUNTS
     }
     if amounts["balance"] is None:
-        raise Refused("there is no amount.", line.number)
+        raise Refused(_("there is no amount."), line.number)
     if not said["number"] and amounts["balance"] > 0:
-        raise Refused("the invoice has no number.", line.number)
+        raise Refused(_("the invoice has no number."), line.number)
     if not said["customer"] and not said.get("customer_id"):
-        raise Refused("there is no customer.", line.number)
+        raise Refused(_("there is no customer."), line.number)
     total = amounts["total"]
     return Row(
         line=line.number,
@@ -204,5 +204,7 @@ def _cell(said: Mapping[Field, str], known: Field, line: Line, read: Callable[[s
         return None
     found = read(cell)
     if found is None:
-        raise Refused(_("“%(cell)s” (%(fields)s) cannot be read.", cell=cell[:40], fields=FIELDS[known]), line.number)
+        raise Refused(
+            _("“%(cell)s” (%(fields)s) cannot be read.", cell=cell[:40], fields=_(FIELDS[known])), line.number
+        )
     return found
