@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from app.models import Side
 from app.windows import is_day_off
+from app.words import _, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +199,32 @@ def by_week(found: Sequence[Reply], hours: Hours, today: date, weeks: int) -> li
         if monday in groups:
             groups[monday].append(reply)
     return [Week(monday, summary(group, hours)) for monday, group in groups.items()]
+
+
+def duration(span: timedelta) -> str:
+    """``12 min``, ``3 h 20 min``, ``2 days 4 h``: two units at most, rounded down."""
+    minutes = int(span.total_seconds()) // 60
+    if minutes < 1:
+        return _("under 1\u00a0min")
+    if minutes < 60:
+        return _("%(minutes)s\u00a0min", minutes=minutes)
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return _hours(hours) + (" " + _("%(minutes)s\u00a0min", minutes=minutes) if minutes else "")
+    days, hours = divmod(hours, 24)
+    said = ngettext("%(num)s\u00a0day", "%(num)s\u00a0days", days)
+    return f"{said} {_hours(hours)}" if hours and days < 10 else said
+
+
+def _hours(hours: int) -> str:
+    return _("%(hours)s\u00a0h", hours=hours)
+
+
+def usual_answer(minutes: int) -> str:
+    """How long customers are told an answer usually takes: rounded up, so that it is rather sooner."""
+    if minutes <= 60:
+        return _("Usually answers within an hour")
+    hours = -(-minutes // 60)
+    if hours <= 24:
+        return ngettext("Usually answers in %(num)s\u00a0h", "Usually answers in %(num)s\u00a0h", hours)
+    return ngettext("Usually answers in %(num)s\u00a0day", "Usually answers in %(num)s\u00a0days", -(-hours // 24))
