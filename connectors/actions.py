@@ -34,7 +34,7 @@ from app.scope import widened
 from app.settings import ROOT, Limits
 from app.trust.actions import judge, name_given
 from app.trust.payees import know_hosts
-from app.words import _
+from app.words import _, speaking
 from connectors import registry
 from connectors.base import Account
 from connectors.history import remember_ends
@@ -237,8 +237,9 @@ def _tell_owners(session: Session, house: House, connection: Connection, what: s
         "link": f"{house.settings.public_url}/desk/connections",
         "postal_address": house.settings.postal_address,
     }
-    mail = mail_template(_MAILS / what).render(**facts)
     for owner in session.execute(owners).scalars():
+        with speaking(owner.locale):
+            mail = mail_template(_MAILS / what).render(**facts)
         write_mail(
             session,
             kind=OutgoingKind.NOTICE,

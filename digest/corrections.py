@@ -45,7 +45,7 @@ from app.outbox.actions import write_mail
 from app.outbox.rendering import Mail, amounts, inert, mail_template
 from app.scope import Everything
 from app.scorecard.experiences import REMINDED_LATE
-from app.words import _, days
+from app.words import _, days, marked, speaking
 
 log = structlog.get_logger()
 
@@ -267,7 +267,12 @@ def _record(mistake: Mistake, cause: str) -> dict[str, Any]:
 
 
 def correction_mail(house: House, box: Mailbox, told: Sequence[Mistake], handed_at: datetime) -> Mail:
-    """The apology, in the mailbox's own formats; its links lead to the inbox, for the digest's own token is gone."""
+    """The apology, in the mailbox's own words and formats; its links lead to the inbox, for the digest's token is gone."""
+    with speaking(box.locale):
+        return _correction(house, box, told, handed_at)
+
+
+def _correction(house: House, box: Mailbox, told: Sequence[Mistake], handed_at: datetime) -> Mail:
     zone, day, money = ZoneInfo(box.zone), days(box.locale), amounts(box.locale)
     template = mail_template(_FOLDER, postal_address=house.settings.postal_address)
     lines = [
@@ -275,7 +280,7 @@ def correction_mail(house: House, box: Mailbox, told: Sequence[Mistake], handed_
             inert(each.vendor_name, 50),
             inert(each.number) or _("Without number"),
             money(each.amount_minor, each.currency),
-            f"{_ENDED[InvoiceState(each.settlement.state)]} {day(each.settled_at.astimezone(zone).date())}",
+            _(_ENDED[InvoiceState(each.settlement.state)], day=day(each.settled_at.astimezone(zone).date())),
         )
         for each in told
     ]
@@ -289,7 +294,7 @@ def correction_mail(house: House, box: Mailbox, told: Sequence[Mistake], handed_
 
 
 _ENDED = {
-    InvoiceState.PAID: "settled on",
-    InvoiceState.VOID: "cancelled by the supplier on",
-    InvoiceState.WRITTEN_OFF: "given up by the supplier on",
+    InvoiceState.PAID: marked("settled on %(day)s"),
+    InvoiceState.VOID: marked("cancelled by the supplier on %(day)s"),
+    InvoiceState.WRITTEN_OFF: marked("given up by the supplier on %(day)s"),
 }

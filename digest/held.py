@@ -19,6 +19,7 @@ from app.mailboxes.queries import lines_of
 from app.models import Digest, HeldReply, LineKind, Mailbox, OutgoingKind, Person
 from app.outbox.actions import write_mail
 from app.outbox.rendering import TOKEN_PLACE, inert, mail_template
+from app.words import speaking
 
 _MAIL = Path(__file__).resolve().parent / "templates" / "which"
 
@@ -67,12 +68,13 @@ def hold_reply(
     )
     session.add(held)
     session.flush()
-    mail = mail_template(_MAIL).render(
-        said=inert(quote(words), 300),
-        link=f"{house.settings.public_url}/m/{TOKEN_PLACE}/which",
-        days=lasting,
-        postal_address=house.settings.postal_address,
-    )
+    with speaking(box.locale):
+        mail = mail_template(_MAIL).render(
+            said=inert(quote(words), 300),
+            link=f"{house.settings.public_url}/m/{TOKEN_PLACE}/which",
+            days=lasting,
+            postal_address=house.settings.postal_address,
+        )
     write_mail(
         session,
         kind=OutgoingKind.NOTICE,

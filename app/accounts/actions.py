@@ -28,6 +28,7 @@ from app.models import (
 )
 from app.outbox.actions import write_mail
 from app.outbox.rendering import CODE_PLACE, MAIL_FOLDER, TOKEN_PLACE, mail_template
+from app.words import locale
 
 log = structlog.get_logger()
 
@@ -178,7 +179,7 @@ def person_of(session: Session, address: str, zone: str) -> Person:
     if person is None:
         try:
             with session.begin_nested():
-                person = Person(address=address, zone=zone)
+                person = Person(address=address, zone=zone, locale=locale())
                 session.add(person)
         except IntegrityError:  # a connector or another process was first
             person = session.scalars(known).one()

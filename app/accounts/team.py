@@ -18,7 +18,7 @@ from app.models import AuditEntry, CustomerMember, OutgoingKind, Person, VendorM
 from app.outbox.actions import write_mail
 from app.outbox.rendering import MAIL_FOLDER, inert, mail_template
 from app.scope import widened
-from app.words import _
+from app.words import _, speaking
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ def invite(
     """Make whoever reads ``address`` (canonical) a member, and tell them by mail. Raises TeamError."""
     _allow(place, own, None, role)
     members = members_of(session, place)
-    if any(person.address == address for _, person in members):
+    if any(person.address == address for _member, person in members):
         raise TeamError(_("That person is in the team already."))
     if len(members) >= LARGEST:
         raise TeamError(_("A team has at most %(largest)s people.", largest=LARGEST))
@@ -80,13 +80,15 @@ def invite(
     if place.is_customer:
         welcome_back(session, place.id, address)
     session.add(place.table(person_id=person.id, role=role, created_at=now, **place.owner))
-    mail = mail_template(MAIL_FOLDER / "team").render(
-        by=inert(by.shown_name),
-        place=inert(place.name),
-        what=place.team.roles[role].lower(),
-        link=f"{house.settings.public_url}/sign-in?next={_ROOM[place.team.kind]}",
-        postal_address=house.settings.postal_address,
-    )
+    with speaking(person.locale):
+        what = _(place.team.roles[role])
+        mail = mail_template(MAIL_FOLDER / "team").render(
+            by=inert(by.shown_name),
+            place=inert(place.name),
+            what=what[:1].lower() + what[1:],
+            link=f"{house.settings.public_url}/sign-in?next={_ROOM[place.team.kind]}",
+            postal_address=house.settings.postal_address,
+        )
     write_mail(
         session,
         kind=OutgoingKind.NOTICE,

@@ -36,7 +36,7 @@ from app.tasks.actions import drop_task, raise_task
 from app.trust.actions import record
 from app.trust.queries import accounts_of, bare, hosts_of
 from app.trust.rules import Account, counts_after, frozen_until, is_pending
-from app.words import days
+from app.words import days, speaking
 
 _NOTICES = 500  # written in one step
 
@@ -235,14 +235,15 @@ def _owing_mailboxes(session: Session, payee: AnyPayee) -> Sequence[Mailbox]:
 
 
 def _notice(house: House, payee: AnyPayee, vendor: Vendor, box: Mailbox, now: datetime) -> dict[str, Any]:
-    mail = mail_template(MAIL_FOLDER / "payee").render(
-        vendor=inert(vendor.name, 50),
-        host=inert(payee.host) if isinstance(payee, PayHost) else "",
-        until=days(box.locale)(payee.frozen_until.date() if payee.frozen_until else None),
-        link=f"{house.settings.public_url}/inbox/suppliers",
-        postal_address=house.settings.postal_address,
-    )
-    mail = discreet(mail) if box.is_private else mail
+    with speaking(box.locale):
+        mail = mail_template(MAIL_FOLDER / "payee").render(
+            vendor=inert(vendor.name, 50),
+            host=inert(payee.host) if isinstance(payee, PayHost) else "",
+            until=days(box.locale)(payee.frozen_until.date() if payee.frozen_until else None),
+            link=f"{house.settings.public_url}/inbox/suppliers",
+            postal_address=house.settings.postal_address,
+        )
+        mail = discreet(mail) if box.is_private else mail
     return mail_values(
         kind=OutgoingKind.NOTICE,
         dedupe_key=f"payee:{payee.id}:{box.id}",
