@@ -61,7 +61,7 @@ def preview(house: House, mailbox_id: UUID, at: datetime | None = None) -> Previ
         box, now = Box(*row), clock.now()
         moment = at or max(box.next_digest_at or now, now)
         found = gather(session.connection(), [box.id], (), moment)[box.id]
-        _keep_age(found, now, moment)
+        keep_age(found, now, moment)
         plan = plan_window(house, box, found, next_due(box, moment), moment)
         left_out = _left_out(session, plan.digest.reasons) if plan.digest else ()
     return Preview(
@@ -89,7 +89,8 @@ def mailbox_called(house: House, name: str) -> UUID:
         raise NoMailbox(f"no mailbox {name}") from None
 
 
-def _keep_age(found: Gathered, now: datetime, moment: datetime) -> None:
+def keep_age(found: Gathered, now: datetime, moment: datetime) -> None:
+    """As if the books were read again until ``moment``."""
     if moment <= now:
         return
     found.book.sources = {

@@ -1,5 +1,6 @@
 """The vendor looks at the mails its customers would get, before and after going live (FEATURES A7)."""
 
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from flask import Blueprint, abort, g, make_response, render_template, request
@@ -14,8 +15,11 @@ from app.headers import FRAMED_MAIL, content_policy
 from app.house import the_house
 from app.mailboxes.rules import without_links
 from app.models import BillTo, Vendor
+from app.policies.queries import policies_of
 from digest.plan import Plan
-from digest.vendor_preview import SHOWN, compose_for, customers
+from digest.vendor_preview import SHOWN, compose_for, customers, outlook
+
+_FURTHEST = timedelta(days=366)
 
 blueprint = Blueprint("vendor_preview", __name__, url_prefix="/desk/preview", template_folder="templates")
 
@@ -23,13 +27,40 @@ blueprint = Blueprint("vendor_preview", __name__, url_prefix="/desk/preview", te
 @blueprint.get("")
 @vendor_member()
 def index() -> str:
-    """Choose a customer."""
-    text = request.args.get("q", "").strip()[:100]
+    """Who would get what on a day of one's choice (FEATURES A7 J2)."""
+    text, segment = request.args.get("q", "").replace("\0", "").strip()[:100], request.args.get("segment", "")
     with database().reading() as session:
         vendor = session.get_one(Vendor, g.vendor_id)
-        return render_template(
-            "preview/customers.html", vendor=vendor, customers=customers(session, text), text=text, most=SHOWN
-        )
+        policies = [policy for policy in policies_of(session, vendor.id) if not policy.is_default]
+        chosen = next((policy.id for policy in policies if str(policy.id) == segment), None)
+        found = customers(session, text, chosen)
+    at = _at(vendor)
+    return render_template(
+        "preview/customers.html",
+        vendor=vendor,
+        customers=found,
+        outlooks=outlook(the_house(), vendor, [bill_to for bill_to, _count in found], at),
+        segments={policy.id: policy.name for policy in policies},
+        chosen=chosen,
+        day=_day(vendor),
+        text=text,
+        most=SHOWN,
+    )
+
+
+def _day(vendor: Vendor) -> date:
+    """The day that is looked at, the vendor's today unless said otherwise."""
+    today = clock.today(vendor.zone)
+    try:
+        day = date.fromisoformat(request.args.get("day", ""))
+    except ValueError:
+        return today
+    return day if abs(day - today) <= _FURTHEST else today
+
+
+def _at(vendor: Vendor) -> datetime:
+    now = clock.now()
+    return now + (_day(vendor) - clock.today(vendor.zone))
 
 
 @blueprint.get("/<uuid:bill_to_id>")
@@ -37,7 +68,9 @@ def index() -> str:
 def show(bill_to_id: UUID) -> Response:
     """The mail in a frame, or why there would be none."""
     vendor, bill_to, plan = _composed(bill_to_id)
-    page = make_response(render_template("preview/customer.html", vendor=vendor, bill_to=bill_to, plan=plan))
+    page = make_response(
+        render_template("preview/customer.html", vendor=vendor, bill_to=bill_to, plan=plan, day=_day(vendor))
+    )
     page.headers["Content-Security-Policy"] = content_policy(frame_src="'self'")
     return page
 
@@ -57,4 +90,4 @@ def _composed(bill_to_id: UUID) -> tuple[Vendor, BillTo, Plan]:
         vendor = session.get_one(Vendor, g.vendor_id)
         query = select(BillTo).where(BillTo.id == bill_to_id, BillTo.mailbox_id.is_not(None))
         bill_to = session.execute(query).scalar_one_or_none() or abort(404)
-    return vendor, bill_to, compose_for(the_house(), vendor, bill_to, clock.now())
+    return vendor, bill_to, compose_for(the_house(), vendor, bill_to, _at(vendor))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from app import clock
 from app.house import House
@@ -17,6 +18,8 @@ from digest.render import Reader, render
 from tests.digest.books import MOMENT, NOW, TODAY, Shelf, key
 from tests.digest.rows import change, digests, mails
 from tests.support import world as make
+from tests.support.house import signed_in
+from tests.support.tables import checksums
 from tests.support.world import EVERYTHING, Owing, World
 
 DAY = timedelta(days=1)
@@ -150,3 +153,28 @@ def test_a_customer_left_alone_gets_nothing_and_finds_it_in_the_inbox(
     assert reasons[world.cobalt.mailbox.id] == {"the supplier sends you no reminders"}
     (dunes,) = (each for each in mails(house) if each.address == "ap@dune.example")  # by the default, not yet sorted
     assert "ES-LATE" in dunes.text
+
+
+def test_the_vendor_sees_who_would_get_what_on_any_day(
+    house: House, whole_app: Flask, two_segments: Owing, world: World
+) -> None:
+    """[A7 J1 J2 inv-I2] By segment, with the planner's own reasons, of its rows alone; and nothing is written."""
+    with clock.travel(make.NOW):
+        sort_customers(house)
+        owner = signed_in(whole_app, world.acme.person)
+        before = checksums(house.database)
+        today = owner.get("/desk/preview").text
+        later = owner.get("/desk/preview", query_string={"day": "2026-12-20"}).text
+        with house.database.reading(EVERYTHING) as session:
+            patient = session.query(Policy).filter_by(name="Patient").one()
+            dune = session.query(BillTo).filter_by(name="Dune").one()
+        spanish = owner.get("/desk/preview", query_string={"segment": str(patient.id)}).text
+        mail = owner.get(f"/desk/preview/{dune.id}/mail", query_string={"day": "2026-12-20"}).text
+        after = checksums(house.database)
+    for words in ("Patient", "Early", "DE-LATE", "5 days late", "ES-LATE", "not mentioned before 8 Dec 2026"):
+        assert words in today
+    assert "Birch" not in today
+    assert "32 days late" in later
+    assert "Cobalt" not in spanish
+    assert "Please pay, or tell us what is missing" in mail
+    assert {name for name in before if before[name] != after[name]} <= {"web_session"}
