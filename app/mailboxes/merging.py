@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, Table, and_, false, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.ids import new_id
@@ -67,6 +68,7 @@ def merge(session: Session, customer_id: UUID, proven: Person, *, by: Person, no
             undo_until=now + timedelta(days=limits.merge_undo_days),
         )
         session.add(done)
+        _move_rest(session, other.id, customer_id)
         _move(session, boxes, other.id, customer_id)
         _join_decisions(session, other.id, customer_id)
         session.flush()
@@ -119,6 +121,19 @@ def _move(session: Session, boxes: Sequence[UUID], old: UUID, new: UUID) -> None
         which = _hangs_on(table, boxes, new)
         if which is not None:
             session.execute(update(table).where(column == old, which).values(customer_id=new))
+
+
+def _move_rest(session: Session, old: UUID, new: UUID) -> None:
+    """What hangs on no mailbox comes, too, and stays when inboxes part; not where both have the same. Conversations
+    first: some are about no invoice and were begun at no mailbox."""
+    session.flush()
+    for table in _owned():
+        if table.name == "thread" or _hangs_on(table, (), new) is None:
+            try:
+                with session.begin_nested():
+                    session.execute(update(table).where(table.c.customer_id == old).values(customer_id=new))
+            except IntegrityError:
+                log.info("both inboxes have it", table=table.name)
 
 
 def _owned() -> Iterator[Table]:
