@@ -14,6 +14,7 @@ from app.accounts import gate
 from app.accounts import team_views as team
 from app.accounts import views as accounts
 from app.desk import care_views as care
+from app.desk import claim_views as decisions
 from app.desk import customer_views as customers
 from app.desk import details_views as proposals
 from app.desk import outlook_views as outlook
@@ -25,8 +26,9 @@ from app.dns import txt_records
 from app.house import House
 from app.inbox import calendar_views as calendars
 from app.inbox import cash_views as cash
-from app.inbox import claim_views as claims
+from app.inbox import claim_views
 from app.inbox import details_views as details
+from app.inbox import forwarded_views as forwarded
 from app.inbox import pay_views as paying
 from app.inbox import statement_views as statements
 from app.inbox import supplier_views as suppliers
@@ -53,8 +55,8 @@ def create_app(house: House) -> Flask:
     for part in (headers, errors, filters, gate):
         part.install(app)
     for room in (
-        accounts, team, inbox, paying, talks, claims, suppliers, statements, cash, calendars, details, proposals, desk, care, customers,
-        outlook, policies, scorecard, desk_trust, ops, abuse, inbound,
+        accounts, team, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash, calendars, details,
+        proposals, desk, care, customers, decisions, outlook, policies, scorecard, desk_trust, ops, abuse, inbound,
     ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app

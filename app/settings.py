@@ -109,12 +109,14 @@ class Limits(BaseSettings):
     held_per_digest: int = 3  # F7: replies to one digest that name no supplier
     attachments: int = 10  # F1: of one message
     attachment_bytes: int = 10_000_000
+    upload_bytes: int = 32_000_000  # F1: a form on a page, with all its files
     contacts_per_day: int = 25  # A2: first contacts of a vendor that is not verified
     contacts_per_week: int = 100  # A2
     reports_to_freeze: int = 3  # A2: so many reporting customers freeze its first contacts,
     reports_percent: float = 2.0  # A2: when they are at least so many of those it has reached
     payee_freeze_hours: int = 72  # B10, L7: a new pay host or bank account waits so long, and the customers are told
     merge_undo_days: int = 30  # B5: as long two merged inboxes can be two again by themselves
+    details_per_day: int = 5  # H3: changes of its details a customer may tell all its suppliers
     not_mine_days: int = 90  # B8: so long an invoice rests that somebody says is not theirs
     fresh_login_minutes: int = 15  # L7: who approves a pay host alone has just signed in
     keep_notice_days: int = 30  # N1: providers' notices and mail that came to us, once handled

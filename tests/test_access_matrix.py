@@ -14,7 +14,17 @@ from werkzeug.test import TestResponse
 from app import clock
 from app.access import Who
 from app.house import House
-from app.models import DomainProof, Outgoing, OutgoingKind, PayHost, TaskKind, VendorTask
+from app.models import (
+    DetailKind,
+    DetailsChange,
+    DetailsProposal,
+    DomainProof,
+    Outgoing,
+    OutgoingKind,
+    PayHost,
+    TaskKind,
+    VendorTask,
+)
 from connectors.file_waiting import keep_waiting
 from connectors.files.brought import Sent
 from tests.access_matrix import PAGE, Route, render, routes
@@ -112,11 +122,23 @@ def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
         "file_id": attachment(session, talk).id,
         "digest_id": sent.id,
         "outgoing_id": mail.id,
+        "proposal_id": _told(session, by, to).id,
         "payment_id": payment(session, by, to, {owed: "1"}).id,
         "proof_id": proof.id,
         "payee_id": host.id,
         "upload_id": keep_waiting(session, house, by.vendor.id, by.person.id, brought, clock.now()),
     }
+
+
+def _told(session: Session, by: Selling, to: Owing) -> DetailsProposal:
+    facts = {"customer_id": to.customer.id, "person_id": to.person.id, "kind": DetailKind.TAX, "words": "w"}
+    change = DetailsChange(file_name="w9.pdf", file_data=b"%PDF-1.7", **facts)
+    session.add(change)
+    session.flush()
+    proposal = DetailsProposal(change_id=change.id, vendor_id=by.vendor.id, file_name="w9.pdf", **facts)
+    session.add(proposal)
+    session.flush()
+    return proposal
 
 
 def test_every_route_says_who_may_enter(whole_app: Flask) -> None:
