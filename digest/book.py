@@ -61,6 +61,7 @@ class VendorCard(NamedTuple):
     note: str = ""
     discount_share: int = 0  # of a PayRule
     discount_days: int = 0
+    usual_answer_minutes: int | None = None
 
 
 class Source(NamedTuple):
@@ -90,6 +91,14 @@ class HoldCard(NamedTuple):
     is_hidden: bool = False
     amount_minor: int | None = None  # of a dispute: the part that is contested
     result: str | None = None  # of a promise that is over: broken
+
+
+class RatingCard(NamedTuple):
+    """A vendor this mailbox may be asked about, since a settlement gave cause."""
+
+    since: datetime
+    vendor_id: UUID
+    vendor_name: str
 
 
 class Talk(NamedTuple):
@@ -135,6 +144,7 @@ class Book:
     most_mentions: int | None = None
     last_mail_at: datetime | None = None
     before: dict[UUID, Before] = field(default_factory=dict)  # by invoice: what has changed since
+    ratings: list[RatingCard] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def sources_of(
     query = (
         select(books.id, books.state, books.as_of, books.provider)
         .add_columns(vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at, vendor.chase_from)
-        .add_columns(vendor.frozen_at.is_not(None), books.files_since, vendor.note)
+        .add_columns(vendor.frozen_at.is_not(None), books.files_since, vendor.note, vendor.usual_answer_minutes)
         .add_columns(func.coalesce(rule.discount_share, 0), func.coalesce(rule.discount_days, 0))
         .join_from(table(Books), table(Vendor), vendor.id == books.vendor_id)
         .outerjoin(table(PayRule), rule.vendor_id == vendor.id)
@@ -106,7 +106,12 @@ def sources_of(
     rows = connection.execute(query).all()
     vendors = {
         row[4]: VendorCard(*row[4:9])._replace(
-            chase_from=row[9], is_frozen=row[10], note=row[12], discount_share=row[13], discount_days=row[14]
+            chase_from=row[9],
+            is_frozen=row[10],
+            note=row[12],
+            usual_answer_minutes=row[13],
+            discount_share=row[14],
+            discount_days=row[15],
         )
         for row in rows
     }
