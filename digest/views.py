@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import link_holder
+from app.claims.queries import claims_about
 from app.conversations import actions as talk
 from app.conversations.queries import file_of, invoices_of, messages_of, thread_of
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
@@ -25,11 +26,12 @@ from app.receivables.queries import Row, find_rows_by_id, timeline
 from app.trust.queries import is_suspended, names_known
 from app.trust.rules import looks_like
 from app.words import _
-from digest import choices, listing, pay_views, which
+from digest import choices, claim_views, listing, pay_views, which
 from digest.links import here, invoice_line, is_shut, line_of, live_row, opened, parts_of, paused_vendors, vendor_name
 
 blueprint = Blueprint("links", __name__, url_prefix="/m/<token>", template_folder="templates")
 blueprint.register_blueprint(choices.blueprint)
+blueprint.register_blueprint(claim_views.blueprint)
 blueprint.register_blueprint(listing.blueprint)
 blueprint.register_blueprint(pay_views.blueprint)
 blueprint.register_blueprint(which.blueprint)
@@ -73,6 +75,10 @@ def line(number: int) -> str:
             line=found,
             row=row,
             moments=moments,
+            claims=claims_about(session, [row.id], now, the_house().limits) if row else [],
+            say_url=lambda kind: url_for("links.claims.say", token=g.token, number=number, kind=kind),
+            claim_url=lambda claim: url_for("links.claims.change", token=g.token, number=number, hold_id=claim.id),
+            done=request.args.get("done", ""),
             is_shut=is_new,
             is_paused=is_suspended(session, found.vendor_id),
             direct_at=said_at(session, found.vendor_id),

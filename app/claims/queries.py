@@ -1,18 +1,23 @@
 """Reads of claims; the session's scope decides whose."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.claims import rules
-from app.claims.rules import Said
-from app.models import Hold, HoldKind, HoldResult, Invoice
+from app.claims.rules import Preset, Said
+from app.models import Customer, Hold, HoldKind, HoldResult, Invoice, Vendor
+from app.payruns import next_runs
+from app.receivables.queries import Row
 from app.settings import Limits
+from app.words import _
+
+_MOST = 100  # of one list
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,37 @@ class Claim:
     may_reopen: bool
     thread_id: UUID | None
 
+    @property
+    def name(self) -> str:
+        return _(rules.NAMES[self.kind])
+
+    @property
+    def lines(self) -> list[str]:
+        return rules.summary(self.said, self.currency)
+
+    @property
+    def ending(self) -> str:
+        return _(rules.RESULTS[self.result]) if self.result else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a form is read against: the invoice as it is, the viewer's day, and what may be chosen."""
+
+    row: Row
+    today: date
+    limits: Limits
+    reasons: Mapping[str, str]  # of a dispute, as the vendor wants them named
+    presets: Sequence[Preset]  # of a promise, with the days on which this customer pays anyway
+
+
+def asked_about(session: Session, row: Row, today: date, limits: Limits, country: str = "") -> Asked:
+    """``country``: where this customer's banks work."""
+    own = session.execute(select(Vendor.dispute_reasons).where(Vendor.id == row.vendor_id)).scalar_one()
+    customer = session.execute(select(Customer.pay_days, Customer.pay_cutoff)).first()
+    runs = next_runs(customer.pay_days, customer.pay_cutoff, today, 2, country) if customer else []
+    return Asked(row, today, limits, rules.reasons_of(own), rules.presets(today, runs))
+
 
 def live_claims(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[UUID, list[Hold]]:
     """By invoice, oldest first."""
@@ -48,12 +84,21 @@ def live_claims(session: Session, invoice_ids: Sequence[UUID], now: datetime) ->
 
 def claims_about(session: Session, invoice_ids: Sequence[UUID], now: datetime, limits: Limits) -> list[Claim]:
     """What was ever claimed of these invoices, newest first."""
+    return _claims(session, Hold.invoice_id.in_(invoice_ids), now, limits)
+
+
+def claims_in(session: Session, thread_id: UUID, now: datetime, limits: Limits) -> list[Claim]:
+    """What was claimed in one conversation, newest first."""
+    return _claims(session, Hold.thread_id == thread_id, now, limits)
+
+
+def _claims(session: Session, which: ColumnElement[bool], now: datetime, limits: Limits) -> list[Claim]:
     query = (
         select(Hold, Invoice)
         .join(Invoice, Invoice.id == Hold.invoice_id)
-        .where(Hold.invoice_id.in_(invoice_ids), Hold.kind.in_(rules.KINDS))
+        .where(which, Hold.kind.in_(rules.KINDS))
         .order_by(Hold.created_at.desc(), Hold.id.desc())
-        .limit(100)
+        .limit(_MOST)
     )
     return [_claim(hold, invoice, now, limits) for hold, invoice in session.execute(query)]
 

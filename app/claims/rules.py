@@ -188,6 +188,19 @@ def _payment_in_words(said: SaidPaid, currency: str) -> list[str]:
     return [*lines, _("Reference: %(reference)s", reference=said.reference)] if said.reference else lines
 
 
+def told(vendor_name: str, said: Said) -> str:
+    """What whoever claimed reads once it is stored."""
+    match said:
+        case Promise():
+            return _("%(vendor)s has been told that you pay on %(day)s.", vendor=vendor_name, day=day(said.day))
+        case SaidPaid():
+            return _("%(vendor)s has been told, and looks for your payment.", vendor=vendor_name)
+        case Request():
+            return _("%(vendor)s has been asked. The answer comes to your mail.", vendor=vendor_name)
+        case Dispute():
+            return _("%(vendor)s has been told of your dispute. The answer comes to your mail.", vendor=vendor_name)
+
+
 def reasons_of(own: Sequence[str]) -> dict[str, str]:
     """What a dispute may be about, by key: the vendor's own list, where it has one, else ours. "Something else" is
     always there: a customer must never be without words."""

@@ -38,7 +38,7 @@ def read_queue(args: Mapping[str, str], vendor_id: UUID, person_id: UUID) -> Que
         text=_text(args),
         vendor_id=vendor_id,
         person_id=person_id,
-        after=_instant_key(args.get("after", "")),
+        after=instant_key(args.get("after", "")),
         whose=Whose(whose) if whose in set(Whose) else Whose.ANYBODY,
         topic=None if topic not in TOPICS else "" if topic == FREE_WORDS else topic,
     )
@@ -65,8 +65,7 @@ def queue_page(rows: list[QueueRow], search: QueueSearch) -> tuple[list[QueueRow
     """The rows of this page, and ``after`` of the next one ("" on the last)."""
     if len(rows) <= PAGE:
         return rows, ""
-    at, thread_id = rows[PAGE - 1].key(search.box)
-    return rows[:PAGE], f"{at.isoformat()}~{thread_id}"
+    return rows[:PAGE], write_instant_key(*rows[PAGE - 1].key(search.box))
 
 
 def shelf_page(rows: list[InvoiceRow], search: InvoiceSearch) -> tuple[list[InvoiceRow], str]:
@@ -100,7 +99,11 @@ def _text(args: Mapping[str, str]) -> str:
     return args.get("q", "").replace("\0", "").strip()[:80]
 
 
-def _instant_key(text: str) -> tuple[datetime, UUID] | None:
+def write_instant_key(at: datetime, key: UUID) -> str:
+    return f"{at.isoformat()}~{key}"
+
+
+def instant_key(text: str) -> tuple[datetime, UUID] | None:
     at, _, key = text.partition("~")
     try:
         found = datetime.fromisoformat(at)
@@ -264,3 +267,16 @@ class ProfileForm:
         hours = [int(text) if re.fullmatch(r"\d{1,2}", text) else -1 for text in (self.opens_at, self.closes_at)]
         if not 0 <= hours[0] < hours[1] <= 24:
             self.errors["opens_at"] = _("Open before you close, between 0 and 24 o'clock.")
+
+
+REASONS_MOST, REASON_LONGEST = 20, 60
+
+
+def read_reasons(text: str) -> tuple[list[str], str]:
+    """One reason a line, each once, and what is wrong with them, if anything; no lines stand for our own list."""
+    lines = list(dict.fromkeys(" ".join(line.split()) for line in text.splitlines() if line.strip()))
+    if len(lines) > REASONS_MOST:
+        return lines, _("At most %(most)s reasons: nobody reads more.", most=REASONS_MOST)
+    if any(len(line) > REASON_LONGEST for line in lines):
+        return lines, _("At most %(most)s characters for each reason.", most=REASON_LONGEST)
+    return lines, ""

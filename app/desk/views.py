@@ -12,6 +12,7 @@ from app import clock
 from app.access import vendor_member
 from app.care.queries import canned_of, colleagues, notes_of, ready_answers
 from app.care.rules import filled
+from app.claims.queries import claims_in
 from app.conversations import actions as talk
 from app.conversations.queries import file_of, invoices_of, messages_of, name_in_books, thread_of, threads_about
 from app.conversations.rules import RESULTS, ConversationError
@@ -159,6 +160,7 @@ def _thread_page(thread_id: UUID, **form: str) -> str:
             customer_name=customer,
             bill_to_id=threads.bill_to_id_of(session, found),
             messages=messages_of(session, thread_id),
+            claims=claims_in(session, thread_id, clock.now(), the_house().limits),
             notes=notes_of(session, thread_id),
             team=colleagues(session, g.vendor_id),
             answers=ready_answers(session),
