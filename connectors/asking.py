@@ -120,6 +120,7 @@ def _joined(first: Batch, second: Batch) -> Batch:
         first.invoices + second.invoices,
         first.payments + second.payments,
         first.credits + second.credits,
+        first.setbacks + second.setbacks,
         first.gone + second.gone,
         first.bad + second.bad,
         second.next_cursor or first.next_cursor,

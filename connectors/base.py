@@ -57,6 +57,9 @@ class InvoiceRecord:
     is_autopay: bool = False
     can_pay_online: bool = False
     details: Json = field(default_factory=dict)
+    awaited_on: date | None = None  # a payment is scheduled, or being processed, and expected by then
+    discount_minor: int | None = None  # off what is due, if paid by ``discount_until``, the day included
+    discount_until: date | None = None
     settled_at: datetime | None = None  # of one that is paid, void or written off: since when, by the provider's clock
 
 
@@ -81,6 +84,22 @@ class CreditRecord:
     issued_on: date | None
     total: Money
     remaining: Money  # zero once used, void or deleted
+
+
+@dataclass(frozen=True, slots=True)
+class SetbackRecord:
+    """A payment on an invoice that was tried and failed, or that the payer's bank was asked to fetch back. ``reason``
+    is one of app.models.FailureReason's values, of a failed one. What the books take back by themselves needs no such
+    record: it shows in the invoice."""
+
+    external_id: str  # the provider's id of this one event: the same however often it is told
+    version: int
+    kind: Literal["failed", "charged_back"]
+    invoice_external_id: str
+    amount: Money
+    happened_at: datetime
+    reason: str = ""
+    code: str = ""  # the provider's own word
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +129,7 @@ class Batch:
     invoices: list[InvoiceRecord] = field(default_factory=list)
     payments: list[PaymentRecord] = field(default_factory=list)
     credits: list[CreditRecord] = field(default_factory=list)
+    setbacks: list[SetbackRecord] = field(default_factory=list)
     gone: list[Gone] = field(default_factory=list)
     bad: list[BadRecord] = field(default_factory=list)
     next_cursor: Json | None = None  # set only when everything up to it has been yielded
@@ -117,7 +137,7 @@ class Batch:
 
     def __len__(self) -> int:
         groups: tuple[Sequence[object], ...] = (
-            self.bill_tos, self.invoices, self.payments, self.credits, self.gone, self.bad,
+            self.bill_tos, self.invoices, self.payments, self.credits, self.setbacks, self.gone, self.bad,
         )  # fmt: skip
         return sum(map(len, groups))
 

@@ -179,6 +179,10 @@ def micros(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
+def from_micros(version: int) -> datetime:
+    return EPOCH + timedelta(microseconds=version)
+
+
 def is_po_label(label: str) -> bool:
     """Whether a field that the vendor named holds the customer's purchase order number."""
     return re.sub(r"[\W_]", "", label).lower() in ("po", "ponumber", "pono", "purchaseorder", "purchaseordernumber")

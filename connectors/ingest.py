@@ -19,6 +19,7 @@ from app.receivables.routing import route_fresh
 from connectors.base import BadRecord, Batch, Gone
 from connectors.history import remember, remember_arrivals, remember_ends
 from connectors.rows import BILL_TO, CREDIT, GONE_HASH, INVOICE, NOUNS, PAYMENT, UNSEEN_VERSION, Noun, Row, rows_of
+from connectors.setbacks import keep_setbacks, note_payments
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def ingest(
     changed += _write_invoices(bulk, rows[INVOICE.table], place)
     changed += _write(bulk, CREDIT, rows[CREDIT.table], place)
     changed += _write(bulk, PAYMENT, rows[PAYMENT.table], place)
+    keep_setbacks(bulk, batch.setbacks, place)
     gone = _close_gone(bulk, batch.gone, place)
     for noun in NOUNS:
         if rows[noun.table]:
@@ -99,6 +101,7 @@ def _write_invoices(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> in
         return 0
     if found.known:
         remember(bulk, known, place["now"])
+        note_payments(bulk, place["now"])
         bulk.run(_SETTLED, now=place["now"], told_at=place["told_at"])
     # A bill_to without an address of its own is reached through the one its newest invoice names.
     bulk.make("stage_touched", TOUCHED)

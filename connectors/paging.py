@@ -15,11 +15,12 @@ from connectors.base import (
     Json,
     PaymentRecord,
     RetryLater,
+    SetbackRecord,
 )
 
 BATCH_SIZE = 1000
 
-Record = BillToRecord | InvoiceRecord | PaymentRecord | CreditRecord | Gone | BadRecord
+Record = BillToRecord | InvoiceRecord | PaymentRecord | CreditRecord | SetbackRecord | Gone | BadRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class _Basket:
             InvoiceRecord: batch.invoices,
             PaymentRecord: batch.payments,
             CreditRecord: batch.credits,
+            SetbackRecord: batch.setbacks,
             Gone: batch.gone,
             BadRecord: batch.bad,
         }

@@ -62,7 +62,8 @@ INVOICE = Noun(
         "number": "text", "po_number": "text", "issued_on": "date", "due_on": "date", "due_on_derived": "bool",
         "currency": "text", "exponent": "int", "total_minor": "bigint", "balance_minor": "bigint",
         "due_minor": "bigint", "instalments": "json", "state": "text", "raw_state": "text", "address": "text",
-        "is_autopay": "bool", "can_pay_online": "bool", "details": "json",
+        "is_autopay": "bool", "can_pay_online": "bool", "details": "json", "awaited_on": "date",
+        "discount_minor": "bigint", "discount_until": "date",
     },
     beside={"ended_at": "moment"},
     gone="state = 'gone', balance_minor = 0, due_minor = 0, settled_at = NULL, updated_at = :now",
@@ -149,6 +150,9 @@ def _invoice(record: InvoiceRecord) -> Row:
         record.is_autopay,
         record.can_pay_online,
         json_text(record.details),
+        record.awaited_on,
+        None if record.discount_minor is None else _whole(record.discount_minor),
+        record.discount_until,
     )
     return (*_row(record, (record.bill_to_external_id,), values), record.settled_at)
 

@@ -89,6 +89,15 @@ def part_pay(act: Act) -> tuple[Json, list[Change]]:
     return told(invoice, changes, payment_id=payment.id)
 
 
+def refuse(act: Act) -> tuple[Json, list[Change]]:
+    """The payer's bank refuses a try to pay, for `reason`, in the provider's own word."""
+    if act.company.provider != "stripe":
+        raise NotPossible("only Stripe's books tell of a try that failed")
+    invoice = act.invoice()
+    invoice.refused = str(act.asked.get("reason", "generic_decline"))
+    return told(invoice, [books.changed(act.company, "invoice", "payment_failed", invoice, act.at)])
+
+
 def void(act: Act) -> tuple[Json, list[Change]]:
     invoice = act.invoice(untouched=True)
     return told(invoice, books.void_invoice(act.company, invoice, act.at))
@@ -251,6 +260,7 @@ VERBS: dict[str, Callable[[Act], tuple[Json, list[Change]]]] = {
     for one in (
         pay,
         part_pay,
+        refuse,
         void,
         delete,
         credit,

@@ -28,6 +28,7 @@ STRIPE_TYPES: dict[tuple[str, str], tuple[str, ...]] = {
     ("invoice", "sent"): ("invoice.sent",),
     ("invoice", "updated"): ("invoice.updated",),
     ("invoice", "paid"): ("invoice.updated", "invoice.paid", "invoice.payment_succeeded"),
+    ("invoice", "payment_failed"): ("invoice.updated", "invoice.payment_failed"),
     ("invoice", "voided"): ("invoice.updated", "invoice.voided"),
     ("invoice", "deleted"): ("invoice.deleted",),
     ("invoice", "marked_uncollectible"): ("invoice.updated", "invoice.marked_uncollectible"),

@@ -24,7 +24,8 @@ CREDIT_FILTERS: dict[str, Callable[[CreditNote], str]] = {
     "invoice": lambda one: one.applied[0].invoice_id,
     "customer": lambda one: one.customer_id,
 }
-SINGLE, MANY = frozenset({"customer", "payments"}), frozenset({"data.customer", "data.payments"})
+SINGLE = frozenset({"customer", "payments", "payments.data.payment.payment_intent"})
+MANY = frozenset({"data.customer", "data.payments"})
 
 
 @bp.errorhandler(Denied)

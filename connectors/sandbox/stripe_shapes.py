@@ -167,6 +167,8 @@ def invoice(books: Books, one: Invoice, expand: frozenset[str] = frozenset()) ->
     }  # fmt: skip
     if "payments" in expand:
         rows = [invoice_payment(payment, part) for payment, part in books.payments.get(one.id, ())]
+        if one.refused and one.is_open:
+            rows.append(failed_payment(one, is_expanded="payments.data.payment.payment_intent" in expand))
         shaped["payments"] = listing(f"/v1/invoice_payments?invoice={one.id}", rows)
     return shaped
 
@@ -228,6 +230,23 @@ def invoice_payment(one: Payment, part: Applied) -> Json:
         "status": "paid",
         "status_transitions": {"canceled_at": None, "paid_at": epoch(one.created_at)},
     }
+
+
+def failed_payment(one: Invoice, *, is_expanded: bool) -> Json:
+    """The try to pay that a bank refused: it stays open, and its intent says why."""
+    intent = "pi_" + one.id[3:]
+    error = {
+        "charge": f"ch_{one.id[3:]}_{one.version}", "code": "card_declined", "decline_code": one.refused,
+        "message": "Your card was declined.", "type": "card_error",
+    }  # fmt: skip
+    shown = {"id": intent, "object": "payment_intent", "status": "requires_payment_method", "last_payment_error": error}
+    return {
+        "id": "inpay_" + one.id[3:], "object": "invoice_payment", "amount_paid": None,
+        "amount_requested": one.balance, "created": epoch(one.updated_at), "currency": one.currency.lower(),
+        "invoice": one.id, "is_default": True, "livemode": False,
+        "payment": {"type": "payment_intent", "payment_intent": shown if is_expanded else intent},
+        "status": "open", "status_transitions": {"canceled_at": None, "paid_at": None},
+    }  # fmt: skip
 
 
 def credit_note(books: Books, one: CreditNote) -> Json:

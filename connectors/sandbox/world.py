@@ -80,6 +80,7 @@ class Invoice:
     closed_at: datetime | None = None
     schedule: list[tuple[date, int]] = field(default_factory=list)  # instalments; `due_on` is the next one's
     notes: list[str] = field(default_factory=list)  # what somebody put into its history
+    refused: str = ""  # why the last try to pay it failed, in the provider's word
 
     @property
     def subtotal(self) -> int:

@@ -193,6 +193,8 @@ class _Till(Books):
             found = self._orders.get(str(row.get("order_id", ""))) if isinstance(row, dict) else None
             if found:
                 yield mapping.payment(row, *found)
+                if failed := mapping.setback(row, found[0]):
+                    yield failed
 
     def singly(self, kind: Kind, external_ids: Iterable[str]) -> Iterator[Record]:
         """Each as it is now; whatever is not there any more is gone. For an account: raises when it has left us."""

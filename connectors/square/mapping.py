@@ -19,9 +19,10 @@ from connectors.base import (
     MustReconnect,
     PaymentRecord,
     RateLimited,
+    SetbackRecord,
     Tokens,
 )
-from connectors.fields import BadField, Fields, is_po_label, known_zone, micros, parse_instant, read
+from connectors.fields import BadField, Fields, from_micros, is_po_label, known_zone, micros, parse_instant, read
 
 # A scheduled one has not been sent yet. One whose payment is on its way, or failed, is nobody's to remind of.
 STATES = {
@@ -43,6 +44,42 @@ def customer(raw: Any) -> BillToRecord | BadRecord:
 def payment(raw: Any, invoice_id: str, payer: str) -> PaymentRecord | BadRecord:
     """``invoice_id``: the invoice whose order it pays; ``payer``: whom that is for, which a payment need not say."""
     return read("payment", "id", raw, lambda fields: _payment(fields, invoice_id, payer))
+
+
+# What stands at a failed payment, and what it means for whoever pays [R].
+_REASONS = {
+    "CARD_EXPIRED": "expired_card",
+    "INVALID_EXPIRATION": "expired_card",
+    "INSUFFICIENT_FUNDS": "no_funds",
+    "CARD_DECLINED_VERIFICATION_REQUIRED": "authentication",
+    "CVV_FAILURE": "authentication",
+    "TEMPORARY_ERROR": "network",
+    "GATEWAY_TIMEOUT": "network",
+}
+
+
+def setback(raw: Any, invoice_id: str) -> SetbackRecord | None:
+    """A payment that failed, with the first of its reasons; None for one that did not."""
+    found = read("payment", "id", raw, lambda fields: _setback(fields, invoice_id))
+    return found if isinstance(found, SetbackRecord) else None
+
+
+def _setback(fields: Fields, invoice_id: str) -> SetbackRecord | None:
+    if fields.text("status") != "FAILED":
+        return None
+    errors = [each for each in fields.items("card_details", "errors") if isinstance(each, dict)]
+    code = Fields(errors[0]).text("code", most=80) if errors else ""
+    currency, version = fields.currency("amount_money", "currency"), _version(fields)
+    return SetbackRecord(
+        external_id=f"failed:{fields.id('id')}",
+        version=version,
+        kind="failed",
+        invoice_external_id=invoice_id,
+        amount=Money(_minor(fields, "amount_money"), currency),
+        happened_at=from_micros(version),
+        reason=_REASONS.get(code, "refused" if code else "unknown"),
+        code=code,
+    )
 
 
 def ordered(raw: Any) -> tuple[str, str, str] | None:

@@ -50,6 +50,7 @@ FOLLOWED = (
     "customer.deleted",
 )
 EXPANDED = ("customer", "payments")
+SINGLY = ("customer", "payments", "payments.data.payment.payment_intent")  # too deep for a list: four steps at most [R]
 _ID = re.compile(r"[A-Za-z]{2,10}_[A-Za-z0-9]{1,100}")
 
 
@@ -222,7 +223,7 @@ class _Ledger(Books):
     def _one(self, kind: Kind, object_id: str) -> Iterator[Record]:
         try:
             if kind == "invoice":
-                yield from self._invoice(self.object("invoices", object_id, EXPANDED))
+                yield from self._invoice(self.object("invoices", object_id, SINGLY))
             elif kind == "customer":
                 yield mapping.customer(self.object("customers", object_id), self._version)
             elif kind == "credit":
@@ -239,6 +240,7 @@ class _Ledger(Books):
             yield payer
         yield mapping.invoice(row, self._version, self._zone)
         yield from mapping.payments(row, self._version, self._zone)
+        yield from mapping.setbacks(row, self._version)
 
 
 def _key(ctx: Context) -> dict[str, str]:

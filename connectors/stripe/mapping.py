@@ -3,7 +3,7 @@
 An invoice carries no time of its last change, so the version of a record is the time at which it was asked for."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,9 +20,10 @@ from connectors.base import (
     Kind,
     MustReconnect,
     PaymentRecord,
+    SetbackRecord,
     Tokens,
 )
-from connectors.fields import BadField, Fields, from_epoch, is_po_label, known_zone, read
+from connectors.fields import BadField, Fields, from_epoch, from_micros, is_po_label, known_zone, read
 
 STATES = {"draft": "draft", "open": "open", "paid": "paid", "void": "void", "uncollectible": "written_off"}
 _ENDED = {"paid": "paid_at", "void": "voided_at", "written_off": "marked_uncollectible_at"}
@@ -61,6 +62,54 @@ def payments(raw: Any, version: int, zone: str = "") -> list[PaymentRecord | Bad
     return [record for record in found if record is not None]
 
 
+# What stands at a failed payment, and what it means for whoever pays [R]; everything else a bank refuses is "refused".
+_REASONS = {
+    "expired_card": "expired_card",
+    "insufficient_funds": "no_funds",
+    "authentication_required": "authentication",
+    "payment_intent_authentication_failure": "authentication",
+    "processing_error": "network",
+    "issuer_not_available": "network",
+    "try_again_later": "network",
+    "reenter_transaction": "network",
+    "api_key_expired": "ours",
+    "platform_api_key_expired": "ours",
+    "secret_key_required": "ours",
+}
+_TYPES = {"card_error": "refused", "api_error": "network", "invalid_request_error": "unknown"}
+
+
+def setbacks(raw: Any, version: int) -> list[SetbackRecord]:
+    """The tries to pay an invoice that failed, where its payments' intents are expanded: the last of each intent."""
+    try:
+        fields = Fields(raw)
+        invoice_id, rows = fields.id("id"), fields.items("payments", "data")
+    except BadField:
+        return []
+    found = (read("payment", "id", row, lambda each: _setback(each, invoice_id, version)) for row in rows)
+    return [record for record in found if isinstance(record, SetbackRecord)]
+
+
+def _setback(fields: Fields, invoice_id: str, version: int) -> SetbackRecord | None:
+    intent = fields.get("payment", "payment_intent")
+    error = intent.get("last_payment_error") if isinstance(intent, dict) else None
+    if not isinstance(error, dict) or fields.text("status") == "paid":
+        return None
+    about = Fields(error)
+    code = about.text("decline_code", most=80) or about.text("code", most=80)
+    charge, currency = id_of(about.get("charge")), fields.currency("currency")
+    return SetbackRecord(
+        external_id=f"failed:{charge or fields.id('id')}:{code}",
+        version=version,
+        kind="failed",
+        invoice_external_id=invoice_id,
+        amount=_money(fields, currency, "amount_requested"),
+        happened_at=from_micros(version),
+        reason=_REASONS.get(code) or _TYPES.get(about.text("type"), "unknown"),
+        code=code,
+    )
+
+
 def credit_note(raw: Any, version: int, zone: str = "") -> CreditRecord | BadRecord:
     return read("credit", "id", raw, lambda fields: _credit_note(fields, version, zone))
 
@@ -94,8 +143,22 @@ def _invoice(fields: Fields, version: int, zone: str) -> InvoiceRecord:
         is_autopay=fields.text("collection_method") == "charge_automatically",
         can_pay_online=is_open and bool(fields.text("hosted_invoice_url", most=2000)),
         details={"memo": memo} if (memo := fields.text("description", most=1000)) else {},
+        awaited_on=_awaited_on(fields, zone) if is_open else None,
         settled_at=_settled_at(fields, state),
     )
+
+
+_PROCESSING_DAYS = 5  # so long a debit may take from its order to its end
+
+
+def _awaited_on(fields: Fields, zone: str) -> date | None:
+    """When a payment is expected: a debit that is being processed, else the next automatic charge."""
+    for row in fields.items("payments", "data"):
+        intent = row.get("payment", {}).get("payment_intent") if isinstance(row, dict) else None
+        if isinstance(intent, dict) and intent.get("status") == "processing":
+            begun = _day(Fields(intent), zone, ("created",))
+            return begun + timedelta(days=_PROCESSING_DAYS) if begun else None
+    return _day(fields, zone, ("next_payment_attempt",))
 
 
 def _settled_at(fields: Fields, state: str) -> datetime | None:
