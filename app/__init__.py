@@ -19,6 +19,7 @@ from app.desk import customer_views as customers
 from app.desk import details_views as proposals
 from app.desk import outlook_views as outlook
 from app.desk import policy_views as policies
+from app.desk import record_views as record
 from app.desk import scorecard_views as scorecard
 from app.desk import trust_views as desk_trust
 from app.desk import views as desk
@@ -56,7 +57,7 @@ def create_app(house: House) -> Flask:
         part.install(app)
     for room in (
         accounts, team, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash, calendars, details,
-        proposals, desk, care, customers, decisions, outlook, policies, scorecard, desk_trust, ops, abuse, inbound,
+        proposals, desk, care, customers, record, decisions, outlook, policies, scorecard, desk_trust, ops, abuse, inbound,
     ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app

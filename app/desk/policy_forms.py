@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from app.desk.forms import TERRITORIES
 from app.models import BillTo, CompanySize, LateRisk
@@ -14,11 +14,13 @@ from app.words import _
 
 _MOST_WORDS = 20
 _THRESHOLDS = 4
+_Row = TypeVar("_Row")
 
 
 class Submitted(Protocol):
     """Flask's form: get() and getlist()."""
 
+    def __contains__(self, name: object, /) -> bool: ...
     def get(self, name: str, default: str, /) -> str: ...
     def getlist(self, name: str, /) -> list[str]: ...
 
@@ -41,8 +43,8 @@ class TermsForm:
         stages = [(str(abs(each.day)), "before" if each.day < 0 else "after", each.tone.value) for each in terms.stages]
         least = [(code, str(Money(minor, code).amount)) for code, minor in sorted(terms.least.items())]
         return cls(
-            stages=stages + [("", "after", "")] * (MOST_STAGES - len(stages)),
-            least=least + [("", "")] * (_THRESHOLDS - len(least)),
+            stages=_one_more(stages, ("", "after", ""), MOST_STAGES),
+            least=_one_more(least, ("", ""), _THRESHOLDS),
             earlier_days=str(terms.earlier_days or ""),
             never_reminds=terms.never_reminds,
             by_order=terms.by_order,
@@ -53,12 +55,14 @@ class TermsForm:
     def read(cls, form: Submitted) -> "TermsForm":
         read = cls(
             stages=[
-                tuple(_said(form, f"{name}_{place}") for name in ("days", "side", "tone"))  # type: ignore[misc]
+                (_said(form, f"days_{place}"), _said(form, f"side_{place}"), _said(form, f"tone_{place}"))
                 for place in range(MOST_STAGES)
+                if f"days_{place}" in form
             ],
             least=[
                 (_said(form, f"currency_{place}").upper(), _said(form, f"amount_{place}"))
                 for place in range(_THRESHOLDS)
+                if f"amount_{place}" in form
             ],
             earlier_days=_said(form, "earlier_days"),
             never_reminds=form.get("never_reminds", "") == "yes",
@@ -225,6 +229,11 @@ def read_note(text: str) -> tuple[str, str]:
         return vendor_note(text), ""
     except NameRefused as problem:
         return text.strip(), str(problem)
+
+
+def _one_more(rows: list[_Row], blank: _Row, most: int) -> list[_Row]:
+    """As they are, and an empty one to fill in."""
+    return [*rows, blank][:most]
 
 
 def _said(form: Submitted, name: str) -> str:
