@@ -57,7 +57,8 @@ def create_app(house: House) -> Flask:
         part.install(app)
     for room in (
         accounts, team, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash, calendars, details,
-        proposals, desk, care, customers, record, decisions, outlook, policies, scorecard, desk_trust, ops, abuse, inbound,
+        proposals, desk, care, customers, record, decisions, outlook, policies, scorecard, desk_trust, ops, abuse,
+        inbound,
     ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app
