@@ -13,10 +13,12 @@ from flask import Flask
 import demo.commands
 from app import create_app, rekeying, retention
 from app.accounts import jobs as account_jobs
+from app.claims.endings import end_claims
 from app.db import migrate
 from app.dns import txt_records
 from app.house import House
 from app.ops import jobs as ops_jobs
+from app.paying import telling
 from app.paying.actions import PayDesk
 from app.scheduler import Job, drain_all, start, work
 from app.settings import Settings
@@ -25,7 +27,7 @@ from connectors import file_views, health_views, hook_views, registry, write_vie
 from connectors import jobs as connector_jobs
 from connectors import views as connector_views
 from connectors.documents import invoice_pdf
-from connectors.file_mail import take_mail
+from connectors.file_mail import read_draft, take_mail
 from digest import commands as digest_commands
 from digest import corrections, delivery_jobs, dev_mail, hooks, plan, preview_views, vendor_preview_views
 from digest import views as digest_views
@@ -43,6 +45,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         host=partial(connector_jobs.pay_host, house),
     )
     app.extensions["files_address"] = partial(files_address, house.keys, host=house.settings.inbound_host)
+    app.extensions["read_draft"] = read_draft
     app.extensions["invoice_pdf"] = partial(invoice_pdf, house)
     app.extensions["offered_providers"] = registry.offered
     for blueprint in (
@@ -55,9 +58,11 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     jobs = (
         *connector_jobs.JOBS,
         *sending,
+        Job("end claims", 30.0, end_claims),
         *account_jobs.JOBS,
         *ops_jobs.jobs(txt_records),
         *retention.JOBS,
+        *telling.JOBS,
     )  # an invoice taken in goes all the way in one pass
     rekeying.register(app)
     connector_commands.register(app)

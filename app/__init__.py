@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from app import errors, filters, headers, logs
+from app.accounts import address_views as addresses
 from app.accounts import gate
 from app.accounts import team_views as team
 from app.accounts import views as accounts
@@ -56,7 +57,8 @@ def create_app(house: House) -> Flask:
     for part in (headers, errors, filters, gate):
         part.install(app)
     for room in (
-        accounts, team, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash, calendars, details,
+        accounts, team, addresses, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash,
+        calendars, details,
         proposals, desk, care, customers, record, decisions, outlook, policies, scorecard, desk_trust, ops, abuse,
         inbound,
     ):  # fmt: skip

@@ -1,49 +1,82 @@
-"""Files that a vendor mails to its own intake address: taken as at its desk, where nothing has to be asked.
+"""Files that come by mail to an intake address.
 
-Two things must be so: the address was made by us for this vendor, and the sender is proven and belongs to it. Whatever
-is refused stands on the vendor's connections page, with the file's name and the reason.
+A vendor's are taken as at its desk, where nothing has to be asked, when the sender is proven and belongs to it;
+whatever is refused stands on its connections page, with the file's name and the reason. A customer's are invoices of
+suppliers who are not here: anybody may send those, for a person looks at each before it counts.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Person, VendorMember
+from app.forwarded.actions import TooManyWait, keep_draft
+from app.forwarded.rules import Draft
+from app.intake import Intake, MailedFiles
+from app.models import Connection, Mailbox, Person, VendorMember
 from app.trust.queries import proofs_of
 from app.trust.rules import belongs_to
 from connectors.actions import MANAGING
 from connectors.file_intake import keep_refusal, remembered, take
 from connectors.file_plan import NotTaken
 from connectors.files.brought import Brought, Sent, read_files
+from connectors.files.draft import draft_of
+from connectors.files.pdf_text import text_of
 from connectors.files.reading import question
 from connectors.queries import books_of
 
 
-def take_mail(
-    session: Session,
-    vendor_id: UUID,
-    sender: str,
-    files: Sequence[tuple[str, bytes]],
-    is_complete: bool,
-    now: datetime,
-) -> str:
-    """Take (name, data) in the caller's transaction; returns why nothing was, or "". ``sender``: the proven one."""
-    books = books_of(session, vendor_id)
+def take_mail(session: Session, mailed: MailedFiles, now: datetime) -> str:
+    """Take them in the caller's transaction; returns why nothing was, or ""."""
+    if not mailed.files:
+        return "it brings no file"
+    if mailed.intake is Intake.FORWARDED:
+        return _forward(session, mailed, now)
+    books = books_of(session, mailed.owner_id)
     if books is None or books.as_of is None:
         return "its supplier has never imported a file at its desk"
-    if not _may_bring(session, vendor_id, sender):
+    if not _may_bring(session, mailed.owner_id, mailed.sender if mailed.is_proven else ""):
         return "its sender is nobody of that supplier"
-    sent = [Sent(name[:120], data) for name, data in files]
-    if not sent:
-        return "it brings no file"
+    return _take(session, books, mailed, now)
+
+
+def read_draft(data: bytes) -> Draft:
+    """What a forwarded file says."""
+    return draft_of(data, text_of(data))
+
+
+def _forward(session: Session, mailed: MailedFiles, now: datetime) -> str:
+    box = session.get(Mailbox, mailed.owner_id)
+    if box is None:
+        return "its mailbox is gone"
+    for name, data in mailed.files:
+        try:
+            keep_draft(
+                session, customer_id=box.customer_id, name=name, data=data, draft=read_draft(data),
+                brought_by=mailed.sender, now=now,
+            )  # fmt: skip
+        except TooManyWait:
+            return "so many wait to be looked at that no more are taken"
+    return ""
+
+
+def _take(session: Session, books: Connection, mailed: MailedFiles, now: datetime) -> str:
+    sent = [Sent(name[:120], data) for name, data in mailed.files]
     brought = read_files(sent, remembered(books), now)
     _refuse_what_asks(brought)
     try:
         with session.begin_nested():
-            done = take(session, books, sent, brought, is_complete=is_complete, now=now, person=None, by="mail")
+            done = take(
+                session,
+                books,
+                sent,
+                brought,
+                is_complete=mailed.intake is Intake.COMPLETE,
+                now=now,
+                person=None,
+                by="mail",
+            )
     except NotTaken as problem:
         for one in sent:
             keep_refusal(session, books, one.name, str(problem), now)

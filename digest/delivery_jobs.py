@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 
 from app.house import House
+from app.intake import TakeFiles
 from app.scheduler import Job
 from digest.alarms import watch
 from digest.channels import open_channel
@@ -11,7 +12,6 @@ from digest.channels.base import Channel
 from digest.claim import Recompose
 from digest.deliver import deliver_batch
 from digest.events import handle_events
-from digest.inbound.filing import TakeFiles
 from digest.inbound.intake import handle_inbound
 from digest.sweep import resolve_unknown
 

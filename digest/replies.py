@@ -9,12 +9,13 @@ import base64
 import binascii
 from uuid import UUID
 
+from app.intake import Intake
 from app.keys import KeyRing
 
 _PURPOSE = "reply address"
 _START = "r-"
 _RETURN_PURPOSE, _RETURN_START = "return address", "b-"
-_FILES = {"i-": False, "c-": True}  # a vendor's own addresses for files: whether each mail is the complete list
+_FILES = {"i-": Intake.SOME, "c-": Intake.COMPLETE, "p-": Intake.FORWARDED}  # addresses for files
 _LENGTH = 52  # base32 of 16 bytes of id and 16 of signature; 54 in all, of the 64 a local part may have
 
 
@@ -35,17 +36,17 @@ def attempt_of(keys: KeyRing, address: str, host: str) -> UUID | None:
     return _named(keys, _RETURN_START, address, _RETURN_PURPOSE, host)
 
 
-def files_address(keys: KeyRing, vendor_id: UUID, host: str, *, is_complete: bool) -> str:
-    """Where a vendor mails files of what is open, all of it or some; nothing when no host receives mail for us."""
-    start = next(each for each, complete in _FILES.items() if complete is is_complete)
-    return _made(keys, start, vendor_id, f"files address {start}", host) if host else ""
+def files_address(keys: KeyRing, owner_id: UUID, host: str, *, intake: Intake) -> str:
+    """Where a vendor or a mailbox sends files; nothing when no host receives mail for us."""
+    start = next(each for each, taken in _FILES.items() if taken is intake)
+    return _made(keys, start, owner_id, f"files address {start}", host) if host else ""
 
 
-def files_for(keys: KeyRing, address: str, host: str) -> tuple[UUID, bool] | None:
-    """The vendor whose files come to this address, and whether they are the complete list; None for any other."""
-    for start, is_complete in _FILES.items():
-        if vendor_id := _named(keys, start, address, f"files address {start}", host):
-            return vendor_id, is_complete
+def files_for(keys: KeyRing, address: str, host: str) -> tuple[Intake, UUID] | None:
+    """What comes to this address, and whose it is; None where it takes no files."""
+    for start, intake in _FILES.items():
+        if owner_id := _named(keys, start, address, f"files address {start}", host):
+            return intake, owner_id
     return None
 
 

@@ -18,6 +18,7 @@ from app.models.details import DetailKind, DetailsChange, DetailsProposal
 from app.models.digest import Digest, DigestLine, LineKind, Outcome
 from app.models.feed import CalendarFeed
 from app.models.forgotten import ForgottenAddress
+from app.models.forwarded import ForwardedInvoice
 from app.models.gate import SendGate
 from app.models.hold import Hold, HoldKind, HoldResult
 from app.models.inbound import HeldReply, InboundMail, InboundOutcome
@@ -84,6 +85,7 @@ __all__ = [
     "FailureReason",
     "FailureText",
     "ForgottenAddress",
+    "ForwardedInvoice",
     "HeldReply",
     "Hold",
     "HoldKind",

@@ -6,7 +6,6 @@ that person belongs to the side; anybody else is shown as an unverified sender, 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from app.conversations import actions as talk
 from app.conversations import rules
 from app.conversations.queries import invoices_of
 from app.house import House
+from app.intake import Intake, MailedFiles, TakeFiles
 from app.mailboxes.queries import lines_of
 from app.models import (
     CustomerMember,
@@ -78,11 +78,6 @@ class Reply:
     by_mail: rules.ByMail
 
 
-# Takes files, each (name, data), in the session's transaction: (session, vendor id, proven sender, files, whether they
-# are the complete list, now). Returns why nothing was taken, or "".
-TakeFiles = Callable[[Session, UUID, str, Sequence[tuple[str, bytes]], bool, datetime], str]
-
-
 def file_mail(
     session: Session,
     house: House,
@@ -118,8 +113,8 @@ def file_mail(
         return Verdict(InboundOutcome.AUTOMATIC, sign) if is_machines else Verdict(aside.outcome, str(aside))
 
 
-def _files_named(house: House, received: Received) -> set[tuple[UUID, bool]]:
-    """The vendors' own addresses for files that this mail came to."""
+def _files_named(house: House, received: Received) -> set[tuple[Intake, UUID]]:
+    """The addresses for files that this mail came to."""
     found = (files_for(house.keys, address, house.settings.inbound_host) for address in received.recipients)
     return {each for each in found if each}
 
@@ -128,20 +123,20 @@ def _take_files(
     session: Session,
     take_files: TakeFiles,
     row: InboundMail,
-    named: set[tuple[UUID, bool]],
+    named: set[tuple[Intake, UUID]],
     received: Received,
     now: datetime,
 ) -> Verdict:
     if len(named) > 1:
         return Verdict(InboundOutcome.QUARANTINED, "it brings files to more than one address")
-    ((vendor_id, is_complete),) = named
+    ((intake, owner_id),) = named
     try:
-        _only_once(session, row, vendor_id, received.mail)
+        _only_once(session, row, owner_id, received.mail)
     except _Aside as aside:
         return Verdict(aside.outcome, str(aside))
-    sender = received.mail.from_address if is_proven(received) else ""
     files = [(each.name, each.data) for each in received.mail.attachments]
-    why = take_files(session, vendor_id, sender, files, is_complete, now)
+    brought = MailedFiles(intake, owner_id, received.mail.from_address, is_proven(received), files)
+    why = take_files(session, brought, now)
     return Verdict(InboundOutcome.QUARANTINED if why else InboundOutcome.FILED, why or "its files were taken")
 
 

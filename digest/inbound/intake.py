@@ -21,10 +21,11 @@ from sqlalchemy.orm import Session, undefer
 from app.db import database_now, insert_into
 from app.house import House
 from app.ids import new_id
+from app.intake import TakeFiles
 from app.keys import KeyRing, Place
 from app.models import AuditEntry, InboundMail, InboundOutcome
 from app.scope import Everything
-from digest.inbound.filing import TakeFiles, Verdict, file_mail
+from digest.inbound.filing import Verdict, file_mail
 from digest.inbound.mail import Unreadable
 from digest.inbound.request import Received, read_request
 

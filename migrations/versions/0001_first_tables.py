@@ -309,6 +309,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reason", "language", name=op.f("pk_failure_text")),
     )
     op.create_table(
+        "forwarded_invoice",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("supplier", sa.String(length=120), nullable=False),
+        sa.Column("supplier_address", sa.String(length=254), nullable=False),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("brought_by", sa.String(length=254), nullable=False),
+        sa.Column("file_name", sa.String(length=100), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customer.id"], name=op.f("fk_forwarded_invoice_customer_id_customer")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_forwarded_invoice")),
+        sa.UniqueConstraint("customer_id", "sha256", name=op.f("uq_forwarded_invoice_customer_id_sha256")),
+    )
+    op.create_index("ix_forwarded_invoice_customer", "forwarded_invoice", ["customer_id", "created_at"], unique=False)
+    op.create_table(
         "login_token",
         sa.Column("address", sa.String(length=254), nullable=False),
         sa.Column("rate_key", sa.String(length=254), nullable=False),
@@ -2011,6 +2036,8 @@ def downgrade() -> None:
     op.drop_index("ix_login_token_browser", table_name="login_token")
     op.drop_index(op.f("ix_login_token_address"), table_name="login_token")
     op.drop_table("login_token")
+    op.drop_index("ix_forwarded_invoice_customer", table_name="forwarded_invoice")
+    op.drop_table("forwarded_invoice")
     op.drop_table("failure_text")
     op.drop_index("ix_domain_proof_check", table_name="domain_proof")
     op.drop_table("domain_proof")

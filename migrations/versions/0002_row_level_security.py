@@ -185,6 +185,16 @@ RULES = [
     ("failure_text", "", "select, insert, update, delete", {}, {}),
     ("forgotten_address", "", "select, insert, update, delete", {}, {}),
     (
+        "forwarded_invoice",
+        "select, insert, update, delete",
+        "select, insert, update, delete",
+        {
+            "sheaf_customer": "forwarded_invoice.customer_id = [sheaf.customer]",
+            "sheaf_link": "forwarded_invoice.customer_id = [sheaf.customer]",
+        },
+        {},
+    ),
+    (
         "held_reply",
         "select, insert, update",
         "select, insert, update, delete",

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from app import clock
 from app.house import House
+from app.intake import Intake
 from app.models import InboundMail, InboundOutcome, Invoice, Quarantined, Vendor
 from app.settings import Settings
 from connectors.file_intake import ready_books, remembered, take
@@ -45,7 +46,8 @@ def mail(
     house: House, world: World, text: str, *, complete: bool = False, is_proven: bool = True, **facts: str
 ) -> InboundMail:
     """What became of a mail with the file."""
-    to = files_address(house.keys, world.acme.vendor.id, HOST, is_complete=complete)
+    intake = Intake.COMPLETE if complete else Intake.SOME
+    to = files_address(house.keys, world.acme.vendor.id, HOST, intake=intake)
     sender = facts.pop("sender", "erp@acme.example")
     mime = message("Here they are.", to=to, sender=sender, files=[("open.csv", "text/csv", text.encode())], **facts)  # type: ignore[arg-type]
     raw = form(mime, to=to, sender=sender, is_proven=is_proven)
@@ -100,11 +102,11 @@ def test_what_has_to_be_asked_is_refused_with_the_question(house: House, acme: W
 
 def test_an_address_is_one_vendors_and_one_purpose(house: House, acme: World) -> None:
     """[A4 inv-L2] Signed: neither guessed nor turned into the other."""
-    made = files_address(house.keys, acme.acme.vendor.id, HOST, is_complete=False)
-    assert files_for(house.keys, made, HOST) == (acme.acme.vendor.id, False)
+    made = files_address(house.keys, acme.acme.vendor.id, HOST, intake=Intake.SOME)
+    assert files_for(house.keys, made, HOST) == (Intake.SOME, acme.acme.vendor.id)
     assert files_for(house.keys, f"c-{made.removeprefix('i-')}", HOST) is None
     assert files_for(house.keys, f"i-{'a' * 52}@{HOST}", HOST) is None
-    assert files_address(house.keys, acme.acme.vendor.id, "", is_complete=True) == ""
+    assert files_address(house.keys, acme.acme.vendor.id, "", intake=Intake.COMPLETE) == ""
 
 
 def test_the_desk_shows_its_addresses(whole_app: Flask, acme: World) -> None:
