@@ -19,6 +19,7 @@ from app.models import (
     DetailsChange,
     DetailsProposal,
     DomainProof,
+    HoldKind,
     Outgoing,
     OutgoingKind,
     PayHost,
@@ -29,7 +30,7 @@ from connectors.file_waiting import keep_waiting
 from connectors.files.brought import Sent
 from tests.access_matrix import PAGE, Route, render, routes
 from tests.support.house import signed_in
-from tests.support.links import payment
+from tests.support.links import hold, payment
 from tests.support.world import (
     EVERYTHING,
     NOW,
@@ -126,6 +127,7 @@ def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
         "payment_id": payment(session, by, to, {owed: "1"}).id,
         "proof_id": proof.id,
         "payee_id": host.id,
+        "hold_id": hold(session, owed, HoldKind.DISPUTE, thread_id=talk.id).id,
         "upload_id": keep_waiting(session, house, by.vendor.id, by.person.id, brought, clock.now()),
     }
 
@@ -256,5 +258,6 @@ def _path(route: Route, ids: Ids) -> str:
 # What any form here may ask for, so that an answer is about the id and not about an empty field.
 _FORM = {"act": "mute", "body": "Which order is this for?", "result": "answered", "reason": "a reason"}
 _PLAIN = {
+    "kind": "promise",
     "token": FOREIGN_TOKEN, "number": 1, "line": 1, "provider": "quickbooks", "name": "x", "mail": "x", "file": uuid4(),
 }  # fmt: skip
