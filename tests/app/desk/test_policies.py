@@ -188,3 +188,21 @@ def test_every_field_of_a_segment_selects_whom_it_says(house: House, world: Worl
             assert [each.name for each, _taken in found.listed] == ["Dune"], rules
         for rules in ({"countries": ("DE",), "sizes": ("large",)}, {"balance_currency": "EUR", "balance_from": 1001}):
             assert not members(session, world.acme.vendor.id, None, Segment(**rules)).count  # type: ignore[arg-type]
+
+
+def test_everybody_reads_the_same_reason(app: Flask, acme: FlaskClient, house: House, world: World) -> None:
+    """[J1 J3 A12 D22 B7] In the inbox, at the desk, and by its absence in what comes up; Birch's are not touched."""
+    change(house, world.cobalt.mailbox, next_digest_at=make.NOW)
+    assert "A-1" in acme.get("/desk/coming").text
+    change(house, cobalt(house, world), never_remind=True)
+    customer = signed_in(app, world.cobalt.person)
+    words = "the supplier sends you no reminders"
+    assert words in customer.get(f"/inbox/invoices/{world.acme_invoice.id}").text
+    assert words in acme.get(f"/desk/invoices/{world.acme_invoice.id}").text
+    assert "A-1" not in acme.get("/desk/coming").text
+    assert words not in customer.get(f"/inbox/invoices/{world.birch_invoice.id}").text
+    change(house, cobalt(house, world), never_remind=False)
+    acme.post("/desk/policies/default", data={"days_0": "30", "side_0": "after", "tone_0": "gentle"})
+    words = "not mentioned before 9 Dec 2026"
+    assert words in customer.get(f"/inbox/invoices/{world.acme_invoice.id}").text
+    assert words in acme.get(f"/desk/invoices/{world.acme_invoice.id}").text
