@@ -3,12 +3,13 @@
 Nested in the pages of digest/views.py; only the link of a digest opens them, not that of an answer.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -17,14 +18,13 @@ from app.access import link_holder, signed_machine
 from app.db import database
 from app.house import the_house
 from app.mailboxes import actions as mailboxes
-from app.mailboxes.forms import CADENCES, RhythmForm, countries, zones_by_region
+from app.mailboxes.forms import CADENCES, PAUSES, RhythmForm, countries, read_pause, zones_by_region
+from app.mailboxes.house_forms import LANGUAGE_NAMES, MannerForm
 from app.mailboxes.queries import WEEKDAYS, cadence_words, mailbox_of
 from app.models import Mailbox, Relation
 from digest.links import View, opened, vendors_of
 
 blueprint = Blueprint("choices", __name__)
-
-PAUSES = {"7": "for a week", "14": "for two weeks", "30": "for 30 days", "60": "for 60 days"}
 
 
 def _of_digest(view: View) -> View:
@@ -63,10 +63,31 @@ def set_rhythm() -> Response | tuple[str, int]:
     return redirect(url_for(".rhythm", token=g.token, done=1), 303)
 
 
+@blueprint.post("/manner")
+@link_holder
+@opened
+@_of_digest
+def set_manner() -> Response:
+    """In which language the mails speak, and whether they name names and amounts."""
+    with database().transaction() as session:
+        box = _box(session)
+        form = MannerForm.read(request.form, box)
+        if form.errors:
+            abort(400)  # a list offers only languages there are
+        mailboxes.change_manner(session, box, form, now=clock.now())
+    return redirect(url_for(".rhythm", token=g.token, done=1), 303)
+
+
 def _rhythm_page(form: RhythmForm) -> str:
+    with database().reading() as session:
+        suppliers = [(key, name, key in muted) for muted in (_muted(session),) for key, name in vendors_of(session)]
     return render_template(
         "links/rhythm.html",
         form=form,
+        manner=MannerForm.of(g.box),
+        languages=LANGUAGE_NAMES,
+        pauses=PAUSES,
+        suppliers=suppliers,
         cadence_words=cadence_words,
         cadences=CADENCES,
         weekdays=WEEKDAYS,
@@ -93,8 +114,10 @@ def choose_less() -> Response:
     now, choice = clock.now(), request.form.get("choice", "")
     with database().transaction() as session:
         if choice == "pause":
-            days = request.form.get("days", "30")
-            mailboxes.pause(session, _box(session), now + timedelta(days=int(days if days in PAUSES else "30")), now)
+            mailboxes.pause(session, _box(session), now + read_pause(request.form), now)
+        elif choice == "resume":
+            spacing = the_house().limits.spacing_hours
+            mailboxes.resume(session, _box(session), now=now, spacing_hours=spacing)
         elif choice == "off":
             mailboxes.stop_reminders(session, _box(session), now)
         elif choice in ("mute", "unmute"):
@@ -102,6 +125,8 @@ def choose_less() -> Response:
             act(session, _relation(session, now), now)
         else:
             abort(400)
+    if request.form.get("back") == "preferences":
+        return redirect(url_for(".rhythm", token=g.token, done=1), 303)
     vendor = request.form.get("vendor") if choice == "mute" else None
     return redirect(url_for(".unsubscribe", token=g.token, done=choice, vendor=vendor), 303)
 
@@ -178,6 +203,10 @@ def send_report() -> Response:
             abort(400)
     vendor = request.form.get("vendor") if choice in ("block", "report") else None
     return redirect(url_for(".report", token=g.token, done=choice, vendor=vendor), 303)
+
+
+def _muted(session: Session) -> set[UUID]:
+    return set(session.execute(select(Relation.vendor_id).where(Relation.muted_at.is_not(None))).scalars())
 
 
 def _box(session: Session) -> Mailbox:

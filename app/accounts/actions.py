@@ -27,7 +27,7 @@ from app.models import (
     WebSession,
 )
 from app.outbox.actions import write_mail
-from app.outbox.rendering import CODE_PLACE, MAIL_FOLDER, TOKEN_PLACE, mail_template
+from app.outbox.rendering import CODE_PLACE, MAIL_FOLDER, TOKEN_PLACE, inert, mail_template
 from app.words import locale
 
 log = structlog.get_logger()
@@ -57,6 +57,31 @@ def ask_for_sign_in(
 
     Raises AskedTooOften.
     """
+    link = f"{house.settings.public_url}/sign-in/{TOKEN_PLACE}"
+    facts = {"link": link, "device": browser.device}
+    return _ask(session, house, "login", facts, address=address, browser=browser, next_path=next_path, now=now)
+
+
+def ask_for_proof(
+    session: Session, house: House, *, address: str, browser: Browser, by: Person, place: str, now: datetime
+) -> LoginToken:
+    """Mail a code to ``address`` (canonical) that shows whoever types it reads it: no link, for nobody signs in by it.
+    ``place`` is the inbox that wants to take in what comes there. Raises AskedTooOften."""
+    facts = {"by": inert(by.shown_name), "place": inert(place)}
+    return _ask(session, house, "proof", facts, address=address, browser=browser, next_path="", now=now)
+
+
+def _ask(
+    session: Session,
+    house: House,
+    folder: str,
+    facts: dict[str, str],
+    *,
+    address: str,
+    browser: Browser,
+    next_path: str,
+    now: datetime,
+) -> LoginToken:
     secret = house.settings.secret_key.get_secret_value()
     token, token_id = new_token(), new_id()
     asked = LoginToken(
@@ -76,11 +101,10 @@ def ask_for_sign_in(
     _let_older_die(session, address, now)
     session.add(asked)
     session.flush()
-    mail = mail_template(MAIL_FOLDER / "login").render(
-        link=f"{house.settings.public_url}/sign-in/{TOKEN_PLACE}",
+    mail = mail_template(MAIL_FOLDER / folder).render(
+        **facts,
         code=CODE_PLACE,
         minutes=house.limits.login_minutes,
-        device=browser.device,
         postal_address=house.settings.postal_address,
     )
     write_mail(

@@ -76,7 +76,7 @@ def send() -> ResponseReturnValue:
 
 
 def _mail_link(address: str, target: str) -> ResponseReturnValue:
-    browser = _browser()
+    browser = this_browser()
     try:
         with database().transaction(_DOOR) as writing:
             asked = ask_for_sign_in(
@@ -265,7 +265,7 @@ def _gone(words: str) -> ResponseReturnValue:
     return redirect(url_for("accounts.home"), 303)
 
 
-def _browser() -> Browser:
+def this_browser() -> Browser:
     """This browser, with a mark it keeps from the first sign-in it asks for."""
     mark = session.get("browser") or new_token()
     return Browser(mark, device_of(request.user_agent.string), request.remote_addr)

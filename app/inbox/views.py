@@ -23,7 +23,8 @@ from app.inbox import queries
 from app.inbox.forms import read_moment, read_search, write_key, write_moment
 from app.inbox.queries import Mark, Tab
 from app.mailboxes import actions as mailboxes
-from app.mailboxes.forms import CADENCES, RhythmForm, countries, zones_by_region
+from app.mailboxes.forms import CADENCES, PAUSES, RhythmForm, countries, read_pause, zones_by_region
+from app.mailboxes.house_forms import LANGUAGE_NAMES, MannerForm
 from app.mailboxes.queries import (
     WEEKDAYS,
     cadence_words,
@@ -251,20 +252,21 @@ def rhythm() -> str:
 
 
 @blueprint.post("/rhythm/<uuid:mailbox_id>")
-@customer_member(*ACTS)
+@customer_member()
 def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
-    """A new rhythm, a stop, a new start or a digest on demand, for one mailbox of this customer."""
+    """A new rhythm or manner, a pause, a stop, a new start or a digest on demand, for one mailbox of this customer; of
+    one's own mail everybody has the say."""
     act, form, due_at = request.form.get("act", "rhythm"), None, None
     with database().transaction() as session:
         box = mailbox_of(session, mailbox_id) or abort(404)
+        if g.role not in ACTS and box.address != g.person.address:
+            abort(403)
         if act == "rhythm":
             form = RhythmForm.read(request.form, box)
             if form.rhythm:
                 mailboxes.change_rhythm(session, box, form.rhythm, **_by_person())
-        elif act == "stop":
-            mailboxes.stop_reminders(session, box, clock.now(), g.person.id)
-        elif act == "resume":
-            mailboxes.resume(session, box, **_by_person())
+        elif act in _SIMPLE:
+            _SIMPLE[act](session, box)
         elif act == "now" and box.reminders_off_at is None:
             due_at = mailboxes.ask_for_digest(session, box, **_by_person())
         else:
@@ -273,6 +275,28 @@ def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
         return _rhythm_page(box, form), 422
     flash(_("Saved.") if due_at is None else _on_its_way(due_at), "ok")
     return redirect(url_for("inbox.rhythm"), 303)
+
+
+def _change_manner(session: Session, box: Mailbox) -> None:
+    form = MannerForm.read(request.form, box)
+    if form.errors:
+        abort(400)  # a list offers only languages there are
+    mailboxes.change_manner(session, box, form, now=clock.now(), person_id=g.person.id)
+
+
+def _pause(session: Session, box: Mailbox) -> None:
+    mailboxes.pause(session, box, clock.now() + read_pause(request.form), clock.now(), g.person.id)
+
+
+def _stop(session: Session, box: Mailbox) -> None:
+    mailboxes.stop_reminders(session, box, clock.now(), g.person.id)
+
+
+def _resume(session: Session, box: Mailbox) -> None:
+    mailboxes.resume(session, box, **_by_person())
+
+
+_SIMPLE = {"manner": _change_manner, "pause": _pause, "stop": _stop, "resume": _resume}
 
 
 def _on_its_way(due_at: datetime) -> str:
@@ -298,6 +322,9 @@ def _rhythm_page(wrong: Mailbox | None = None, form: RhythmForm | None = None) -
         "inbox/rhythm.html",
         boxes=boxes,
         forms=forms,
+        manners={box.id: MannerForm.of(box) for box in boxes},
+        languages=LANGUAGE_NAMES,
+        pauses=PAUSES,
         cadence_words=cadence_words,
         cadences=CADENCES,
         weekdays=WEEKDAYS,

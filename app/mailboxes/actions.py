@@ -5,6 +5,7 @@ It wins over every vendor's wish (FEATURES J1), and takes effect for the next ma
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.models import AuditEntry, BillTo, Cadence, Mailbox, Relation, TaskKind
+from app.models import AuditEntry, BillTo, Cadence, Customer, Mailbox, Relation, TaskKind
 from app.scope import widened
 from app.settings import Limits
 from app.tasks.actions import drop_task, raise_task
@@ -50,6 +51,44 @@ def change_rhythm(
     mailbox.most_digests, mailbox.most_mentions = rhythm.most_digests, rhythm.most_mentions
     mailbox.next_digest_at = first_due(mailbox, now, spacing_hours)
     _record_box(session, mailbox, "rhythm.changed", now, person_id, cadence=rhythm.cadence.value, zone=rhythm.zone)
+
+
+class Manner(Protocol):
+    """In which language mails speak, and whether they name names and amounts."""
+
+    locale: str
+    is_private: bool
+    amounts_in_subject: bool
+
+
+def change_manner(
+    session: Session, mailbox: Mailbox, manner: Manner, *, now: datetime, person_id: UUID | None = None
+) -> None:
+    """Holds from the next mail on."""
+    mailbox.locale, mailbox.is_private = manner.locale, manner.is_private
+    mailbox.amounts_in_subject = manner.amounts_in_subject
+    private = "yes" if manner.is_private else "no"
+    _record_box(session, mailbox, "manner.changed", now, person_id, locale=manner.locale, private=private)
+
+
+def say_pay_runs(
+    session: Session,
+    customer: Customer,
+    pay_days: str,
+    cutoff: int,
+    *,
+    now: datetime,
+    spacing_hours: int,
+    person_id: UUID,
+) -> None:
+    """On which days this customer pays: its suppliers see when to expect what, and a digest before each pay run
+    follows (FEATURES H11)."""
+    customer.pay_days, customer.pay_cutoff = pay_days, cutoff
+    for mailbox in session.execute(select(Mailbox)).scalars():
+        mailbox.pay_days = pay_days
+        if mailbox.cadence == Cadence.PAY_RUN:
+            mailbox.next_digest_at = first_due(mailbox, now, spacing_hours)
+    session.add(_entry(customer.id, "pay_runs.said", now, person_id, customer.id, {"days": pay_days}))
 
 
 def pause(session: Session, mailbox: Mailbox, until: datetime, now: datetime, person_id: UUID | None = None) -> None:

@@ -24,6 +24,12 @@ CADENCES = {
 }
 
 
+PAUSES = {
+    "7": marked("for a week"),
+    "14": marked("for two weeks"),
+    "30": marked("for 30 days"),
+    "60": marked("for 60 days"),
+}
 LONGEST_CLOSURE = timedelta(days=365)
 _FIELDS = (
     "cadence", "weekday", "month_day", "send_at", "zone", "quiet_country", "closed_from", "closed_until",
@@ -109,6 +115,12 @@ class RhythmForm:
         if text and found is None:
             self.errors[name] = _("Give a number from 1 to %(limit)s, or leave it empty.", limit=limit)
         return found
+
+
+def read_pause(submitted: Mapping[str, str]) -> timedelta:
+    """How long; 30 days where it cannot be read."""
+    days = submitted.get("days", "")
+    return timedelta(days=int(days if days in PAUSES else "30"))
 
 
 def _number(text: str, first: int, last: int) -> int | None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.ids import new_id
-from app.mailboxes.people import MailError
+from app.mailboxes.people import MailError, own_mailbox
 from app.models import (
     AuditEntry,
     Base,
@@ -41,6 +41,22 @@ _LINKS = ("bill_to", "invoice", "thread", "digest", "mailbox")  # a row's owner 
 _STAYS = ("audit_entry", "merge", "relation", "customer_member", "report", "direct_reminder")
 
 
+def take_in(
+    session: Session, customer_id: UUID, proven: Person, *, by: Person, now: datetime, limits: Limits
+) -> Merge | None:
+    """An address that ``proven`` has just shown to read belongs to this customer from now on: with the inbox it had, if
+    that was another one. Raises MailError."""
+    with widened(session, "whose mailbox a proven address is"):
+        box = session.execute(select(Mailbox).where(Mailbox.address == proven.address)).scalar_one_or_none()
+        if box is not None and box.customer_id != customer_id:
+            return merge(session, customer_id, proven, by=by, now=now, limits=limits)
+        if box is not None:
+            box.proven_at = box.proven_at or now
+    if box is None:
+        own_mailbox(session, customer_id, proven, now=now, spacing_hours=limits.spacing_hours)
+    return None
+
+
 def merge(session: Session, customer_id: UUID, proven: Person, *, by: Person, now: datetime, limits: Limits) -> Merge:
     """Take in the inbox of the mailbox that ``proven`` has just shown to read. Raises MailError.
 
@@ -48,10 +64,8 @@ def merge(session: Session, customer_id: UUID, proven: Person, *, by: Person, no
     """
     with widened(session, "two customers, whose owners have both proven that they are one"):
         box = session.execute(select(Mailbox).where(Mailbox.address == proven.address)).scalar_one_or_none()
-        if box is None:
-            raise MailError(_("No supplier has sent anything to that address yet. It needs no merging."))
-        if box.customer_id == customer_id:
-            raise MailError(_("That address is in this inbox already."))
+        if box is None or box.customer_id == customer_id:
+            raise MailError(_("That address is in no other inbox."))
         other = _both(session, box.customer_id, customer_id)
         members = _members(session, other.id)
         if members and not any(m.person_id == proven.id and m.role == CustomerRole.ADMIN for m in members):

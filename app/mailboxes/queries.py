@@ -1,7 +1,9 @@
 """Reads about a customer's mailboxes and the digests they got."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session, aliased
@@ -10,20 +12,23 @@ from app.mailboxes.outlook import Asking, verdicts
 from app.models import (
     Cadence,
     Connection,
+    Customer,
     Digest,
     DigestLine,
     Invoice,
+    LineKind,
     Mailbox,
     Outgoing,
     OutgoingKind,
     Relation,
     Vendor,
 )
+from app.payruns import expected_on
 from app.receivables.queries import IS_OPEN
 from app.receivables.rules import Eligibility
 from app.scope import widened
 from app.settings import Limits
-from app.windows import Rhythm
+from app.windows import Rhythm, days_said
 from app.words import _, marked
 
 WEEKDAYS = (
@@ -66,9 +71,9 @@ def digest_of(session: Session, digest_id: UUID) -> tuple[Digest, str] | None:
 
 
 def lines_of(session: Session, digest_id: UUID) -> list[DigestLine]:
-    """The lines of a digest, frozen as they were sent."""
-    query = select(DigestLine).where(DigestLine.digest_id == digest_id).order_by(DigestLine.line)
-    return list(session.execute(query).scalars())
+    """What a digest said is owed, line by line, frozen as it was sent."""
+    query = select(DigestLine).where(DigestLine.digest_id == digest_id, DigestLine.kind != LineKind.RATING)
+    return list(session.execute(query.order_by(DigestLine.line)).scalars())
 
 
 def mail_of(session: Session, digest: Digest) -> Outgoing | None:
@@ -92,6 +97,9 @@ def cadence_words(mailbox: Rhythm) -> str:
             return _("on the 1st and the 15th at %(time)s", **facts)
         case Cadence.MONTHLY:
             return _("on day %(day)s of each month at %(time)s", **facts)
+        case Cadence.PAY_RUN if mailbox.pay_days:
+            runs = mailbox.pay_days.replace(",", ", ")
+            return _("two days before each of your pay runs (%(days)s) at %(time)s", days=runs, time=facts["time"])
         case Cadence.PAY_RUN:
             return _("two days before your pay run on day %(day)s of each month at %(time)s", **facts)
         case Cadence.ON_DEMAND:
@@ -127,3 +135,24 @@ def next_word_of(session: Session, invoice_id: UUID, now: datetime, limits: Limi
         .where(IS_OPEN)
     ).all()
     return verdicts(session, [Asking(*row) for row in found], now, limits).get(invoice_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PayRun:
+    """When a customer is likely to pay an invoice, and the days of a month on which it says that it pays."""
+
+    expected_on: date
+    days: tuple[int, ...]
+
+
+def pay_run_of(session: Session, invoice: Invoice, zone: str, now: datetime) -> PayRun | None:
+    """What the customer tells all its vendors of when it pays (FEATURES H11), for one open invoice."""
+    if not invoice.is_open or invoice.customer_id is None:
+        return None
+    with widened(session, "on which days of the month this vendor's own customer pays, which it wants known"):
+        said = select(Customer.pay_days, Customer.pay_cutoff).where(Customer.id == invoice.customer_id)
+        pay_days, cutoff = session.execute(said).one()
+    local = ZoneInfo(zone)
+    known_on, today = invoice.created_at.astimezone(local).date(), now.astimezone(local).date()
+    found = expected_on(pay_days, cutoff, due_on=invoice.due_on, known_on=known_on, today=today)
+    return PayRun(found, days_said(pay_days)) if found else None

@@ -322,6 +322,12 @@ def instalments_and_payments(session: Session, row: Row) -> tuple[list[Instalmen
     return parts, booked
 
 
+def vendors_of_customer(session: Session) -> list[tuple[UUID, str]]:
+    """The vendors whose invoices the scope's customer has, by name."""
+    query = select(Vendor.id, Vendor.name).join(Invoice, Invoice.vendor_id == Vendor.id).distinct()
+    return [(row[0], row[1]) for row in session.execute(query.order_by(Vendor.name, Vendor.id))]
+
+
 def credits_of(session: Session, vendor_id: UUID) -> list[Credit]:
     """Open credit notes and unapplied cash of one vendor in the scope."""
     query = select(Credit).where(Credit.vendor_id == vendor_id, Credit.remaining_minor > 0)
