@@ -18,8 +18,8 @@ from app.db import migrate
 from app.dns import txt_records
 from app.house import House
 from app.ops import jobs as ops_jobs
-from app.paying import telling
 from app.paying.actions import PayDesk
+from app.paying.telling import tell_setbacks
 from app.scheduler import Job, drain_all, start, work
 from app.settings import Settings
 from connectors import commands as connector_commands
@@ -59,10 +59,10 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         *connector_jobs.JOBS,
         *sending,
         Job("end claims", 30.0, end_claims),
+        Job("payment setbacks", 5.0, tell_setbacks),
         *account_jobs.JOBS,
         *ops_jobs.jobs(txt_records),
         *retention.JOBS,
-        *telling.JOBS,
     )  # an invoice taken in goes all the way in one pass
     rekeying.register(app)
     connector_commands.register(app)

@@ -20,12 +20,16 @@ from app.models import (
     ContactKind,
     CustomerFact,
     FactField,
+    Message,
     OfflineContact,
     Person,
+    TaskKind,
     Thread,
     ThreadNote,
     VendorMember,
 )
+from app.scope import widened
+from app.tasks.actions import Matter, raise_tasks
 from app.words import _
 
 
@@ -144,6 +148,34 @@ def be_away(session: Session, *, member: VendorMember, until: date | None, by: P
     """Until the end of that day questions go to the others, also those of "Mine"; None: here again."""
     member.away_until = until
     _record(session, member.vendor_id, "member.away", by.id, by, now, until=str(until or ""))
+
+
+def meet_writer(session: Session, message: Message, now: datetime) -> None:
+    """Somebody the vendor's books do not know writes for a customer by mail: one of the vendor's people should look
+    whether that is a contact to keep (FEATURES G11). Raised once for an address, and not again when it is done."""
+    address = message.sender_address
+    if not address or message.is_automatic or message.is_own:
+        return
+    with widened(session, "what the vendor's own books call this customer, and which addresses they hold of it"):
+        known = session.execute(
+            select(BillTo.id, BillTo.name, BillTo.address, BillTo.chosen_address, BillTo.address_text)
+            .where(BillTo.vendor_id == message.vendor_id, BillTo.customer_id == message.customer_id)
+            .order_by(BillTo.created_at, BillTo.id)
+        ).all()
+        if not known or any(
+            address in (row.address, row.chosen_address) or address in row.address_text for row in known
+        ):
+            return
+        told = "" if not message.is_unverified else _(" Nothing proves that the mail is from there.")
+        matter = Matter(
+            message.vendor_id,
+            TaskKind.CONTACT,
+            f"{known[0].id}:{address}",
+            _("%(address)s writes for this customer, and your books do not know that address.", address=address) + told,
+            _("If it is right, add it to the customer in your books."),
+            bill_to_id=known[0].id,
+        )
+        raise_tasks(session, [matter], now, is_final=True)
 
 
 def record_look(session: Session, *, bill_to: BillTo, by: Person, now: datetime) -> None:

@@ -4,7 +4,6 @@ Messages are only ever added. A thread's state and waiting time are what its las
 """
 
 import hashlib
-from app.words import _
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +32,7 @@ from app.models import (
     ThreadState,
 )
 from app.scope import widened
+from app.words import _
 
 log = structlog.get_logger()
 
