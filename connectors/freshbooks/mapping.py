@@ -32,6 +32,7 @@ OWED = (
     "deposit-partial", "deposit-paid",
 )  # fmt: skip
 SETTLED = ("paid", "autopaid", "success")
+CHARGE_FAILED = ("failed", "retry", "declined")  # its customer has to hear of it (FEATURES J3)
 ON_ACCOUNT = ("overpayment", "prepayment")  # credits that are money
 FOLLOWED: dict[str, Kind] = {
     "invoice": "invoice", "client": "customer", "payment": "payment", "credit_note": "credit",
@@ -83,7 +84,7 @@ def _invoice(fields: Fields, now: datetime) -> InvoiceRecord:
         raw_state=raw_state,
         address_text=fields.text("email", most=500),
         po_number=fields.text("po_number", most=80),
-        is_autopay=fields.flag("auto_bill"),
+        is_autopay=fields.flag("auto_bill") and raw_state not in CHARGE_FAILED,
         can_pay_online=state == "open",
         details={name: text for name, text in notes.items() if text},
         settled_at=_moment(fields, "updated", now) if state == "paid" else None,

@@ -140,7 +140,8 @@ def _invoice(fields: Fields, version: int, zone: str) -> InvoiceRecord:
         state=state,
         raw_state=raw_state,
         po_number=_po_number(fields),
-        is_autopay=fields.text("collection_method") == "charge_automatically",
+        # one whose charge was tried and is still open has failed: its customer has to hear of it (FEATURES J3)
+        is_autopay=fields.text("collection_method") == "charge_automatically" and not fields.flag("attempted"),
         can_pay_online=is_open and bool(fields.text("hosted_invoice_url", most=2000)),
         details={"memo": memo} if (memo := fields.text("description", most=1000)) else {},
         awaited_on=_awaited_on(fields, zone) if is_open else None,

@@ -61,6 +61,14 @@ def test_only_what_is_surely_owed_is_open(shared: Path, changes: Any, state: str
     assert found.state == state
 
 
+@pytest.mark.parametrize(("status", "is_autopay"), [("sent", True), ("declined", False), ("retry", False)])
+def test_a_charge_that_failed_is_asked_for_like_anything_else(shared: Path, status: str, is_autopay: bool) -> None:
+    """[J3 M4]"""
+    found = mapping.invoice(sample(shared, auto_bill=True, v3_status=status), NOW)
+    assert isinstance(found, InvoiceRecord)
+    assert found.is_autopay == is_autopay
+
+
 def test_what_is_deleted_is_gone(shared: Path) -> None:
     """[M4 A8] vis_state 1."""
     assert isinstance(mapping.invoice(sample(shared, vis_state=1), NOW), Gone)

@@ -146,6 +146,12 @@ def test_a_due_date_is_the_day_the_vendor_sees() -> None:
     assert (by_itself.due_on, by_itself.is_autopay) == (None, True)
 
 
+def test_a_charge_that_failed_is_asked_for_like_anything_else() -> None:
+    """[J3 M4] Tried, and still open."""
+    assert invoice(collection_method="charge_automatically", attempted=False).is_autopay
+    assert not invoice(collection_method="charge_automatically", attempted=True).is_autopay
+
+
 def test_a_deleted_object_is_gone() -> None:
     """[M4 A8] Stripe still shows its id."""
     assert mapping.invoice({"id": "in_1", "deleted": True}, VERSION) == Gone("invoice", "in_1", VERSION)
