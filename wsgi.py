@@ -13,6 +13,7 @@ from flask import Flask
 import demo.commands
 from app import create_app, rekeying, retention
 from app.accounts import jobs as account_jobs
+from app.care.jobs import tell_first_late
 from app.claims.endings import end_claims
 from app.db import migrate
 from app.dns import txt_records
@@ -59,6 +60,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         *connector_jobs.JOBS,
         *sending,
         Job("end claims", 30.0, end_claims),
+        Job("account owners", 600.0, tell_first_late),
         Job("payment setbacks", 5.0, tell_setbacks),
         *account_jobs.JOBS,
         *ops_jobs.jobs(txt_records),

@@ -77,6 +77,7 @@ class Limits(BaseSettings):
     transfer_days: int = 5  # E7: so long a transfer may take to stand in the vendor's books
     transfer_ahead_days: int = 60  # E11: a customer may say today that it pays then
     reversal_days: int = 5  # I6: an invoice that is owed again rests so long
+    accepted_short_days: int = 30  # I7: the rest of a short payment that the vendor lets be is out of its books by then
     failure_again_days: int = 7  # I4: further failures of the same reason within so many days are told no more
     link_days: int = 60  # L2
     login_minutes: int = 10  # L3

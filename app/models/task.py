@@ -24,6 +24,7 @@ class TaskKind(StrEnum):
     DISPUTE = "dispute"  # accepted, and the books still ask for all of it (FEATURES F3)
     CONTACT = "contact"  # somebody the books do not know writes for a customer
     DETAILS = "details"  # a customer has new details: an address, a contact, an order rule, a tax form (FEATURES H3)
+    PAYMENT = "payment"  # money was taken back, or less came than was asked for
     PROOF = "proof"  # something of the vendor's own record waits for proof or approval
 
 

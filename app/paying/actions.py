@@ -13,13 +13,15 @@ from sqlalchemy.orm import Session
 
 from app.house import House
 from app.ids import new_id
-from app.models import Hold, HoldKind, Invoice, Person, Remittance
+from app.models import Hold, HoldKind, Invoice, Person, Remittance, Setback, TaskKind
 from app.money import exponent, format_minor
 from app.paying.notices import tell_of_remittance
 from app.paying.queries import PaySheet
-from app.receivables.actions import end_holds, record_act
+from app.receivables.actions import end_holds, hold_invoice, record_act
 from app.receivables.queries import Row, find_row
+from app.scope import widened
 from app.settings import Limits
+from app.tasks.actions import drop_task
 from app.trust.payees import meet_host
 from app.trust.queries import is_suspended
 from app.trust.rules import counts
@@ -263,3 +265,27 @@ def take_back(session: Session, sent: Remittance, now: datetime) -> None:
     sent.withdrawn_at = now
     ids = [UUID(line[0]) for line in sent.lines]
     end_holds(session, invoice_ids=ids, kind=HoldKind.PAYING, now=now, reason=_("Not sent after all"))
+
+
+# --- what the vendor decides ----------------------------------------------------------------------------------------
+
+
+def decide_short(
+    session: Session, house: House, setback: Setback, *, is_accepted: bool, person_id: UUID, now: datetime
+) -> None:
+    """The vendor lets the rest of a short payment be, and it rests until the books say so; or it asks for the rest, and
+    the customer's page and mail say by how much it came short (FEATURES I7). Decided once."""
+    if setback.accepted_at or setback.disputed_at:
+        return
+    with widened(session, "what the books told is written by workers; the vendor's word on it is the vendor's"):
+        if is_accepted:
+            setback.accepted_at = now
+        else:
+            setback.disputed_at = now
+        drop_task(session, setback.vendor_id, TaskKind.PAYMENT, str(setback.invoice_id), now)
+    invoice = session.get_one(Invoice, setback.invoice_id)
+    if is_accepted:
+        until = now + timedelta(days=house.limits.accepted_short_days)
+        note = _("The supplier lets the rest be, and takes it out of its books.")
+        hold_invoice(session, invoice=invoice, until=until, note=note, now=now, person_id=person_id)
+    record_act(session, invoice, "short.accepted" if is_accepted else "short.disputed", now, person_id)

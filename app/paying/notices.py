@@ -7,11 +7,23 @@ from sqlalchemy.orm import Session
 from app.care.queries import colleagues, who_answers
 from app.conversations.queries import name_in_books
 from app.house import House
-from app.models import OutgoingKind, Remittance
+from app.models import (
+    FailureReason,
+    FailureText,
+    Invoice,
+    Mailbox,
+    OutgoingKind,
+    PayRule,
+    Remittance,
+    Setback,
+    SetbackKind,
+    Vendor,
+)
 from app.outbox.actions import write_mail
-from app.outbox.rendering import MAIL_FOLDER, amounts, inert, mail_template
+from app.outbox.rendering import MAIL_FOLDER, Mail, amounts, inert, mail_template
+from app.paying import failures
 from app.scope import widened
-from app.words import days, speaking
+from app.words import _, days, language, speaking
 
 
 def tell_of_remittance(session: Session, house: House, sent: Remittance, now: datetime) -> None:
@@ -46,6 +58,98 @@ def tell_of_remittance(session: Session, house: House, sent: Remittance, now: da
             session,
             kind=OutgoingKind.NOTICE,
             dedupe_key=f"remittance:{sent.id}:{person.id}",
+            person=person,
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            due_at=now,
+        )
+
+
+def tell_of_failure(
+    session: Session,
+    house: House,
+    setback: Setback,
+    invoice: Invoice,
+    vendor: Vendor,
+    box: Mailbox,
+    rule: PayRule | None,
+    now: datetime,
+) -> None:
+    """At once, to whoever is asked for the invoice: why, whose side, what to do, how to avoid it (FEATURES I4)."""
+    with speaking(box.locale):
+        own = session.get(FailureText, (setback.reason, language()))
+        mail = failure_mail(
+            house,
+            FailureReason(setback.reason or FailureReason.UNKNOWN),
+            own,
+            vendor=vendor.name,
+            number=invoice.label,
+            amount=amounts(box.locale)(setback.amount_minor, invoice.currency),
+            line=rule.failure_words if rule else "",
+            link=f"/inbox/invoices/{invoice.id}/pay",
+        )
+    write_mail(
+        session,
+        kind=OutgoingKind.NOTICE,
+        dedupe_key=f"setback:{setback.id}",
+        mailbox=box,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        due_at=now,
+    )
+
+
+def failure_mail(
+    house: House,
+    reason: FailureReason,
+    own: FailureText | None,
+    *,
+    vendor: str,
+    number: str,
+    amount: str,
+    line: str,
+    link: str,
+) -> Mail:
+    """In the language spoken now; the operator's preview shows the same."""
+    text, whose = failures.said(reason, own), failures.WHOSE[reason]
+    return mail_template(MAIL_FOLDER / "payment_failed").render(
+        vendor=inert(vendor, 50),
+        number=inert(number),
+        amount=amount,
+        happened=text.happened,
+        side=_(failures.SIDES[whose]),
+        next_step=text.next_step,
+        prevention=text.prevention,
+        line=inert(line, 140),
+        is_ours=whose == failures.Whose.OURS,
+        link=f"{house.settings.public_url}{link}",
+        postal_address=house.settings.postal_address,
+    )
+
+
+def tell_of_reversal(
+    session: Session, house: House, setback: Setback, invoice: Invoice, until: datetime, now: datetime
+) -> None:
+    """To the vendor's people, before its customer is asked for anything (FEATURES I6)."""
+    customer = name_in_books(session, invoice.vendor_id, invoice.customer_id) if invoice.customer_id else ""
+    for person in who_answers(colleagues(session, invoice.vendor_id), None, now):
+        with speaking(person.locale):
+            mail = mail_template(MAIL_FOLDER / "payment_reversed").render(
+                customer=inert(customer, 60) or _("A customer"),
+                number=inert(invoice.label),
+                amount=amounts(person.locale)(setback.amount_minor, invoice.currency),
+                is_chargeback=setback.kind == SetbackKind.CHARGED_BACK,
+                is_open=invoice.is_open,
+                until=days(person.locale)(until.date()),
+                link=f"{house.settings.public_url}/desk/payments",
+                postal_address=house.settings.postal_address,
+            )
+        write_mail(
+            session,
+            kind=OutgoingKind.NOTICE,
+            dedupe_key=f"setback:{setback.id}:{person.id}",
             person=person,
             subject=mail.subject,
             text=mail.text,
