@@ -162,16 +162,17 @@ def meet_writer(session: Session, message: Message, now: datetime) -> None:
             .where(BillTo.vendor_id == message.vendor_id, BillTo.customer_id == message.customer_id)
             .order_by(BillTo.created_at, BillTo.id)
         ).all()
-        if not known or any(
-            address in (row.address, row.chosen_address) or address in row.address_text for row in known
-        ):
+        in_books = " ".join(f"{row.address} {row.chosen_address} {row.address_text}" for row in known)
+        if not known or address in in_books:
             return
-        told = "" if not message.is_unverified else _(" Nothing proves that the mail is from there.")
+        words = _("%(address)s writes for this customer, and your books do not know that address.", address=address)
+        if message.is_unverified:
+            words = _("A mail says it is from %(address)s, which your books do not know.", address=address)
         matter = Matter(
             message.vendor_id,
             TaskKind.CONTACT,
             f"{known[0].id}:{address}",
-            _("%(address)s writes for this customer, and your books do not know that address.", address=address) + told,
+            words,
             _("If it is right, add it to the customer in your books."),
             bill_to_id=known[0].id,
         )

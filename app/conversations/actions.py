@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.care.actions import meet_writer
 from app.care.queries import colleagues, who_answers
 from app.conversations import notices, rules
 from app.conversations.queries import open_thread, recent_messages
@@ -290,6 +291,7 @@ def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: d
     else:
         _turn(thread, ThreadState.WAITING_VENDOR, since or now)
     _audit(session, thread, "question_asked", now, saying.person, message, via=saying.via)
+    meet_writer(session, message, now)
     people = who_answers(team, thread.assignee_id, now)
     notices.tell_vendor(session, house=house, thread=thread, message=message, people=people, now=now)
     return message
