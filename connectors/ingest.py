@@ -16,6 +16,7 @@ from app.bulk import Bulk, Kind, json_text
 from app.models import Connection
 from app.receivables.matching import TOUCHED, reach_customers
 from app.receivables.routing import route_fresh
+from connectors.agreed import keep_agreed
 from connectors.base import BadRecord, Batch, Gone
 from connectors.history import remember, remember_arrivals, remember_ends
 from connectors.rows import BILL_TO, CREDIT, GONE_HASH, INVOICE, NOUNS, PAYMENT, UNSEEN_VERSION, Noun, Row, rows_of
@@ -93,6 +94,7 @@ def _write_bill_tos(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> in
 def _write_invoices(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> int:
     if not (found := _find_fresh(bulk, INVOICE, rows, place)):
         return 0
+    keep_agreed(bulk, place)
     if found.known:
         known = f"fresh_invoice f {bulk.seek('invoice', 'i', 'i.id = f.old_id')} WHERE {_DIFFERS}"
         remember_arrivals(bulk, known)

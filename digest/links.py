@@ -110,8 +110,9 @@ def here() -> str:
 
 
 def line_of(session: Session, number: int) -> DigestLine | None:
-    """One line of the scope's digest."""
-    return session.execute(select(DigestLine).where(DigestLine.line == number)).scalar_one_or_none()
+    """One line of the scope's digest, of what it says is owed."""
+    query = select(DigestLine).where(DigestLine.line == number, DigestLine.kind != LineKind.RATING)
+    return session.execute(query).scalar_one_or_none()
 
 
 def is_shut(line: DigestLine) -> bool:
@@ -192,6 +193,6 @@ def _part(line: DigestLine, row: Row | None, soon_until: date) -> str:
         return str(line.kind)
     if row is None or not row.is_open:
         return "settled"
-    if row.hold:
+    if row.is_resting:
         return "held"
     return "due" if row.due_on and row.due_on <= soon_until else "later"

@@ -37,7 +37,7 @@ def lines() -> Response:
         if row is None:
             continue
         amount = _plain(row.due_minor, row.currency) if row.is_open else ""
-        state = ("on hold" if row.hold else "open") if row.is_open else str(row.state).replace("_", " ")
+        state = ("on hold" if row.is_resting else "open") if row.is_open else str(row.state).replace("_", " ")
         words = (row.vendor_name, row.number, row.po_number, row.issued_on or "", row.due_on or "")
         writer.writerow([*(inert_cell(str(word)) for word in words), row.currency, amount, state])
     page = make_response("\ufeff" + out.getvalue())  # a spreadsheet takes it for UTF-8 by this mark alone

@@ -40,7 +40,8 @@ class Total:
 
 class Row(NamedTuple):
     """One line of a mail. ``original_minor``: the invoice's total when something was paid already; ``rest_minor``: what
-    later instalments add; ``was_minor`` and ``was_on``: what the last mail said, where that has changed."""
+    later instalments add; ``disputed_minor``: what is not asked for meanwhile; ``was_minor`` and ``was_on``: what the
+    last mail said, where that has changed."""
 
     line: int
     vendor_name: str
@@ -54,6 +55,7 @@ class Row(NamedTuple):
     amount_minor: int
     original_minor: int | None = None
     rest_minor: int | None = None
+    disputed_minor: int = 0
     is_new: bool = False
     was_minor: int | None = None
     was_on: date | None = None
@@ -105,6 +107,7 @@ class Section:
     credits: tuple[CreditRow, ...]
     totals: tuple[Total, ...]
     note: str = ""  # one line of the vendor's own
+    usual_answer_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ class Digest:
     is_worth_sending: bool
     lines: tuple[Line, ...]
     reasons: dict[str, str]
+    rating: Line | None = None  # the vendor this mail asks about, once something of it was settled
 
     @property
     def count(self) -> int:

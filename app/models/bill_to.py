@@ -12,6 +12,7 @@ from app.models.connection import ContentVersioned
 from app.scope import VendorOwned
 
 _PUNCTUAL = text("owner_id IS NOT NULL AND late_told_at IS NULL")
+_LONGER = text("extra_days > 0")
 _IN_SEGMENT = text("policy_id IS NOT NULL")
 
 
@@ -55,6 +56,7 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
             postgresql_where=text("issue <> ''"),
         ),
         Index("ix_bill_to_owned", "owner_id", sqlite_where=_PUNCTUAL, postgresql_where=_PUNCTUAL),
+        Index("ix_bill_to_extra", "connection_id", sqlite_where=_LONGER, postgresql_where=_LONGER),
         Index("ix_bill_to_policy", "policy_id", sqlite_where=_IN_SEGMENT, postgresql_where=_IN_SEGMENT),
     )
 

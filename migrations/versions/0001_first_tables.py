@@ -819,6 +819,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_bill_to_customer_id"), "bill_to", ["customer_id"], unique=False)
     op.create_index(
+        "ix_bill_to_extra",
+        "bill_to",
+        ["connection_id"],
+        unique=False,
+        sqlite_where=sa.text("extra_days > 0"),
+        postgresql_where=sa.text("extra_days > 0"),
+    )
+    op.create_index(
         "ix_bill_to_issue",
         "bill_to",
         ["vendor_id", "issue"],
@@ -1310,6 +1318,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice")),
         sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_invoice_connection_id_external_id")),
         postgresql_with={"fillfactor": 90},
+    )
+    op.create_index(
+        "ix_invoice_agreed",
+        "invoice",
+        ["connection_id"],
+        unique=False,
+        postgresql_where=sa.text("agreed_at IS NOT NULL"),
+        sqlite_where=sa.text("agreed_at IS NOT NULL"),
     )
     op.create_index("ix_invoice_bill_to", "invoice", ["bill_to_id"], unique=False)
     op.create_index("ix_invoice_customer", "invoice", ["customer_id", "issued_on", "id"], unique=False)
@@ -1838,6 +1854,12 @@ def downgrade() -> None:
     )
     op.drop_index("ix_invoice_customer", table_name="invoice")
     op.drop_index("ix_invoice_bill_to", table_name="invoice")
+    op.drop_index(
+        "ix_invoice_agreed",
+        table_name="invoice",
+        postgresql_where=sa.text("agreed_at IS NOT NULL"),
+        sqlite_where=sa.text("agreed_at IS NOT NULL"),
+    )
     op.drop_table("invoice")
     op.drop_index("ix_held_reply_digest", table_name="held_reply")
     op.drop_table("held_reply")
@@ -1939,6 +1961,12 @@ def downgrade() -> None:
         table_name="bill_to",
         sqlite_where=sa.text("issue <> ''"),
         postgresql_where=sa.text("issue <> ''"),
+    )
+    op.drop_index(
+        "ix_bill_to_extra",
+        table_name="bill_to",
+        sqlite_where=sa.text("extra_days > 0"),
+        postgresql_where=sa.text("extra_days > 0"),
     )
     op.drop_index(op.f("ix_bill_to_customer_id"), table_name="bill_to")
     op.drop_table("bill_to")
