@@ -15,11 +15,11 @@ from app.db import database
 from app.desk.views import MANAGING
 from app.dns import DnsAway
 from app.house import the_house
-from app.models import BankAccount, DomainProof, PayHost, Vendor
+from app.models import DomainProof, Vendor
 from app.scope import Everything
 from app.trust.actions import claim_domain, mail_proof, note_dns, proof_of_link, prove_by_mail
-from app.trust.payees import NotApproved, WhyNot, approve_payee, propose_account, refuse_payee
-from app.trust.queries import accounts_of, evidence_of, hosts_of, proofs_of
+from app.trust.payees import PAYEES, AnyPayee, NotApproved, WhyNot, approve_payee, propose_account, refuse_payee
+from app.trust.queries import accounts_of, evidence_of, hosts_of, methods_of, proofs_of
 from app.trust.rules import (
     PROOF_BOXES,
     PROOF_PLACE,
@@ -184,10 +184,7 @@ def _page(errors: dict[str, str] | None = None, **said: str) -> str:
             boxes=PROOF_BOXES,
             hosts=[host for host in hosts if counts(host, now)],
             account=newest_that_counts(accounts, now),
-            pending=[
-                *(each for each in hosts if is_pending(each, now)),
-                *(each for each in accounts if is_pending(each, now)),
-            ],
+            pending=[each for each in (*hosts, *accounts, *methods_of(session, vendor.id)) if is_pending(each, now)],
             me=g.person.id,
             errors=errors or {},
             said=said,
@@ -206,7 +203,5 @@ def _proof_or_404(session: Session, proof_id: UUID) -> DomainProof:
     return session.execute(select(DomainProof).where(DomainProof.id == proof_id)).scalar_one_or_none() or abort(404)
 
 
-def _payee_or_404(session: Session, payee_id: UUID) -> PayHost | BankAccount:
-    host = session.execute(select(PayHost).where(PayHost.id == payee_id)).scalar_one_or_none()
-    account = session.execute(select(BankAccount).where(BankAccount.id == payee_id)).scalar_one_or_none()
-    return host or account or abort(404)
+def _payee_or_404(session: Session, payee_id: UUID) -> AnyPayee:
+    return next((found for table in PAYEES if (found := session.get(table, payee_id))), None) or abort(404)

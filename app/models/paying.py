@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import BigInt
 from app.models.base import Base, Created, Keyed, owner
-from app.models.trust import Payee
+from app.models.trust import UNTOLD, Payee
 from app.scope import CustomerOwned, ReadOnly, VendorOwned
 
 
@@ -37,7 +37,10 @@ class PayMethod(Keyed, Created, Payee, VendorOwned, Base):
     """A way to pay that only this vendor has: a virtual account, a code to dial. Shown of verified vendors only."""
 
     __tablename__ = "pay_method"
-    __table_args__ = (Index("ix_pay_method_vendor", "vendor_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_pay_method_vendor", "vendor_id", "created_at"),
+        Index("ix_pay_method_untold", "created_at", postgresql_where=UNTOLD, sqlite_where=UNTOLD),
+    )
 
     vendor_id: Mapped[UUID] = owner("vendor")
     name: Mapped[str] = mapped_column(String(40))  # a later one of the same name takes its place

@@ -55,7 +55,7 @@ class Payee:
     told_upto: Mapped[UUID | None] = mapped_column(default=None)  # the last mailbox that has, while that goes on
 
 
-_UNTOLD = text("told_at IS NULL AND frozen_until IS NOT NULL")
+UNTOLD = text("told_at IS NULL AND frozen_until IS NOT NULL")
 
 
 class PayHost(Keyed, Created, Payee, VendorOwned, Base):
@@ -64,7 +64,7 @@ class PayHost(Keyed, Created, Payee, VendorOwned, Base):
     __tablename__ = "pay_host"
     __table_args__ = (
         UniqueConstraint("vendor_id", "host"),
-        Index("ix_pay_host_untold", "created_at", postgresql_where=_UNTOLD, sqlite_where=_UNTOLD),
+        Index("ix_pay_host_untold", "created_at", postgresql_where=UNTOLD, sqlite_where=UNTOLD),
     )
 
     vendor_id: Mapped[UUID] = owner("vendor")
@@ -77,7 +77,7 @@ class BankAccount(Keyed, Created, Payee, VendorOwned, Base):
     __tablename__ = "bank_account"
     __table_args__ = (
         Index("ix_bank_account_vendor", "vendor_id", "created_at"),
-        Index("ix_bank_account_untold", "created_at", postgresql_where=_UNTOLD, sqlite_where=_UNTOLD),
+        Index("ix_bank_account_untold", "created_at", postgresql_where=UNTOLD, sqlite_where=UNTOLD),
     )
 
     vendor_id: Mapped[UUID] = owner("vendor")

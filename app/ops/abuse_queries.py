@@ -11,11 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.models import (
     AuditEntry,
-    BankAccount,
     Connection,
     ConnectionState,
     Customer,
-    PayHost,
     Person,
     Report,
     Trust,
@@ -24,6 +22,7 @@ from app.models import (
 from app.ops.queries import PAGE
 from app.ops.rules import Place
 from app.settings import Limits
+from app.trust.payees import PAYEES, AnyPayee
 from app.trust.queries import Reach, reach_of
 from app.trust.rules import contacts_left, is_pending, looks_like
 
@@ -107,14 +106,14 @@ def reports(session: Session, vendor_id: UUID | None = None) -> list[ReportRow]:
 class Change:
     """A pay host or bank account that waits."""
 
-    payee: PayHost | BankAccount
+    payee: AnyPayee
     vendor: str
 
 
 def changes(session: Session, now: datetime, vendor_id: UUID | None = None) -> list[Change]:
     """Those that wait for somebody's word or for their time, the oldest first."""
     found: list[Change] = []
-    for table in (PayHost, BankAccount):
+    for table in PAYEES:
         query: Any = select(table, Vendor.name).join(Vendor, Vendor.id == table.vendor_id)
         query = query.where(table.frozen_until.is_not(None), table.refused_at.is_(None))
         query = query.where(or_(table.counts_from.is_(None), table.counts_from > now))
@@ -124,8 +123,8 @@ def changes(session: Session, now: datetime, vendor_id: UUID | None = None) -> l
     return sorted((each for each in found if is_pending(each.payee, now)), key=lambda each: each.payee.created_at)
 
 
-def payee(session: Session, payee_id: UUID) -> PayHost | BankAccount | None:
-    return session.get(PayHost, payee_id) or session.get(BankAccount, payee_id)
+def payee(session: Session, payee_id: UUID) -> AnyPayee | None:
+    return next((found for table in PAYEES if (found := session.get(table, payee_id))), None)
 
 
 def steps_of(session: Session, vendor_id: UUID) -> list[tuple[AuditEntry, str | None]]:

@@ -15,7 +15,7 @@ from app.paying import rules
 from app.paying.rules import Discount, LateFee
 from app.receivables.queries import IS_OPEN, Row, credits_of, page_by_due, rows_of_vendors, with_talk
 from app.scope import widened
-from app.trust.queries import PayTerms, pay_terms
+from app.trust.queries import PayTerms, methods_of, pay_terms
 from app.trust.rules import counts
 
 
@@ -140,17 +140,18 @@ def open_rows(session: Session, vendor_id: UUID, now: datetime, limit: int = 100
 
 
 def sheets(session: Session, rows: Sequence[Row], now: datetime, today: date) -> list[PaySheet]:
-    """One for each currency, in the order of the rows: nothing is ever added up across two."""
-    by_currency: dict[str, list[Row]] = {}
+    """One for each currency, and for each company with a bank account of its own, in the order of the rows: nothing is
+    ever added up across two."""
+    together: dict[tuple[str, UUID | None], list[Row]] = {}
     for row in rows:
-        by_currency.setdefault(row.currency, []).append(row)
-    return [pay_sheet(session, group, "", now, today) for group in by_currency.values()]
+        together.setdefault((row.currency, row.account_id), []).append(row)
+    return [pay_sheet(session, group, "", now, today) for group in together.values()]
 
 
 def pay_sheet(session: Session, rows: Sequence[Row], host: str, now: datetime, today: date) -> PaySheet:
-    """For open invoices of one vendor in one currency, which the session's customer may see."""
+    """For open invoices of one vendor, to one account in one currency, which the session's customer may see."""
     first = rows[0]
-    terms = pay_terms(session, first.vendor_id, host, now)
+    terms = pay_terms(session, first.vendor_id, host, now, first.account_id)
     with widened(session, "a customer who owes a vendor reads how that vendor wants to be paid"):
         rule = session.get(PayRule, first.vendor_id)
         known = _methods(session, first.vendor_id, now) if terms.is_verified else []
@@ -176,12 +177,6 @@ def _asks(session: Session, rows: Sequence[Row], rule: PayRule | None, today: da
         )
         for row in rows
     ]
-
-
-def methods_of(session: Session, vendor_id: UUID) -> list[PayMethod]:
-    """The newest first, those that were followed by others or given up, too."""
-    query = select(PayMethod).where(PayMethod.vendor_id == vendor_id).order_by(PayMethod.created_at.desc())
-    return list(session.execute(query.limit(40)).scalars())
 
 
 def _methods(session: Session, vendor_id: UUID, now: datetime) -> list[PayMethod]:

@@ -22,6 +22,7 @@ from app.models import (
     Outgoing,
     OutgoingKind,
     PayHost,
+    PayMethod,
     Person,
     Relation,
     TaskKind,
@@ -34,13 +35,14 @@ from app.scope import widened
 from app.settings import Limits
 from app.tasks.actions import drop_task, raise_task
 from app.trust.actions import record
-from app.trust.queries import accounts_of, bare, hosts_of
+from app.trust.queries import accounts_of, bare, hosts_of, methods_of
 from app.trust.rules import Account, counts_after, frozen_until, is_pending
 from app.words import days, speaking
 
 _NOTICES = 500  # written in one step
 
-AnyPayee = PayHost | BankAccount
+AnyPayee = PayHost | BankAccount | PayMethod
+PAYEES: tuple[type[AnyPayee], ...] = (BankAccount, PayHost, PayMethod)
 
 
 class WhyNot(StrEnum):
@@ -121,6 +123,38 @@ def propose_account(
     return made
 
 
+def propose_method(
+    session: Session,
+    vendor: Vendor,
+    person: Person,
+    now: datetime,
+    limits: Limits,
+    *,
+    name: str,
+    instructions: str,
+    reference: str,
+) -> PayMethod:
+    """A way to pay in the vendor's own words. It could lead money away like new bank details, so it waits like them:
+    only the vendor's very first counts at once."""
+    known = methods_of(session, vendor.id)
+    for waiting in (each for each in known if each.name == name and is_pending(each, now)):
+        waiting.refused_at = now
+    made = PayMethod(
+        id=new_id(),
+        vendor_id=vendor.id,
+        name=name,
+        instructions=instructions,
+        reference=reference,
+        proposed_by_id=person.id,
+        created_at=now,
+    )
+    is_first = not any(each.counts_from for each in [*known, *accounts_of(session, vendor.id)])
+    _begin(session, made, vendor, now, limits, is_first=is_first)
+    action = "pay_method.frozen" if made.frozen_until else "pay_method.given"
+    record(session, vendor.id, action, now, person.id, name=name)
+    return made
+
+
 def _begin(session: Session, payee: AnyPayee, vendor: Vendor, now: datetime, limits: Limits, *, is_first: bool) -> None:
     if is_first or vendor.live_at is None:  # nobody was ever sent anywhere else
         payee.approved_at = payee.counts_from = now
@@ -136,6 +170,8 @@ def words_of(payee: AnyPayee) -> str:
     """What changes, in words that give nothing away to whoever only reads over a shoulder."""
     if isinstance(payee, PayHost):
         return f"The new payment page at {payee.host}"
+    if isinstance(payee, PayMethod):
+        return f"The new way to pay named {payee.name}"
     return f"The new bank account ending in {payee.last_digits}"
 
 
@@ -145,7 +181,7 @@ def approve_payee(
     """A member of the vendor agrees. Bank details take another person than the one who gave them; a pay host may be
     approved by the same one right after signing in (INVARIANTS L7). Raises NotApproved."""
     is_own = payee.proposed_by_id == person.id
-    if is_own and isinstance(payee, BankAccount):
+    if is_own and not isinstance(payee, PayHost):
         raise NotApproved(WhyNot.OWN)
     if isinstance(payee, PayHost) and now - signed_in_at > timedelta(minutes=limits.fresh_login_minutes):
         raise NotApproved(WhyNot.OLD_LOGIN)
@@ -176,7 +212,7 @@ def refuse_payee(
 def _close(
     session: Session, payee: AnyPayee, verdict: str, person_id: UUID, actor: str, reason: str, now: datetime
 ) -> None:
-    kind = "pay_host" if isinstance(payee, PayHost) else "bank_account"
+    kind = type(payee).__tablename__
     record(
         session, payee.vendor_id, f"{kind}.{verdict}", now, person_id, actor=actor, reason=reason, payee=str(payee.id)
     )
@@ -189,7 +225,7 @@ def _close(
 def tell_customers(session: Session, house: House, now: datetime) -> int:
     """Write the notices of one change, so many at a time; returns how many. Any number of workers may call it: a change
     is one worker's for the length of its transaction."""
-    for table in (BankAccount, PayHost):
+    for table in PAYEES:
         untold = select(table).where(table.told_at.is_(None), table.frozen_until.is_not(None))
         query = untold.order_by(table.created_at).limit(1).with_for_update(skip_locked=True)
         payee: AnyPayee | None = session.execute(query).scalars().first()  # type: ignore[assignment]
@@ -239,6 +275,7 @@ def _notice(house: House, payee: AnyPayee, vendor: Vendor, box: Mailbox, now: da
         mail = mail_template(MAIL_FOLDER / "payee").render(
             vendor=inert(vendor.name, 50),
             host=inert(payee.host) if isinstance(payee, PayHost) else "",
+            method=inert(payee.name, 40) if isinstance(payee, PayMethod) else "",
             until=days(box.locale)(payee.frozen_until.date() if payee.frozen_until else None),
             link=f"{house.settings.public_url}/inbox/suppliers",
             postal_address=house.settings.postal_address,

@@ -15,6 +15,7 @@ from app.models import (
     ConnectionState,
     DomainProof,
     PayHost,
+    PayMethod,
     Relation,
     Report,
     Trust,
@@ -102,6 +103,12 @@ def accounts_of(session: Session, vendor_id: UUID) -> list[BankAccount]:
     return list(session.execute(query.order_by(BankAccount.created_at.desc()).limit(20)).scalars())
 
 
+def methods_of(session: Session, vendor_id: UUID) -> list[PayMethod]:
+    """The newest first, those that were followed by others or given up, too."""
+    query = select(PayMethod).where(PayMethod.vendor_id == vendor_id).order_by(PayMethod.created_at.desc())
+    return list(session.execute(query.limit(40)).scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class PayTerms:
     """What a customer's pay page says besides amount and host.
@@ -120,15 +127,17 @@ class PayTerms:
     account_waits_until: datetime | None = None
 
 
-def pay_terms(session: Session, vendor_id: UUID, host: str, now: datetime) -> PayTerms:
-    """For a vendor one of whose invoices the session's customer may see: what stands here is shown to that customer."""
+def pay_terms(session: Session, vendor_id: UUID, host: str, now: datetime, account_id: UUID | None = None) -> PayTerms:
+    """For a vendor one of whose invoices the session's customer may see: what stands here is shown to that customer.
+    ``account_id``: the bank account of the company that invoices, where it has its own."""
     with widened(session, "a customer who owes a vendor reads where that vendor is paid"):
         trust = session.execute(select(Vendor.trust).where(Vendor.id == vendor_id)).scalar_one()
         hosts = hosts_of(session, vendor_id)
         accounts = accounts_of(session, vendor_id) if trust == Trust.VERIFIED else []
     named = next((each for each in hosts if each.host == bare(host)), None)
     waiting = next((each for each in accounts if is_pending(each, now)), None)
-    shown = newest_that_counts(accounts, now)
+    own = next((each for each in accounts if each.id == account_id and counts(each, now)), None)
+    shown = own or newest_that_counts(accounts, now)
     return PayTerms(
         is_paused=trust == Trust.SUSPENDED,
         is_verified=trust == Trust.VERIFIED,

@@ -472,6 +472,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_pay_method_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pay_method")),
     )
+    op.create_index(
+        "ix_pay_method_untold",
+        "pay_method",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+        sqlite_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+    )
     op.create_index("ix_pay_method_vendor", "pay_method", ["vendor_id", "created_at"], unique=False)
     op.create_table(
         "pay_rule",
@@ -2045,6 +2053,12 @@ def downgrade() -> None:
     op.drop_table("policy")
     op.drop_table("pay_rule")
     op.drop_index("ix_pay_method_vendor", table_name="pay_method")
+    op.drop_index(
+        "ix_pay_method_untold",
+        table_name="pay_method",
+        postgresql_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+        sqlite_where=sa.text("told_at IS NULL AND frozen_until IS NOT NULL"),
+    )
     op.drop_table("pay_method")
     op.drop_index(
         "ix_pay_host_untold",
