@@ -22,6 +22,8 @@ from app.ops import jobs as ops_jobs
 from app.paying.actions import PayDesk
 from app.paying.telling import tell_setbacks
 from app.scheduler import Job, drain_all, start, work
+from app.scorecard.actions import score_vendors
+from app.scorecard.reports import send_reports
 from app.settings import Settings
 from connectors import commands as connector_commands
 from connectors import file_views, health_views, hook_views, registry, write_views
@@ -62,6 +64,8 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         Job("end claims", 30.0, end_claims),
         Job("account owners", 600.0, tell_first_late),
         Job("payment setbacks", 5.0, tell_setbacks),
+        Job("scorecard", 60.0, score_vendors),
+        Job("weekly report", 60.0, send_reports),
         *account_jobs.JOBS,
         *ops_jobs.jobs(txt_records),
         *retention.JOBS,

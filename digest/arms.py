@@ -283,6 +283,6 @@ def ratings(mine: CTE, now: datetime) -> Select[Any]:
             rating.expires_at > now,
             rating.answered_at.is_(None),
             or_(rating.digest_id.is_(None), mailed.outcome == Outcome.QUEUED),
-            vendor.trust != Trust.SUSPENDED,
+            vendor.trust == Trust.VERIFIED,
         )
     )

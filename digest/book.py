@@ -146,6 +146,19 @@ class Book:
     before: dict[UUID, Before] = field(default_factory=dict)  # by invoice: what has changed since
     ratings: list[RatingCard] = field(default_factory=list)
 
+    @property
+    def rating(self) -> RatingCard | None:
+        """The one question a mail may ask: about whom it waits longest, unless the mailbox wants to hear no more of
+        that vendor, or never heard of it from us."""
+        wanted = (each for each in self.ratings if _is_known(self.relations.get(each.vendor_id)))
+        return min(wanted, default=None)
+
+
+def _is_known(relation: RelationCard | None) -> bool:
+    if relation is None or relation.muted_at or relation.blocked_at:
+        return False
+    return relation.accepted_at is not None or relation.first_mailed_at is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:

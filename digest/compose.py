@@ -163,7 +163,7 @@ class _Writer:
         sections = tuple(self._section(part, chosen, part.card.id in shown) for part in listed)
         quiet = self._quiet(parts)
         introductions = tuple(self._introduction(part) for part in _by_name(parts) if part.introduced)
-        resting, settled = self._resting(parts), self._settled()
+        resting, settled, rating = self._resting(parts), self._settled(), self._rating()
         asked = [row for part in listed for row in part.asked]
         late = [item for item, found in asked if found.reason == Reason.OVERDUE]
         next_on = [item.due_on for item, found in asked if found.reason != Reason.OVERDUE and item.due_on]
@@ -187,6 +187,7 @@ class _Writer:
             is_worth_sending=bool(asked) or self._has_news(listed, parts),
             lines=tuple(self.lines),
             reasons=reasons,
+            rating=rating,
         )
 
     def _chosen(self, listed: Sequence[_Part]) -> tuple[set[UUID], set[UUID]]:
@@ -226,6 +227,7 @@ class _Writer:
             credits=tuple(credit_rows),
             totals=_totals(part),
             note=inert(part.card.note) if part.card.trust == Trust.VERIFIED else "",
+            usual_answer_minutes=part.card.usual_answer_minutes,
         )
 
     def _row(self, part: _Part, judged: _Judged, kind: LineKind, is_shown: bool) -> Row:
@@ -244,7 +246,8 @@ class _Writer:
             currency=item.currency,
             amount_minor=item.due_minor,
             original_minor=item.total_minor if item.total_minor != item.balance_minor else None,
-            rest_minor=item.balance_minor - item.due_minor or None,
+            rest_minor=item.balance_minor - item.due_minor - item.disputed_minor or None,
+            disputed_minor=item.disputed_minor,
             is_new=last is not None and self._is_new(item, last),
             was_minor=before.amount_minor if before and before.amount_minor != item.due_minor else None,
             was_on=before.due_on if before and before.due_on != item.due_on else None,
@@ -314,6 +317,15 @@ class _Writer:
             each._replace(number=inert(each.number) or _("Without number"), vendor_name=inert(each.vendor_name, 50))
             for each in sorted(paid, key=lambda each: (each.vendor_name.casefold(), each.number))
         ]
+
+    def _rating(self) -> Line | None:
+        """The last line, after all that is owed; it asks for no money."""
+        if (asked := self.book.rating) is None:
+            return None
+        number, name = len(self.lines) + 1, asked.vendor_name
+        line = Line(number, LineKind.RATING, True, asked.vendor_id, name, None, "", "", None, None, "", 0, 0, "", None)
+        self.lines.append(line)
+        return line
 
     def _as_of(self, part: _Part) -> datetime | None:
         """The oldest data of a vendor's lines where it is late."""

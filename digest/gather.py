@@ -66,6 +66,7 @@ class _Facts:
         self, found: Mapping[UUID, Gathered], vendors: dict[UUID, VendorCard], sources: dict[UUID, Source]
     ) -> None:
         self._found, self._vendors, self._sources = found, vendors, sources
+        self._silent: set[UUID] = set()  # vendors the operator has stopped
 
     def read(self, connection: Connection, keys: Collection[str], now: datetime) -> None:
         mine = arms.mine(list(self._found), now)
@@ -88,6 +89,7 @@ class _Facts:
             kinds[row.kind][1](row)
         for each in self._found.values():
             _leave_disputed(each.book)
+            each.book.ratings = [one for one in each.book.ratings if one.vendor_id not in self._silent]
 
     def _self(self, row: Any) -> None:
         self._found[row.whose].organisation = row.name
@@ -140,8 +142,10 @@ class _Facts:
         elif what == "provider":
             through = [each for each in self._sources.values() if each.provider == which]
             self._sources.update({each.id: each._replace(is_stopped=True) for each in through})
-        elif what == "vendor" and (vendor_id := UUID(which)) in self._vendors:
-            self._vendors[vendor_id] = self._vendors[vendor_id]._replace(is_stopped=True)
+        elif what == "vendor":
+            self._silent.add(vendor_id := UUID(which))
+            if vendor_id in self._vendors:
+                self._vendors[vendor_id] = self._vendors[vendor_id]._replace(is_stopped=True)
 
 
 def _leave_disputed(book: Book) -> None:

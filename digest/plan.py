@@ -2,7 +2,7 @@
 
 1. claim: due mailboxes under a lease, with the connections that feed them; committed;
 2. look again: those connections are asked for what changed, with no transaction open (FEATURES D7);
-3. one transaction: let go of what is still ours, read, judge, compose, write out, freeze. Eight statements in all,
+3. one transaction: let go of what is still ours, read, judge, compose, write out, freeze. Nine statements at most,
    whatever the size of the batch (PERFORMANCE.md B7).
 
 Every window ends in one recorded outcome with a reason (INVARIANTS S2), and the unique key of mailbox and window lets
@@ -19,7 +19,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, bindparam, insert, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -28,7 +28,7 @@ from app.house import House
 from app.ids import new_id
 from app.links import digest_of, new_token
 from app.mailboxes.queries import cadence_words
-from app.models import Digest, Outcome, Outgoing, OutgoingKind, TaskKind
+from app.models import Digest, Outcome, Outgoing, OutgoingKind, Rating, TaskKind
 from app.outbox.actions import mail_values
 from app.outbox.rendering import Mail, inert
 from app.receivables.rules import MailboxVerdict, mailbox_verdict
@@ -196,6 +196,7 @@ class _Rows:
     lines: list[tuple[Any, ...]] = field(default_factory=list)
     mails: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Matter] = field(default_factory=list)
+    ratings: list[dict[str, Any]] = field(default_factory=list)
 
 
 def _plan(session: Session, house: House, claimed: Claimed, now: datetime) -> dict[str, int]:
@@ -219,6 +220,8 @@ def _plan(session: Session, house: House, claimed: Claimed, now: datetime) -> di
     if rows.mails:
         freeze_lines(session, rows.lines)
         connection.execute(insert(cast("Table", Outgoing.__table__)), rows.mails)
+    if rows.ratings:
+        connection.execute(_SET_ASKED, rows.ratings)
     raise_tasks(session, rows.calls, now, is_final=True)
     return dict(Counter(str(row["outcome"]) for row in rows.digests))
 
@@ -257,6 +260,8 @@ def _write_plan(rows: _Rows, house: House, box: Box, window: Window, plan: Plan,
     values["token_hash"] = digest_of(token)
     values["token_expires_at"] = now + timedelta(days=house.limits.link_days)
     rows.lines.extend(line_rows(values["id"], box.customer_id, plan.digest.lines))
+    if asked := plan.digest.rating:
+        rows.ratings.append({"box": box.id, "vendor": asked.vendor_id, "digest": values["id"], "now": now})
     rows.mails.append(
         mail_values(
             kind=OutgoingKind.DIGEST,
@@ -304,3 +309,12 @@ def content_values(digest: parts.Digest | None) -> Mapping[str, Any]:
         return {"template": "", "shown_lines": 0, "all_lines": 0}
     shown = sum(line.is_shown for line in digest.lines)
     return {"template": VERSION, "shown_lines": shown, "all_lines": len(digest.lines)}
+
+
+_RATING = cast("Table", Rating.__table__)
+_SET_ASKED = (  # a question is asked once, in one mail, whatever becomes of that (FEATURES C16)
+    update(_RATING)
+    .where(_RATING.c.mailbox_id == bindparam("box"), _RATING.c.vendor_id == bindparam("vendor"))
+    .where(_RATING.c.digest_id.is_(None))
+    .values(digest_id=bindparam("digest"), asked_at=bindparam("now"))
+)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, mail_template
+from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, inert, mail_template
+from app.scorecard.rules import usual_answer
 from app.words import _, days, marked, ngettext, speaking
 from digest.parts import CreditRow, Digest, Hidden, Later, Row, Section, Total
 
@@ -71,6 +72,8 @@ def _whole(digest: Digest, reader: Reader, now: datetime) -> Mail:
         resting_amounts=words.sums(digest.resting.sums) if digest.resting else "",
         settled_more=_more(digest.settled_hidden),
         settled=[(row.vendor_name, row.number, words.money(row.amount_minor, row.currency)) for row in digest.settled],
+        rating=digest.rating.line if digest.rating else 0,
+        rating_name=inert(digest.rating.vendor_name, 50) if digest.rating else "",
         why=_why(reader),
     )
 
@@ -217,7 +220,8 @@ class _Words:
         return label, ", ".join(parts), self.money(total.net, total.currency)
 
     def section(self, section: Section, zone: str) -> tuple[Any, ...]:
-        """(first line, name, is new, as of, note, rows, lines below them, sums): as the templates take it apart."""
+        """(first line, name, is new, as of, note, how soon it answers, rows, lines below them, sums): as the templates
+        take it apart."""
         extras = self._extras(section)
         together = [self.money(total.net, total.currency) for total in section.totals]
         return (
@@ -226,6 +230,7 @@ class _Words:
             section.is_new,
             self._moment(section.as_of, zone) if section.as_of else "",
             section.note,
+            usual_answer(section.usual_answer_minutes) if section.usual_answer_minutes is not None else "",
             [self._row(row) for row in section.rows],
             extras,
             together if len(section.rows) + len(extras) > 1 else [],  # below a single line it would only repeat it
@@ -257,6 +262,10 @@ class _Words:
             facts.append(_("of %(amount)s", amount=self.money(row.original_minor, row.currency)))
         if row.rest_minor:
             facts.append(_("%(amount)s in later instalments", amount=self.money(row.rest_minor, row.currency)))
+        if row.disputed_minor:
+            facts.append(
+                _("%(amount)s disputed, and not asked for", amount=self.money(row.disputed_minor, row.currency))
+            )
         if row.discount:
             amount, day = self.money(row.discount.minor, row.currency), self.day(row.discount.until)
             facts.append(_("%(amount)s less if paid by %(day)s", amount=amount, day=day))

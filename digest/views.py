@@ -26,7 +26,7 @@ from app.receivables.queries import Row, find_rows_by_id, timeline
 from app.trust.queries import is_suspended, names_known
 from app.trust.rules import looks_like
 from app.words import _
-from digest import choices, claim_views, listing, pay_views, which
+from digest import choices, claim_views, listing, pay_views, rating, which
 from digest.links import here, invoice_line, is_shut, line_of, live_row, opened, parts_of, paused_vendors, vendor_name
 
 blueprint = Blueprint("links", __name__, url_prefix="/m/<token>", template_folder="templates")
@@ -34,6 +34,7 @@ blueprint.register_blueprint(choices.blueprint)
 blueprint.register_blueprint(claim_views.blueprint)
 blueprint.register_blueprint(listing.blueprint)
 blueprint.register_blueprint(pay_views.blueprint)
+blueprint.register_blueprint(rating.blueprint)
 blueprint.register_blueprint(which.blueprint)
 
 

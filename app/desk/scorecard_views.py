@@ -16,10 +16,13 @@ from app.scorecard import accuracy as right
 from app.scorecard import experiences, reports
 from app.scorecard.card import scorecard
 from app.scorecard.periods import NAMES, Period, period
+from app.scorecard.rules import duration, usual_answer
 from app.scorecard.satisfaction import SCORES
 from app.words import _, marked
 
 blueprint = Blueprint("scorecard", __name__, url_prefix="/desk/scorecard")
+blueprint.add_app_template_filter(duration, "duration")
+blueprint.add_app_template_filter(usual_answer, "usual_answer")
 
 AGES = (marked("Not due yet"), marked("1–30 days"), marked("31–60 days"), marked("61–90 days"), marked("Over 90 days"))
 GRADES = {

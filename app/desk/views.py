@@ -36,11 +36,9 @@ from app.house import the_house
 from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
 from app.receivables.actions import end_holds, hold_invoice, live_holds
 from app.scorecard.queries import response_times
-from app.scorecard.rules import duration
 from app.words import _
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
-blueprint.add_app_template_filter(duration, "duration")
 
 ANSWERING = (VendorRole.OWNER, VendorRole.ADMIN, VendorRole.AGENT)
 MANAGING = (VendorRole.OWNER, VendorRole.ADMIN)

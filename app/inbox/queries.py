@@ -330,6 +330,7 @@ class Supplier:
     id: UUID
     name: str
     colour: str
+    usual_answer_minutes: int | None
     is_known: bool
     open: int
     accepted_at: datetime | None
@@ -339,11 +340,11 @@ class Supplier:
 
 def suppliers(session: Session, now: datetime) -> list[Supplier]:
     """Every vendor that sent this customer an invoice, by name; blocked ones too, or nobody could let them back in."""
-    columns = (Vendor.id, Vendor.name, Vendor.colour)
+    columns = (Vendor.id, Vendor.name, Vendor.colour, Vendor.usual_answer_minutes)
     decided = (Relation.accepted_at, Relation.muted_at, Relation.blocked_at)
     pair = and_(Relation.vendor_id == Invoice.vendor_id, Relation.customer_id == Invoice.customer_id)
     query = select(*columns, _known(Invoice), _sum_where(IS_OPEN, 1), *decided).select_from(Invoice)
     query = beside_vendor(query, Invoice).outerjoin(Relation, pair)
     query = query.where(VENDOR_IS_LIVE, Invoice.state.in_(SHOWN_STATES)).group_by(*columns, *decided)
     rows = session.execute(query.order_by(func.lower(Vendor.name), Vendor.id), {"now": now})
-    return [Supplier(row[0], row[1], row[2], bool(row[3]), int(row[4]), *row[5:]) for row in rows]
+    return [Supplier(*row[:4], bool(row[4]), int(row[5]), *row[6:]) for row in rows]

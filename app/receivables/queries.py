@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    func,
     literal,
     literal_column,
     null,
@@ -75,6 +76,9 @@ class Row:
     can_pay_online: bool
     as_of: datetime | None
     settled_at: datetime | None
+    usual_answer_minutes: int | None = None  # its vendor's, where enough customers have asked (FEATURES C10)
+    entity: str = ""  # the company of the vendor's that invoices, where it is not the vendor itself (FEATURES A15)
+    account_id: UUID | None = None  # its own bank account
     hold: HoldKind | None = None
     hold_ends_at: datetime | None = None
     disputed_minor: int = 0  # a part of it is disputed; ``due_minor`` is without that, and stays payable
@@ -122,7 +126,7 @@ def rows_of_vendors() -> AnySelect:
         Invoice.id,
         Invoice.vendor_id,
         Vendor.name,
-        Vendor.colour,
+        func.coalesce(func.nullif(Connection.entity_colour, ""), Vendor.colour),
         Invoice.number,
         Invoice.po_number,
         Invoice.issued_on,
@@ -135,6 +139,9 @@ def rows_of_vendors() -> AnySelect:
         Invoice.can_pay_online,
         Connection.as_of,
         Invoice.settled_at,
+        Vendor.usual_answer_minutes,
+        Connection.entity,
+        Connection.bank_account_id,
     )
     query = beside_vendor(select(*columns), Invoice)
     return query.where(VENDOR_IS_LIVE, ~is_blocked(Invoice), is_known(Invoice))
