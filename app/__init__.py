@@ -11,6 +11,7 @@ from werkzeug.routing import IntegerConverter
 
 from app import errors, filters, headers, logs
 from app.accounts import address_views as addresses
+from app.accounts import data_views as data
 from app.accounts import gate
 from app.accounts import team_views as team
 from app.accounts import views as accounts
@@ -18,6 +19,7 @@ from app.desk import care_views as care
 from app.desk import claim_views as decisions
 from app.desk import customer_views as customers
 from app.desk import details_views as proposals
+from app.desk import entity_views as entities
 from app.desk import outlook_views as outlook
 from app.desk import policy_views as policies
 from app.desk import record_views as record
@@ -37,6 +39,7 @@ from app.inbox import supplier_views as suppliers
 from app.inbox import talk_views as talks
 from app.inbox import views as inbox
 from app.ops import abuse_views as abuse
+from app.ops import erase_views as erase
 from app.ops import inbound_views as inbound
 from app.ops import views as ops
 
@@ -57,10 +60,9 @@ def create_app(house: House) -> Flask:
     for part in (headers, errors, filters, gate):
         part.install(app)
     for room in (
-        accounts, team, addresses, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash,
-        calendars, details,
-        proposals, desk, care, customers, record, decisions, outlook, policies, scorecard, desk_trust, ops, abuse,
-        inbound,
+        accounts, team, data, addresses, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash,
+        calendars, details, proposals, desk, care, customers, record, decisions, outlook, policies, entities, scorecard,
+        desk_trust, ops, abuse, inbound, erase,
     ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app

@@ -16,6 +16,7 @@ from sqlalchemy import Table
 from app.bulk import Bulk, Kind
 from app.ids import new_id
 from app.models import Customer, Mailbox
+from app.privacy.rules import hash_of
 from app.receivables.routing import route_moved
 from app.windows import SPREAD_SECONDS, first_due
 
@@ -74,12 +75,17 @@ def reach_customers(bulk: Bulk, now: datetime) -> None:
 
 
 def _make_mailboxes(bulk: Bulk, now: datetime) -> None:
-    """A mailbox starts as its own customer. Two workers may meet the same new address: the first one's stays."""
+    """A mailbox starts as its own customer. Two workers may meet the same new address: the first one's stays. None is
+    made for an address whose owner asked to be erased, whoever's books name it (FEATURES L6): those are few."""
     missing = bulk.read(
         """SELECT w.address, max(w.name), max(v.zone) FROM stage_wanted w JOIN vendor v ON v.id = w.vendor_id
         LEFT JOIN mailbox m ON m.address = w.address
         WHERE w.address IS NOT NULL AND m.id IS NULL GROUP BY w.address ORDER BY w.address"""
     )
+    forgotten = (
+        {bytes(hashed) for (hashed,) in bulk.read("SELECT address_hash FROM forgotten_address")} if missing else ()
+    )
+    missing = [row for row in missing if hash_of(row[0]) not in forgotten]
     if not missing:
         return
     boxes = [(new_id(), new_id(), address, zone, *_first_window(zone, now), now) for address, _, zone in missing]
