@@ -111,6 +111,8 @@ def _shared(session: Session, house: House, thread: Thread, message: Message) ->
     return {
         "vendor_name": inert(session.get_one(Vendor, thread.vendor_id).name),
         "subject": thread.subject,
+        "is_house": message.via == rules.HOUSE,
+        "wants_answer": message.via != rules.HOUSE and not message.result,
         "said": [inert(line, rules.BODY_LIMIT) for line in message.body.splitlines()],
         "files": ", ".join(inert(file.name) for file in files_of(session, thread.id).get(message.id, [])),
         "takes_replies": bool(house.settings.inbound_host),

@@ -12,6 +12,7 @@ from app.conversations import actions as talk
 from app.conversations.queries import customer_threads, file_of, invoices_of, messages_of, thread_of
 from app.conversations.rules import RESULTS, RESULTS_OF, ConversationError
 from app.db import database
+from app.forms import allow_files, sent_files
 from app.headers import download
 from app.house import the_house
 from app.inbox.forms import read_moment, write_moment
@@ -20,6 +21,7 @@ from app.models import Side, Vendor
 from app.words import _
 
 blueprint = Blueprint("talks", __name__, url_prefix="/inbox/threads")
+allow_files(blueprint, "reply")
 
 
 @blueprint.get("")
@@ -49,8 +51,9 @@ def reply(thread_id: UUID) -> Response | tuple[str, int]:
         with database().transaction() as session:
             found = thread_of(session, thread_id) or abort(404)
             talk.follow_up(
-                session, house=the_house(), thread=found, body=body, now=clock.now(), via="page", person=g.person
-            )
+                session, house=the_house(), thread=found, body=body, now=clock.now(), via="page", person=g.person,
+                files=sent_files(the_house().limits),
+            )  # fmt: skip
     except ConversationError as problem:
         return _thread_page(thread_id, error=str(problem), body=body), 422
     flash(_("Sent."), "ok")
