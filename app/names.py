@@ -13,7 +13,7 @@ _PHONE = re.compile(r"(?:\d[\s()./-]{0,2}){7,}")
 _SIGNS = frozenset("®™©°№")
 _LEGAL = frozenset({
     "ltd", "limited", "llc", "inc", "incorporated", "corp", "corporation", "co", "company", "plc", "gmbh", "ag", "kg",
-    "ug", "bv", "nv", "sa", "sas", "sarl", "srl", "spa", "ab", "as", "oy", "aps", "pty", "kk", "the",
+    "ug", "bv", "nv", "sa", "sas", "sarl", "sl", "srl", "spa", "ab", "as", "oy", "aps", "pty", "kk", "the",
 })  # fmt: skip
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"})
 

@@ -73,6 +73,7 @@ class Source(NamedTuple):
     provider: str = ""
     is_stopped: bool = False
     files_since: datetime | None = None
+    entity: str = ""  # the vendor's company these books are of, where it goes by its own name (FEATURES A15)
 
 
 class RelationCard(NamedTuple):

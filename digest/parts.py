@@ -62,7 +62,7 @@ class Row(NamedTuple):
     is_answered: bool = False
     can_pay: bool = False
     discount: Discount | None = None
-    leads: tuple[str, ...] = ()  # said above it and the rows below that share it: the order, the stage (digest/stages)
+    leads: tuple[str, ...] = ()  # said above it and the rows below that share it (digest/stages.py)
 
 
 @dataclass(frozen=True, slots=True)

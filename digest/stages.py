@@ -1,8 +1,9 @@
-"""What stands above the rows of a section: the vendor's words for their stage, and the order they belong to. Pure."""
+"""What stands above the rows of a section: who invoices, the order they are of, the words for their stage. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from app.outbox.rendering import inert
 from app.policies.rules import AS_USUAL, TONES
@@ -25,21 +26,39 @@ def by_order(book: Book, asked: Sequence[tuple[Item, Eligibility]]) -> Sequence[
 
 def with_leads(book: Book, listed: Sequence[tuple[Row, Item]], today: date) -> tuple[Row, ...]:
     """Each row with the lines that stand above it: said once for all rows below that share them."""
-    if not book.policies:
-        return tuple(row for row, _item in listed)
     orders = Counter(item.po_number for _row, item in listed if _is_grouped(book, item))
-    found, order_before, tone_before = [], "", ""
+    found, before = [], _NOTHING
     for row, item in listed:
-        order = item.po_number if orders[item.po_number] > 1 else ""
-        tone = TONES[book.policies.get(item.bill_to_id, AS_USUAL).tone(item.due_on, today)].words
-        leads = []
-        if order and order != order_before:
-            leads.append(_("Order %(number)s: %(count)s invoices", number=inert(order), count=orders[order]))
-        if tone and tone != tone_before:
-            leads.append(_(tone))
-        order_before, tone_before = order, tone
-        found.append(row._replace(leads=tuple(leads)))
+        now = _Said(
+            book.sources[item.connection_id].entity,
+            item.po_number if orders[item.po_number] > 1 else "",
+            TONES[book.policies.get(item.bill_to_id, AS_USUAL).tone(item.due_on, today)].words,
+        )
+        found.append(row._replace(leads=_leads(now, before, orders)) if now != before else row)
+        before = now
     return tuple(found)
+
+
+class _Said(NamedTuple):
+    """What holds for a row, and is said where it held for none just above."""
+
+    entity: str
+    order: str
+    tone: str
+
+
+_NOTHING = _Said("", "", "")
+
+
+def _leads(now: _Said, before: _Said, orders: Mapping[str, int]) -> tuple[str, ...]:
+    leads = []
+    if now.entity and now.entity != before.entity:
+        leads.append(_("Invoiced by %(name)s", name=inert(now.entity, 50)))
+    if now.order and now.order != before.order:
+        leads.append(_("Order %(number)s: %(count)s invoices", number=inert(now.order), count=orders[now.order]))
+    if now.tone and now.tone != before.tone:
+        leads.append(_(now.tone))
+    return tuple(leads)
 
 
 def _is_grouped(book: Book, item: Item) -> bool:

@@ -24,7 +24,7 @@ from app.receivables.queries import Key
 from app.words import _
 
 LONGEST_HOLD = timedelta(days=365)
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
+COLOUR = re.compile(r"#[0-9a-f]{6}")
 TERRITORIES = {
     code: name for code, name in Locale("en").territories.items() if re.fullmatch("[A-Z]{2}", code) and code != "ZZ"
 }
@@ -249,7 +249,7 @@ class ProfileForm:
 
     def _check_looks(self) -> None:
         self.colour = self.colour.lower()
-        if self.colour and not _COLOUR.fullmatch(self.colour):
+        if self.colour and not COLOUR.fullmatch(self.colour):
             self.errors["colour"] = _("A colour looks like #1d5a3c.")
         address = canonical(self.support_address) if self.support_address else ""
         if address is None:

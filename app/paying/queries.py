@@ -5,18 +5,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.conversations.queries import name_in_books
-from app.models import BankAccount, Credit, Hold, HoldKind, Invoice, PayMethod, PayRule, Person, Remittance, Vendor
+from app.models import (
+    BankAccount,
+    Credit,
+    Hold,
+    HoldKind,
+    Invoice,
+    PayMethod,
+    PayRule,
+    Person,
+)
 from app.money import Money
 from app.paying import rules
 from app.paying.rules import Discount, LateFee
 from app.receivables.queries import IS_OPEN, Row, credits_of, page_by_due, rows_of_vendors, with_talk
 from app.scope import widened
-from app.trust.queries import PayTerms, methods_of, pay_terms
-from app.trust.rules import counts
+from app.trust.queries import PayTerms, accounts_of, methods_of, pay_terms
+from app.trust.rules import counts, newest_that_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,60 +229,12 @@ def begun(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[
     }
 
 
-# --- advice of what was sent ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """One remittance as either side reads it. ``who`` is the other side: the vendor's name for its customer, or the
-    vendor."""
-
-    id: UUID
-    at: datetime
-    who: str
-    method: str
-    reference: str
-    total: Money
-    credit: Money
-    pays_on: date
-    lines: tuple[tuple[UUID, str, Money, Money], ...]  # invoice, number, amount, discount
-    said_by: str
-    withdrawn_at: datetime | None
-
-
-def advices(session: Session, *, limit: int = 100) -> list[Advice]:
-    """Those of the scope, the newest first; ``who`` is the vendor."""
-    query = select(Remittance, Vendor.name).join(Vendor, Vendor.id == Remittance.vendor_id)
-    found = session.execute(query.order_by(Remittance.created_at.desc(), Remittance.id).limit(limit)).all()
-    return [_advice(sent, name) for sent, name in found]
-
-
-def advices_for_vendor(session: Session, *, limit: int = 100) -> list[Advice]:
-    """The same for the vendor's people; ``who`` is the customer by the name in the vendor's own books."""
-    query = select(Remittance).order_by(Remittance.created_at.desc(), Remittance.id).limit(limit)
-    sent = list(session.execute(query).scalars())
-    names = {each.customer_id: name_in_books(session, each.vendor_id, each.customer_id) for each in sent}
-    return [_advice(each, names[each.customer_id]) for each in sent]
-
-
-def advice_of(session: Session, remittance_id: UUID) -> Remittance | None:
-    return session.execute(select(Remittance).where(Remittance.id == remittance_id)).scalar_one_or_none()
-
-
-def _advice(sent: Remittance, who: str) -> Advice:
-    def money(minor: int) -> Money:
-        return Money(minor, sent.currency)
-
-    return Advice(
-        sent.id,
-        sent.created_at,
-        who,
-        sent.method,
-        sent.reference,
-        money(sent.total_minor),
-        money(sent.credit_minor),
-        sent.pays_on,
-        tuple((UUID(key), number, money(minor), money(off)) for key, number, minor, off in sent.lines),
-        sent.said_by,
-        sent.withdrawn_at,
-    )
+def without_a_way(session: Session, vendor_id: UUID, now: datetime) -> int:
+    """How many open invoices tell their customer no way to pay: not online, no bank account, no way of the vendor's own
+    (FEATURES 003-7)."""
+    if newest_that_counts(accounts_of(session, vendor_id), now) or _methods(session, vendor_id, now):
+        return 0
+    query = select(func.count()).select_from(Invoice)
+    return session.execute(
+        query.where(IS_OPEN, Invoice.vendor_id == vendor_id, Invoice.can_pay_online.is_(False))
+    ).scalar_one()

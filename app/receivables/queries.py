@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
-from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -34,18 +33,12 @@ from app.models import (
     Connection,
     ConnectionState,
     Credit,
-    Digest,
-    DigestLine,
     Hold,
     HoldKind,
     Invoice,
-    InvoiceChange,
     InvoiceState,
-    Message,
-    Outcome,
     Payment,
     Relation,
-    Side,
     Thread,
     ThreadInvoice,
     ThreadState,
@@ -339,102 +332,3 @@ def credits_of(session: Session, vendor_id: UUID) -> list[Credit]:
     """Open credit notes and unapplied cash of one vendor in the scope."""
     query = select(Credit).where(Credit.vendor_id == vendor_id, Credit.remaining_minor > 0)
     return list(session.execute(query.order_by(Credit.issued_on, Credit.id)).scalars())
-
-
-class Event(StrEnum):
-    """What can happen to an invoice; partials/timeline.html has the words."""
-
-    ARRIVED = "arrived"
-    BALANCE = "balance"  # before, after: Money
-    TOTAL = "total"  # before, after: Money
-    DUE = "due"  # before, after: date
-    SETTLED = "settled"
-    VOID = "void"
-    GONE = "gone"
-    WRITTEN_OFF = "written_off"
-    CLOSED = "closed"
-    REOPENED = "reopened"
-    MAILED = "mailed"
-    HELD = "held"  # after: HoldKind
-    FREED = "freed"  # after: the reason in words
-    ASKED = "asked"
-    ANSWERED = "answered"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One entry of an invoice's timeline."""
-
-    at: datetime
-    event: Event
-    before: Any = None
-    after: Any = None
-
-
-def timeline(session: Session, invoice_id: UUID) -> list[Moment]:
-    """What happened to an invoice, newest first. A link's holder sees only its own digest among the mails."""
-    invoice = session.execute(
-        select(Invoice.created_at, Invoice.currency).where(Invoice.id == invoice_id)
-    ).one_or_none()
-    if invoice is None:
-        return []
-    moments = [Moment(invoice.created_at, Event.ARRIVED)]
-    moments += _changes(session, invoice_id, invoice.currency) + _mailed(session, invoice_id)
-    moments += _holds(session, invoice_id) + _said(session, invoice_id)
-    return sorted(moments, key=lambda moment: moment.at, reverse=True)
-
-
-_ENDINGS = {
-    InvoiceState.PAID: Event.SETTLED,
-    InvoiceState.VOID: Event.VOID,
-    InvoiceState.GONE: Event.GONE,
-    InvoiceState.WRITTEN_OFF: Event.WRITTEN_OFF,
-}
-
-
-def _changes(session: Session, invoice_id: UUID, currency: str) -> list[Moment]:
-    query = select(InvoiceChange).where(InvoiceChange.invoice_id == invoice_id)
-    changes = session.execute(query.order_by(InvoiceChange.at, InvoiceChange.id)).scalars().all()
-    return [moment for before, after in pairwise(changes) for moment in _differences(before, after, currency)]
-
-
-def _differences(before: InvoiceChange, after: InvoiceChange, currency: str) -> list[Moment]:
-    """One moment for each thing that changed; an ending says all there is to say."""
-    if after.state != before.state and after.state != InvoiceState.OPEN:
-        return [Moment(after.at, _ENDINGS.get(InvoiceState(after.state), Event.CLOSED))]
-    found = [Moment(after.at, Event.REOPENED)] if after.state != before.state else []
-    for event, name in ((Event.TOTAL, "total_minor"), (Event.BALANCE, "balance_minor")):
-        old, new = getattr(before, name), getattr(after, name)
-        if old != new:
-            found.append(Moment(after.at, event, Money(old, currency), Money(new, currency)))
-    if before.due_on != after.due_on:
-        found.append(Moment(after.at, Event.DUE, before.due_on, after.due_on))
-    return found
-
-
-def _mailed(session: Session, invoice_id: UUID) -> list[Moment]:
-    query = (
-        select(Digest.accepted_at)
-        .join(DigestLine, DigestLine.digest_id == Digest.id)
-        .where(DigestLine.invoice_id == invoice_id, DigestLine.is_shown, Digest.outcome == Outcome.ACCEPTED)
-    )
-    return [Moment(at, Event.MAILED) for at in session.execute(query).scalars() if at]
-
-
-def _holds(session: Session, invoice_id: UUID) -> list[Moment]:
-    moments = []
-    for hold in session.execute(select(Hold).where(Hold.invoice_id == invoice_id, Hold.is_hidden.is_(False))).scalars():
-        moments.append(Moment(hold.created_at, Event.HELD, after=HoldKind(hold.kind)))
-        if hold.ended_at:
-            moments.append(Moment(hold.ended_at, Event.FREED, after=hold.end_reason))
-    return moments
-
-
-def _said(session: Session, invoice_id: UUID) -> list[Moment]:
-    query = (
-        select(Message.created_at, Message.side)
-        .join(ThreadInvoice, ThreadInvoice.thread_id == Message.thread_id)
-        .where(ThreadInvoice.invoice_id == invoice_id, Message.is_automatic.is_(False))
-    )
-    events = {Side.CUSTOMER: Event.ASKED, Side.VENDOR: Event.ANSWERED}
-    return [Moment(at, events[Side(side)]) for at, side in session.execute(query)]
