@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo bench wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges fortnight kills faulty failover hosts pooled tickers fulldisk crashwalk machine robot webhooks questions floods fuzz zones isolation bench logins tokens coverage words lock clean
+.PHONY: help run test check format judges fortnight kills faulty failover hosts pooled tickers resume fulldisk crashwalk machine robot webhooks questions floods fuzz zones isolation bench logins tokens coverage words lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ pooled: .venv/.installed-dev ## every test of PostgreSQL behind PgBouncer in tra
 tickers: .venv/.installed-dev ## twelve schedulers race through a played day, on both databases: each window once
 	$(PYTHON) -m tests.faults.tickers $(ARGS)
 	$(PYTHON) -m tests.faults.tickers --database sqlite $(ARGS)
+
+resume: .venv/.installed-dev ## flask sync of 200,000 invoices, killed three times, on both databases
+	$(PYTHON) -m tests.faults.resume $(ARGS)
 
 fulldisk: .venv/.installed-dev ## the disk runs full ten times under 3,000 digests on SQLite
 	$(PYTHON) -m tests.faults.full_disk $(ARGS)
