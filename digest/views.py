@@ -15,6 +15,7 @@ from app.conversations import actions as talk
 from app.conversations.queries import file_of, invoices_of, messages_of, thread_of
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
 from app.db import database
+from app.forms import allow_files, sent_files
 from app.headers import download, pdf
 from app.house import the_house
 from app.mailboxes.actions import accept_vendor, relation_with
@@ -22,7 +23,8 @@ from app.mailboxes.queries import lines_of
 from app.models import DigestLine, Invoice, Thread
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
-from app.receivables.queries import Row, find_rows_by_id, timeline
+from app.receivables.queries import Row, find_rows_by_id
+from app.receivables.timeline import timeline
 from app.trust.queries import is_suspended, names_known
 from app.trust.rules import looks_like
 from app.words import _
@@ -30,6 +32,7 @@ from digest import choices, claim_views, listing, pay_views, rating, which
 from digest.links import here, invoice_line, is_shut, line_of, live_row, opened, parts_of, paused_vendors, vendor_name
 
 blueprint = Blueprint("links", __name__, url_prefix="/m/<token>", template_folder="templates")
+allow_files(blueprint, "send_question", "send_vendor_question", "reply")
 blueprint.register_blueprint(choices.blueprint)
 blueprint.register_blueprint(claim_views.blueprint)
 blueprint.register_blueprint(listing.blueprint)
@@ -76,6 +79,7 @@ def line(number: int) -> str:
             line=found,
             row=row,
             moments=moments,
+            results=RESULTS,
             claims=claims_about(session, [row.id], now, the_house().limits) if row else [],
             say_url=lambda kind: url_for("links.claims.say", token=g.token, number=number, kind=kind),
             claim_url=lambda claim: url_for("links.claims.change", token=g.token, number=number, hold_id=claim.id),
@@ -226,6 +230,7 @@ def _send(number: int, *, whole_vendor: bool) -> Response | tuple[str, int]:
                 via="link",
                 said_by=request.form.get("said_by", ""),
                 topic=request.form.get("topic", ""),
+                files=sent_files(house.limits),
             )
     except talk.NotYours:
         abort(404)
@@ -268,6 +273,7 @@ def reply() -> Response | tuple[str, int]:
                 via="link",
                 mailbox_id=g.scope.mailbox_id,
                 said_by=request.form.get("said_by", ""),
+                files=sent_files(house.limits),
             )
     except ConversationError as problem:
         return _thread_page(error=str(problem)), 422

@@ -1,7 +1,5 @@
 """Reads for the vendor's pages. The scope is the vendor; a customer is known by what the vendor's books call it."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,15 +13,11 @@ from app.mailboxes.outlook import Asking, verdicts
 from app.models import (
     BillTo,
     Connection,
-    Digest,
-    DigestLine,
     Hold,
     HoldKind,
     Invoice,
-    InvoiceChange,
     InvoiceState,
     Mailbox,
-    Outcome,
     Thread,
     ThreadInvoice,
     ThreadState,
@@ -177,42 +171,6 @@ def invoice_of(session: Session, invoice_id: UUID) -> tuple[Invoice, BillTo | No
         select(Invoice, BillTo).outerjoin(BillTo, BillTo.id == Invoice.bill_to_id).where(Invoice.id == invoice_id)
     ).one_or_none()
     return (row[0], row[1]) if row else None
-
-
-def changes_of(session: Session, invoice: Invoice) -> Sequence[InvoiceChange]:
-    """What the books told, oldest first."""
-    query = select(InvoiceChange).where(InvoiceChange.invoice_id == invoice.id)
-    found = session.execute(query.order_by(InvoiceChange.at, InvoiceChange.id)).scalars().all()
-    return found or [InvoiceChange.arrival(invoice)]
-
-
-def holds_of(session: Session, invoice_id: UUID) -> Sequence[Hold]:
-    query = select(Hold).where(Hold.invoice_id == invoice_id)
-    return session.execute(query.order_by(Hold.created_at, Hold.id)).scalars().all()
-
-
-def live_holds_on(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[UUID, list[Hold]]:
-    """What silences each of the invoices now."""
-    live = select(Hold).where(Hold.invoice_id.in_(invoice_ids), Hold.ended_at.is_(None), Hold.ends_at > now)
-    found: dict[UUID, list[Hold]] = defaultdict(list)
-    for hold in session.execute(live.order_by(Hold.created_at, Hold.id)).scalars():
-        found[hold.invoice_id].append(hold)
-    return found
-
-
-def reminded_at(session: Session, invoice: Invoice) -> list[datetime]:
-    """When this invoice stood in a reminder that went out, oldest first. Instants and nothing else: a digest is the
-    customer's, and all the vendor may know of it is that its own line was in it. ``invoice`` is one the scope found."""
-    with widened(session, "the dates of this vendor's own lines"):
-        rows = session.execute(
-            select(Digest.accepted_at)
-            .join(DigestLine, DigestLine.digest_id == Digest.id)
-            .where(DigestLine.invoice_id == invoice.id, DigestLine.is_shown, Digest.outcome == Outcome.ACCEPTED)
-            .where(Digest.accepted_at.is_not(None))
-            .order_by(Digest.accepted_at.desc())
-            .limit(60)
-        ).scalars()
-        return [at for at in rows if at is not None][::-1]
 
 
 def reminder_of(

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from datetime import date, timedelta
 
 from app.aging import days_past_due
 from app.conversations.letters import TOPIC as LETTER
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS
-from app.models import Hold, HoldKind, Invoice, InvoiceChange, InvoiceState, Thread, ThreadState
+from app.models import Hold, HoldKind, Invoice, InvoiceState, TaskKind, ThreadState
 from app.money import Money, Totals
 from app.scorecard.rules import duration
 from app.words import _, day_in_words, marked, ngettext
@@ -102,6 +101,22 @@ def hold_words(hold: Hold) -> str:
     return _("%(what)s until %(day)s", what=_(HOLD_WORDS[hold.kind]), day=day_in_words(hold.ends_at.date()))
 
 
+TASK_WORDS = {
+    TaskKind.ADDRESS: marked("Mail does not arrive"),
+    TaskKind.CALL: marked("Call them"),
+    TaskKind.PROMISE: marked("Broken promise"),
+    TaskKind.DISPUTE: marked("Dispute to settle"),
+    TaskKind.NOT_MINE: marked("Not theirs"),
+    TaskKind.PAYMENT: marked("Payment"),
+    TaskKind.UNHAPPY: marked("Unhappy customer"),
+    TaskKind.CONTACT: marked("New contact"),
+    TaskKind.DETAILS: marked("New details"),
+    TaskKind.DIRECT: marked("Reminded twice"),
+    TaskKind.BOOKS: marked("Your books are old"),
+    TaskKind.PROOF: marked("Proof"),
+}
+
+
 def invoice_chip(state: InvoiceState, balance_minor: int, due_on: date | None, today: date) -> Chip:
     if state != InvoiceState.OPEN:
         chip = _STATE_CHIPS[state]
@@ -115,43 +130,3 @@ def invoice_chip(state: InvoiceState, balance_minor: int, due_on: date | None, t
     if due_on == today:
         return Chip(_("Due today"), "soon")
     return Chip(_("Due soon"), "soon") if due_on <= today + DUE_SOON else Chip(_("Due later"), "later")
-
-
-class EventKind(StrEnum):
-    BOOKS = "books"  # as the connected books told it
-    MAIL = "mail"
-    HOLD = "hold"
-    TALK = "talk"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of an invoice's timeline. ``change`` and ``before`` are given for what the books told."""
-
-    at: datetime
-    kind: EventKind
-    words: str = ""
-    note: str = ""
-    change: InvoiceChange | None = None
-    before: InvoiceChange | None = None
-    thread: Thread | None = None
-
-
-def timeline(
-    changes: Sequence[InvoiceChange], reminded_at: Sequence[datetime], holds: Sequence[Hold], threads: Sequence[Thread]
-) -> list[Event]:
-    """Everything that happened to one invoice, newest first."""
-    events = [Event(at, EventKind.MAIL, _("In a reminder")) for at in reminded_at]
-    for before, change in zip([None, *changes], changes, strict=False):
-        events.append(Event(change.at, EventKind.BOOKS, change=change, before=before))
-    for hold in holds:
-        events.append(Event(hold.created_at, EventKind.HOLD, _(HOLD_WORDS[hold.kind]), hold.note))
-        if hold.ended_at is not None:
-            over = _("%(what)s: over", what=_(HOLD_WORDS[hold.kind]))
-            events.append(Event(hold.ended_at, EventKind.HOLD, over, hold.end_reason))
-    for thread in threads:
-        events.append(Event(thread.created_at, EventKind.TALK, _("Question asked"), thread=thread))
-        if thread.closed_at is not None:
-            closed = _("Question closed: %(result)s", result=_result(thread.result))
-            events.append(Event(thread.closed_at, EventKind.TALK, closed, thread=thread))
-    return sorted(events, key=lambda event: event.at, reverse=True)

@@ -14,7 +14,7 @@ from app.care.queries import canned_of, colleagues, notes_of, ready_answers
 from app.care.rules import filled
 from app.claims.queries import claims_in
 from app.conversations import actions as talk
-from app.conversations.queries import file_of, invoices_of, messages_of, name_in_books, thread_of, threads_about
+from app.conversations.queries import file_of, invoices_of, messages_of, name_in_books, thread_of
 from app.conversations.rules import RESULTS, ConversationError
 from app.db import database
 from app.desk import queries, rules, threads
@@ -31,14 +31,18 @@ from app.desk.forms import (
     shelf_page,
 )
 from app.filters import money
+from app.forms import allow_files, sent_files
 from app.headers import download, pdf
 from app.house import the_house
+from app.mailboxes.queries import pay_run_of
 from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
 from app.receivables.actions import end_holds, hold_invoice, live_holds
+from app.receivables.timeline import timeline
 from app.scorecard.queries import response_times
 from app.words import _
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
+allow_files(blueprint, "answer")
 
 ANSWERING = (VendorRole.OWNER, VendorRole.ADMIN, VendorRole.AGENT)
 MANAGING = (VendorRole.OWNER, VendorRole.ADMIN)
@@ -94,7 +98,7 @@ def answer(thread_id: UUID) -> Response | tuple[str, int]:
             since, canned = found.waiting_since, canned_of(session, optional_id(request.form.get("canned", "")))
             talk.answer(
                 session, house=the_house(), thread=found, person=g.person, body=body, now=clock.now(),
-                canned_id=canned.id if canned else None,
+                canned_id=canned.id if canned else None, files=sent_files(the_house().limits),
             )  # fmt: skip
     except ConversationError as problem:
         return _thread_page(thread_id, error=str(problem), body=body), 422
@@ -245,7 +249,7 @@ def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
     now = clock.now()
     with database().reading() as session:
         found, bill_to = queries.invoice_of(session, invoice_id) or abort(404)
-        holds, vendor = queries.holds_of(session, invoice_id), _vendor(session)
+        vendor = _vendor(session)
         return render_template(
             "desk/invoice.html",
             invoice=found,
@@ -253,12 +257,9 @@ def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
             vendor=vendor,
             reminder=queries.reminder_of(session, vendor, found, now, the_house().limits),
             live=live_holds(session, invoice_id, now),
-            events=rules.timeline(
-                queries.changes_of(session, found),
-                queries.reminded_at(session, found),
-                holds,
-                threads_about(session, invoice_id),
-            ),
+            moments=timeline(session, invoice_id),
+            results=RESULTS,
+            pay_run=pay_run_of(session, found, vendor.zone, now),
             form=form or HoldForm("", ""),
             rules=rules,
         )

@@ -14,9 +14,10 @@ from app.access import customer_member
 from app.claims.queries import claims_about
 from app.conversations import actions as talk
 from app.conversations.queries import threads_about
-from app.conversations.rules import QUICK_QUESTIONS, ConversationError
+from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
 from app.db import database
 from app.filters import moment
+from app.forms import allow_files, sent_files
 from app.headers import FRAMED_MAIL, content_policy, pdf
 from app.house import the_house
 from app.inbox import queries
@@ -40,10 +41,12 @@ from app.mailboxes.rules import without_links
 from app.models import CustomerRole, Invoice, Mailbox
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
-from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, timeline
+from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments
+from app.receivables.timeline import timeline
 from app.words import _
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
+allow_files(blueprint, "send_question")
 
 ACTS = (CustomerRole.ADMIN, CustomerRole.PAYER, CustomerRole.APPROVER)
 LIST = 25
@@ -93,6 +96,8 @@ def invoice(invoice_id: UUID) -> str:
             instalments=instalments,
             payments=payments,
             moments=timeline(session, invoice_id),
+            results=RESULTS,
+            thread_url="talks.thread",
             credits=credits_of(session, row.vendor_id),
             threads=threads_about(session, invoice_id),
             claims=claims_about(session, [invoice_id], now, the_house().limits),
@@ -175,6 +180,7 @@ def send_question(invoice_id: UUID) -> Response | tuple[str, int]:
                 via="page",
                 person=g.person,
                 topic=request.form.get("topic", ""),
+                files=sent_files(the_house().limits),
             )
     except ConversationError as problem:
         return _ask_page(invoice_id, error=str(problem)), 422

@@ -107,7 +107,7 @@ def _changes(session: Session, invoice: Invoice) -> Iterator[Moment]:
     changes = found or [InvoiceChange.arrival(invoice)]
     currency, first = invoice.currency, changes[0]
     came = Money(first.balance_minor, currency), Money(first.total_minor, currency)
-    yield Moment(invoice.created_at, Event.ARRIVED, *came)
+    yield Moment(first.at, Event.ARRIVED, *came)
     for before, after in pairwise(changes):
         yield from _differences(before, after, currency)
 

@@ -404,7 +404,7 @@ def test_a_broken_address_is_read_as_the_first_page(acme: FlaskClient, after: st
 def test_the_invoice_page_tells_what_happened(
     house: House, world: World, acme: FlaskClient, ask: Ask, act: Any
 ) -> None:
-    """[A8 F11] Changes of the books, dates of reminders, holds and questions, newest first."""
+    """[A8 B14 F11] Changes of the books, dates of reminders, holds and questions, newest first."""
     bill = world.acme_invoice
     with house.database.transaction(EVERYTHING) as session:
         facts = {"vendor_id": bill.vendor_id, "invoice_id": bill.id, "state": InvoiceState.OPEN, "total_minor": 125000}
@@ -414,10 +414,10 @@ def test_the_invoice_page_tells_what_happened(
     act(close_thread, ask(), result="corrected")
     text = words(acme.get(f"/desk/invoices/{bill.id}"))
     steps = (
-        "Question closed: corrected",
-        "Question asked",
-        "In a reminder",
-        "owed USD 1,250.00, now USD 1,000.00; due 2 Nov 2026, now 9 Nov 2026",
+        "The question was closed: corrected",
+        "The customer wrote about it",
+        "In a reminder to ap@cobalt.example",
+        "USD 250.00 was paid or credited; USD 1,000.00 is still open",
         "First seen in your books: USD 1,250.00",
     )
     positions = [text.index(step) for step in steps]

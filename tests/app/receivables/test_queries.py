@@ -23,15 +23,14 @@ from app.models import (
 from app.money import Money
 from app.receivables.queries import (
     Booked,
-    Event,
     Instalment,
     credits_of,
     find_row,
     find_rows_by_id,
     instalments_and_payments,
     rows_of_vendors,
-    timeline,
 )
+from app.receivables.timeline import Event, timeline
 from app.scope import CustomerScope, LinkScope, VendorScope
 from tests.support.links import credit, hold, sent_digest
 from tests.support.statements import statements
