@@ -1,6 +1,5 @@
 """What comes up for a vendor: its own rows in the next digests, and the tasks only its people can do."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -9,7 +8,18 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.mailboxes.outlook import Asking, verdicts
-from app.models import AuditEntry, BillTo, Connection, HoldKind, Invoice, Mailbox, Person, Vendor, VendorTask
+from app.models import (
+    AuditEntry,
+    BillTo,
+    Connection,
+    HoldKind,
+    Invoice,
+    Mailbox,
+    Person,
+    TaskKind,
+    Vendor,
+    VendorTask,
+)
 from app.receivables.actions import end_holds, hold_invoice
 from app.receivables.queries import IS_OPEN
 from app.receivables.rules import Eligibility, Verdict
@@ -74,14 +84,38 @@ def silent_since_before(session: Session, vendor: Vendor) -> int:
     return session.execute(query).scalar_one()
 
 
-def open_tasks(session: Session) -> Sequence[tuple[VendorTask, str]]:
-    """The scope's tasks with the customer's name in the vendor's books, the oldest first."""
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A task with the customer it is about, as the vendor's books call it."""
+
+    task: VendorTask
+    customer: str
+    bill_to_id: UUID | None
+
+
+def open_tasks(session: Session, kind: TaskKind | None = None) -> list[OpenTask]:
+    """The scope's tasks, the oldest first; of one kind, or all."""
     query = (
-        select(VendorTask, func.coalesce(BillTo.name, ""))
+        select(VendorTask, func.coalesce(BillTo.name, ""), BillTo.id)
         .outerjoin(Invoice, Invoice.id == VendorTask.invoice_id)
         .outerjoin(BillTo, BillTo.id == func.coalesce(VendorTask.bill_to_id, Invoice.bill_to_id))
         .where(VendorTask.done_at.is_(None))
         .order_by(VendorTask.created_at, VendorTask.id)
+        .limit(MOST)
+    )
+    if kind is not None:
+        query = query.where(VendorTask.kind == kind)
+    return [OpenTask(*row) for row in session.execute(query)]
+
+
+def unreached(session: Session) -> list[tuple[BillTo, int]]:
+    """Customers with open invoices and no mail address, and how many invoices: those with most first."""
+    query = (
+        select(BillTo, func.count(Invoice.id))
+        .join(Invoice, Invoice.bill_to_id == BillTo.id)
+        .where(IS_OPEN, BillTo.mailbox_id.is_(None), Invoice.mailbox_id.is_(None))
+        .group_by(BillTo.id)
+        .order_by(func.count(Invoice.id).desc(), BillTo.id)
         .limit(MOST)
     )
     return [(row[0], row[1]) for row in session.execute(query)]

@@ -14,7 +14,7 @@ from app.desk.forms import HoldForm
 from app.desk.queries import invoice_of
 from app.desk.views import ANSWERING, MANAGING
 from app.house import the_house
-from app.models import Vendor
+from app.models import TaskKind, Vendor
 from app.tasks.actions import finish_task
 from app.words import _
 
@@ -110,8 +110,13 @@ def include(invoice_id: UUID) -> Response:
 @vendor_member()
 def tasks() -> str:
     """What only people can do: an address that takes no mail, a customer to call."""
+    chosen = request.args.get("kind", "")
+    kind = TaskKind(chosen) if chosen in set(TaskKind) else None
     with database().reading() as session:
-        return render_template("desk/tasks.html", tasks=outlook.open_tasks(session))
+        return render_template(
+            "desk/tasks.html", tasks=outlook.open_tasks(session, kind), kind=kind, kinds=rules.TASK_WORDS,
+            unreached=outlook.unreached(session) if kind is None else [],
+        )  # fmt: skip
 
 
 @blueprint.post("/tasks/<uuid:task_id>")

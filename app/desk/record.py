@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from app.care.rules import CONTACT_WORDS, FIELD_WORDS
 from app.models import AuditEntry, Person
 from app.scope import widened
-from app.words import marked
+from app.words import _, marked
 
 PAGE = 50
 Key = tuple[datetime, UUID]
@@ -103,6 +104,7 @@ SUBJECTS = {  # the first word of an action -> the page of its subject, and what
     "customer": ("customers.show", "bill_to_id"),
     "contact": ("customers.show", "bill_to_id"),
 }
+_KEYS = {str(key): words for key, words in (*CONTACT_WORDS.items(), *FIELD_WORDS.items())}
 _SHOWN = ("title", "role", "kind", "field", "domain", "host", "ends_in", "until", "name", "reason")
 
 
@@ -139,5 +141,6 @@ def recorded(session: Session, vendor_id: UUID, kind: str, person_id: UUID | Non
 
 def _shown(entry: AuditEntry, person: Person | None) -> Recorded:
     who = person.shown_name if person and entry.actor == "person" else ""
-    said = "; ".join(str(entry.detail[name]) for name in _SHOWN if entry.detail.get(name))
+    known = (str(entry.detail[name]) for name in _SHOWN if entry.detail.get(name))
+    said = "; ".join(_(_KEYS[each]) if each in _KEYS else each for each in known)
     return Recorded(entry.at, entry.id, entry.action, WORDS[entry.action], who, entry.subject_id, said)

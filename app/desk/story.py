@@ -12,6 +12,7 @@ from app.care.queries import Contact
 from app.care.rules import CONTACT_WORDS
 from app.desk.customers import CustomerPage
 from app.desk.rules import HOLD_WORDS
+from app.filters import money
 from app.models import HoldKind, Message, Side
 from app.words import _, ngettext
 
@@ -54,7 +55,8 @@ def _held(page: CustomerPage) -> Iterator[Happened]:
 def _paid(page: CustomerPage) -> Iterator[Happened]:
     for payment in page.payments:
         at = datetime.combine(payment.paid_on, time(12), UTC) if payment.paid_on else payment.created_at
-        yield Happened(at, _("A payment in your books"), payment.method)
+        amount = money(payment.amount_minor, payment.currency)
+        yield Happened(at, _("%(amount)s paid, by your books", amount=amount), payment.method)
 
 
 def _talked(messages: Iterable[tuple[Message, str]]) -> Iterator[Happened]:

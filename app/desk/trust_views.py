@@ -18,7 +18,7 @@ from app.house import the_house
 from app.models import DomainProof, Vendor
 from app.scope import Everything
 from app.trust.actions import claim_domain, mail_proof, note_dns, proof_of_link, prove_by_mail
-from app.trust.payees import PAYEES, AnyPayee, NotApproved, WhyNot, approve_payee, propose_account, refuse_payee
+from app.trust.payees import AnyPayee, NotApproved, WhyNot, approve_payee, payee_of, propose_account, refuse_payee
 from app.trust.queries import accounts_of, evidence_of, hosts_of, methods_of, proofs_of
 from app.trust.rules import (
     PROOF_BOXES,
@@ -175,6 +175,7 @@ def _page(errors: dict[str, str] | None = None, **said: str) -> str:
     with database().reading() as session:
         vendor = _vendor(session)
         hosts, accounts = hosts_of(session, vendor.id), accounts_of(session, vendor.id)
+        payees: list[AnyPayee] = [*hosts, *accounts, *methods_of(session, vendor.id)]
         return render_template(
             "desk/trust.html",
             vendor=vendor,
@@ -184,7 +185,7 @@ def _page(errors: dict[str, str] | None = None, **said: str) -> str:
             boxes=PROOF_BOXES,
             hosts=[host for host in hosts if counts(host, now)],
             account=newest_that_counts(accounts, now),
-            pending=[each for each in (*hosts, *accounts, *methods_of(session, vendor.id)) if is_pending(each, now)],
+            pending=[each for each in payees if is_pending(each, now)],
             me=g.person.id,
             errors=errors or {},
             said=said,
@@ -204,4 +205,4 @@ def _proof_or_404(session: Session, proof_id: UUID) -> DomainProof:
 
 
 def _payee_or_404(session: Session, payee_id: UUID) -> AnyPayee:
-    return next((found for table in PAYEES if (found := session.get(table, payee_id))), None) or abort(404)
+    return payee_of(session, payee_id) or abort(404)
