@@ -21,6 +21,7 @@ from app.desk import customer_views as customers
 from app.desk import details_views as proposals
 from app.desk import entity_views as entities
 from app.desk import outlook_views as outlook
+from app.desk import pay_views as payments
 from app.desk import policy_views as policies
 from app.desk import record_views as record
 from app.desk import scorecard_views as scorecard
@@ -39,8 +40,10 @@ from app.inbox import supplier_views as suppliers
 from app.inbox import talk_views as talks
 from app.inbox import views as inbox
 from app.ops import abuse_views as abuse
+from app.ops import audit_views as audit
 from app.ops import erase_views as erase
 from app.ops import inbound_views as inbound
+from app.ops import text_views as texts
 from app.ops import views as ops
 
 
@@ -62,7 +65,7 @@ def create_app(house: House) -> Flask:
     for room in (
         accounts, team, data, addresses, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash,
         calendars, details, proposals, desk, care, customers, record, decisions, outlook, policies, entities, scorecard,
-        desk_trust, ops, abuse, inbound, erase,
+        desk_trust, payments, ops, abuse, inbound, texts, audit, erase,
     ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app

@@ -17,7 +17,8 @@ from app.inbox.forms import read_uuid
 from app.inbox.views import ACTS
 from app.paying.actions import CannotSend, Paid, PayDesk, advise, press_pay, take_back
 from app.paying.forms import chosen, read_press, read_sending
-from app.paying.queries import PaySheet, advice_of, advices, open_rows, pay_sheet, sheets
+from app.paying.queries import PaySheet, open_rows, pay_sheet, sheets
+from app.paying.told import advice_of, advices
 from app.receivables.queries import Row, find_row, find_rows_by_id
 from app.trust.queries import PayTerms
 from app.words import _

@@ -118,6 +118,7 @@ class Setback(Keyed, VendorOwned, CustomerOwned, ReadOnly, Base):
     happened_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     told_at: Mapped[datetime | None] = mapped_column(default=None)  # whoever must know has a notice
+    is_expected: Mapped[bool] = mapped_column(server_default=text("false"))  # a part that was announced or agreed
     accepted_at: Mapped[datetime | None] = mapped_column(default=None)  # the vendor lets a short payment be
     disputed_at: Mapped[datetime | None] = mapped_column(default=None)  # or asks for the rest
 

@@ -123,10 +123,6 @@ def changes(session: Session, now: datetime, vendor_id: UUID | None = None) -> l
     return sorted((each for each in found if is_pending(each.payee, now)), key=lambda each: each.payee.created_at)
 
 
-def payee(session: Session, payee_id: UUID) -> AnyPayee | None:
-    return next((found for table in PAYEES if (found := session.get(table, payee_id))), None)
-
-
 def steps_of(session: Session, vendor_id: UUID) -> list[tuple[AuditEntry, str | None]]:
     """What happened to a vendor's standing, the newest first, and who did it."""
     query = (

@@ -15,7 +15,7 @@ from app.ops import abuse_queries as queries
 from app.ops.queries import PAGE
 from app.ops.rules import REASON_LIMIT, read_place, write_place
 from app.trust import actions
-from app.trust.payees import refuse_payee, release_payee
+from app.trust.payees import payee_of, refuse_payee, release_payee
 from app.trust.queries import evidence_of
 from app.words import _
 
@@ -101,7 +101,7 @@ def decide_payee(payee_id: UUID) -> ResponseReturnValue:
     """A change of where money goes: agreed to, or refused for good."""
     chosen, reason, now = request.form.get("act", ""), _reason(), clock.now()
     with database().transaction() as session:
-        payee = queries.payee(session, payee_id) or abort(404)
+        payee = payee_of(session, payee_id) or abort(404)
         if chosen not in ("approve", "refuse"):
             abort(400)
         vendor_id = payee.vendor_id

@@ -1,6 +1,6 @@
 """Writes about paying: what pressing Pay does, and the hold that says a payment is on its way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -13,15 +13,17 @@ from sqlalchemy.orm import Session
 
 from app.house import House
 from app.ids import new_id
-from app.models import Hold, HoldKind, Invoice, Person, Remittance, Setback, TaskKind
+from app.models import AuditEntry, FailureText, Hold, HoldKind, Invoice, PayRule, Person, Remittance, Setback, TaskKind
 from app.money import exponent, format_minor
 from app.paying.notices import tell_of_remittance
 from app.paying.queries import PaySheet
+from app.paying.told import text_of
 from app.receivables.actions import end_holds, hold_invoice, record_act
 from app.receivables.queries import Row, find_row
 from app.scope import widened
 from app.settings import Limits
 from app.tasks.actions import drop_task
+from app.trust.actions import record
 from app.trust.payees import meet_host
 from app.trust.queries import is_suspended
 from app.trust.rules import counts
@@ -289,3 +291,35 @@ def decide_short(
         note = _("The supplier lets the rest be, and takes it out of its books.")
         hold_invoice(session, invoice=invoice, until=until, note=note, now=now, person_id=person_id)
     record_act(session, invoice, "short.accepted" if is_accepted else "short.disputed", now, person_id)
+
+
+def keep_rule(session: Session, vendor_id: UUID, values: Mapping[str, object], person_id: UUID, now: datetime) -> None:
+    """What the vendor allows and asks for when it is paid; ``values``: columns of its PayRule."""
+    rule = session.get(PayRule, vendor_id)
+    if rule is None:
+        rule = PayRule(vendor_id=vendor_id)
+        session.add(rule)
+    for name, value in values.items():
+        setattr(rule, name, value)
+    record(session, vendor_id, "pay_rule.changed", now, person_id, **{name: str(said) for name, said in values.items()})
+
+
+# --- what the operator decides --------------------------------------------------------------------------------------
+
+
+def keep_text(
+    session: Session, reason: str, language: str, said: Mapping[str, str] | None, person_id: UUID, now: datetime
+) -> None:
+    """The operator's words for a reason in one language; None: ours again."""
+    own = text_of(session, reason, language)
+    if said is None:
+        if own is not None:
+            session.delete(own)
+    else:
+        own = own or FailureText(reason=reason, language=language)
+        own.happened, own.next_step, own.prevention = said["happened"], said["next_step"], said["prevention"]
+        own.changed_at, own.changed_by_id = now, person_id
+        session.add(own)
+    said_now = "" if said is None else said["happened"]
+    detail = {"reason": reason, "language": language, "happened": said_now}
+    session.add(AuditEntry(at=now, actor="operator", person_id=person_id, action="failure_text.changed", detail=detail))

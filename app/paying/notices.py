@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from app.care.queries import colleagues, who_answers
 from app.conversations.queries import name_in_books
 from app.house import House
+from app.ids import new_id
 from app.models import (
     FailureReason,
     FailureText,
@@ -14,14 +15,16 @@ from app.models import (
     Mailbox,
     OutgoingKind,
     PayRule,
+    Person,
     Remittance,
     Setback,
     SetbackKind,
     Vendor,
 )
 from app.outbox.actions import write_mail
-from app.outbox.rendering import MAIL_FOLDER, Mail, amounts, inert, mail_template
+from app.outbox.rendering import MAIL_FOLDER, Mail, amounts, discreet, inert, mail_template
 from app.paying import failures
+from app.paying.told import text_of
 from app.scope import widened
 from app.words import _, days, language, speaking
 
@@ -78,7 +81,7 @@ def tell_of_failure(
 ) -> None:
     """At once, to whoever is asked for the invoice: why, whose side, what to do, how to avoid it (FEATURES I4)."""
     with speaking(box.locale):
-        own = session.get(FailureText, (setback.reason, language()))
+        own = text_of(session, setback.reason, language())
         mail = failure_mail(
             house,
             FailureReason(setback.reason or FailureReason.UNKNOWN),
@@ -89,6 +92,7 @@ def tell_of_failure(
             line=rule.failure_words if rule else "",
             link=f"/inbox/invoices/{invoice.id}/pay",
         )
+        mail = discreet(mail) if box.is_private else mail
     write_mail(
         session,
         kind=OutgoingKind.NOTICE,
@@ -125,7 +129,22 @@ def failure_mail(
         line=inert(line, 140),
         is_ours=whose == failures.Whose.OURS,
         link=f"{house.settings.public_url}{link}",
+        inbox=f"{house.settings.public_url}/inbox",
         postal_address=house.settings.postal_address,
+    )
+
+
+def send_text(session: Session, mail: Mail, operator: Person, now: datetime) -> None:
+    """A mail as a customer would get it, to whoever changes its words."""
+    write_mail(
+        session,
+        kind=OutgoingKind.NOTICE,
+        dedupe_key=f"text:{new_id()}",
+        person=operator,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        due_at=now,
     )
 
 

@@ -171,7 +171,7 @@ def _short(session: Session, case: Case, now: datetime) -> None:
     setback, invoice = case.setback, case.invoice
     end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.PAYING, now=now, reason=_("The payment has arrived"))
     if invoice.instalments or not _was_paid(session, setback, invoice) or _was_announced(session, setback):
-        setback.accepted_at = now
+        setback.is_expected = True
         return
     came, rest = (format_minor(minor, invoice.currency) for minor in (setback.amount_minor, invoice.balance_minor))
     words = f"Invoice {invoice.label}: {came} came, {rest} is still open."

@@ -45,6 +45,11 @@ AnyPayee = PayHost | BankAccount | PayMethod
 PAYEES: tuple[type[AnyPayee], ...] = (BankAccount, PayHost, PayMethod)
 
 
+def payee_of(session: Session, payee_id: UUID) -> AnyPayee | None:
+    """One of the scope, of whatever kind."""
+    return next((cast("AnyPayee", found) for table in PAYEES if (found := session.get(table, payee_id))), None)
+
+
 class WhyNot(StrEnum):
     """Why somebody may not approve a change."""
 
@@ -148,7 +153,10 @@ def propose_method(
         proposed_by_id=person.id,
         created_at=now,
     )
-    is_first = not any(each.counts_from for each in [*known, *accounts_of(session, vendor.id)])
+    has_one = any(each.counts_from for each in known) or any(
+        each.counts_from for each in accounts_of(session, vendor.id)
+    )
+    is_first = not has_one
     _begin(session, made, vendor, now, limits, is_first=is_first)
     action = "pay_method.frozen" if made.frozen_until else "pay_method.given"
     record(session, vendor.id, action, now, person.id, name=name)

@@ -1609,6 +1609,7 @@ def upgrade() -> None:
         sa.Column("happened_at", UtcDateTime(), nullable=False),
         sa.Column("seen_at", UtcDateTime(), nullable=False),
         sa.Column("told_at", UtcDateTime(), nullable=True),
+        sa.Column("is_expected", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("accepted_at", UtcDateTime(), nullable=True),
         sa.Column("disputed_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
