@@ -244,8 +244,8 @@ def business_days_after(day: date, count: int, country: str = "") -> date:
 
 
 def end_of(day: date, zone: str) -> datetime:
-    """The instant at which that day is over on the walls of ``zone``."""
-    return datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(zone)).astimezone(UTC)
+    """The last second of that day on the walls of ``zone``."""
+    return datetime.combine(day, time(23, 59, 59), ZoneInfo(zone)).astimezone(UTC)
 
 
 def rests_until(said: Said, now: datetime, limits: Limits, *, zone: str = "UTC", country: str = "") -> datetime:

@@ -188,3 +188,12 @@ def reminder_of(
         rows = session.execute(query).all()
     words = verdicts(session, [Asking(row[0], vendor, row[1], row[2], None) for row in rows], now, limits)
     return words.get(invoice.id)
+
+
+def live_holds_on(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[UUID, list[Hold]]:
+    """What silences each of the invoices now."""
+    live = select(Hold).where(Hold.invoice_id.in_(invoice_ids), Hold.ended_at.is_(None), Hold.ends_at > now)
+    found: dict[UUID, list[Hold]] = defaultdict(list)
+    for hold in session.execute(live.order_by(Hold.created_at, Hold.id)).scalars():
+        found[hold.invoice_id].append(hold)
+    return found
