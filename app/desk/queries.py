@@ -1,5 +1,7 @@
 """Reads for the vendor's pages. The scope is the vendor; a customer is known by what the vendor's books call it."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
