@@ -23,7 +23,7 @@ from app.mailboxes.queries import lines_of
 from app.models import DigestLine, Invoice, Thread
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
-from app.receivables.queries import Row, find_rows_by_id
+from app.receivables.queries import Row, find_rows_by_id, said_of
 from app.receivables.timeline import timeline
 from app.trust.queries import is_suspended, names_known
 from app.trust.rules import looks_like
@@ -78,6 +78,7 @@ def line(number: int) -> str:
             "links/line.html",
             line=found,
             row=row,
+            said=said_of(session, row) if row else None,
             moments=moments,
             results=RESULTS,
             claims=claims_about(session, [row.id], now, the_house().limits) if row else [],

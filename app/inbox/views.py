@@ -41,7 +41,7 @@ from app.mailboxes.rules import without_links
 from app.models import CustomerRole, Invoice, Mailbox
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
-from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments
+from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, said_of
 from app.receivables.timeline import timeline
 from app.words import _
 
@@ -93,6 +93,7 @@ def invoice(invoice_id: UUID) -> str:
             "inbox/invoice.html",
             row=row,
             next_word=next_word_of(session, invoice_id, now, the_house().limits),
+            said=said_of(session, row),
             instalments=instalments,
             payments=payments,
             moments=timeline(session, invoice_id),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.money import Money
+from app.money import Money, MoneyError
 from connectors.base import (
     BadRecord,
     BillToRecord,
@@ -23,6 +23,7 @@ from connectors.books import usual_tokens
 from connectors.fields import BadField, Fields, is_po_label, micros, parse_instant, read, whole_seconds
 
 ONE_SECOND = 1_000_000  # of a version: LastUpdatedTime has whole seconds, SyncToken orders the changes inside one
+LINES = 50  # of an invoice, kept to be shown
 ACCESS_SECONDS = 3600  # life of an access token that does not say
 VOIDED = "voided"  # PrivateNote of a void invoice in English books [R: other languages write their own word]
 KINDS: dict[str, Kind] = {"invoice": "invoice", "customer": "customer", "payment": "payment", "creditmemo": "credit"}
@@ -99,7 +100,7 @@ def _invoice(fields: Fields, home: str) -> InvoiceRecord:
         address_text=address,
         po_number=_po_number(fields),
         can_pay_online=bool(address) and _allows_online_payment(fields),
-        details=_details(fields),
+        details=_details(fields, currency),
         # Only a date says when it was paid; the change of the balance is the last one of the invoice, as a rule.
         settled_at=fields.instant("MetaData", "LastUpdatedTime") if state in ("paid", "void") else None,
     )
@@ -129,18 +130,39 @@ def _allows_online_payment(fields: Fields) -> bool:
 
 def _po_number(fields: Fields) -> str:
     """A custom field of the vendor's, by its usual names [R]."""
-    for item in fields.items("CustomField"):
-        if not isinstance(item, dict):
-            continue
-        custom = Fields(item)
+    for custom in _parts(fields, "CustomField"):
         if is_po_label(custom.text("Name")):
             return custom.text("StringValue", most=80)
     return ""
 
 
-def _details(fields: Fields) -> Json:
+def _details(fields: Fields, currency: str) -> Json:
+    """What the customer may read of it besides: memo, terms, the vendor's own fields, its lines."""
     memo, terms = fields.text("CustomerMemo", "value", most=1000), fields.text("SalesTermRef", "name")
-    return {name: value for name, value in (("memo", memo), ("terms", terms)) if value}
+    own = {
+        custom.text("Name", most=40): custom.text("StringValue", most=120) for custom in _parts(fields, "CustomField")
+    }
+    named = {name: value for name, value in own.items() if name and value and not is_po_label(name)}
+    parts = (("memo", memo), ("terms", terms), ("fields", named), ("lines", _lines(fields, currency)))
+    return {name: value for name, value in parts if value}
+
+
+def _lines(fields: Fields, currency: str) -> list[Json]:
+    """Sold items, as [{text, quantity, minor}]; sub-totals and what cannot be read are left out."""
+    found: list[Json] = []
+    for line in _parts(fields, "Line")[:LINES]:
+        try:
+            if line.text("DetailType") == "SalesItemLineDetail":
+                words = line.text("Description") or line.text("SalesItemLineDetail", "ItemRef", "name")
+                quantity = line.text("SalesItemLineDetail", "Qty", most=20)
+                found.append({"text": words, "quantity": quantity, "minor": line.money(currency, "Amount").minor})
+        except (BadField, MoneyError):
+            continue
+    return found
+
+
+def _parts(fields: Fields, name: str) -> list[Fields]:
+    return [Fields(item) for item in fields.items(name) if isinstance(item, dict)]
 
 
 def _customer(fields: Fields) -> BillToRecord:

@@ -264,3 +264,25 @@ def test_any_webhook_is_events_or_a_value_error(raw: Any) -> None:
         except ValueError:
             continue
         assert all(isinstance(event, Event) for event in found)
+
+
+def test_it_keeps_lines_and_the_vendors_own_fields_to_be_shown() -> None:
+    """[A16 B13 003-4] Customs codes and shipments stand where the vendor put them; a line nobody can read is no reason
+    to lose the invoice."""
+    item = {"DetailType": "SalesItemLineDetail", "Description": "Pallets, HS 4415.20", "Amount": Decimal("50.00")}
+    found = invoice(
+        Line=[
+            {**item, "SalesItemLineDetail": {"Qty": 4, "ItemRef": {"value": "1", "name": "Pallet"}}},
+            {**item, "Amount": "a lot"},
+            {"DetailType": "SubTotalLineDetail", "Amount": Decimal("59.50")},
+            "not a line",
+        ],
+        CustomField=[
+            {"Name": "P.O. Number", "StringValue": "PO-9"},
+            {"Name": "Shipment", "StringValue": "S-77"},
+            {"Name": "Empty"},
+        ],
+    )
+    assert isinstance(found, InvoiceRecord)
+    assert found.details["fields"] == {"Shipment": "S-77"}
+    assert found.details["lines"] == [{"text": "Pallets, HS 4415.20", "quantity": "4", "minor": 5000}]
