@@ -57,7 +57,7 @@ def _come_in() -> ResponseReturnValue | None:
     enter(None)
     g.person = g.vendor = g.customer = g.vendor_id = g.customer_id = g.scope = g.role = None
     g.memberships, g.is_operator, g.zone = [], False, "UTC"
-    speak(request.accept_languages.best_match(LANGUAGES) or "en")
+    speak(_asked_language())
     if request.url_rule is None or request.endpoint is None or request.endpoint.rpartition(".")[2] == "static":
         return None
     access = access_of(current_app.view_functions[request.endpoint])
@@ -71,6 +71,12 @@ def _come_in() -> ResponseReturnValue | None:
     _refuse_nul()
     _recognise()
     return _ADMIT[access.who](access)
+
+
+def _asked_language() -> str:
+    """The first of the browser's languages that we speak, with its country; else English."""
+    asked = (str(wanted) for wanted in request.accept_languages.values())
+    return next((wanted for wanted in asked if wanted[:2].lower() in LANGUAGES), "en")
 
 
 def _leave(_error: BaseException | None) -> None:

@@ -121,3 +121,13 @@ CUSTOMER_TEAM = Team(
     CustomerRole.ADMIN,
     (CustomerRole.ADMIN,),
 )
+
+ROLE_NAMES = (  # as pages say a role: its own word with a capital, through gettext
+    marked("Owner"),
+    marked("Admin"),
+    marked("Agent"),
+    marked("Reader"),
+    marked("Approver"),
+    marked("Payer"),
+    marked("Viewer"),
+)

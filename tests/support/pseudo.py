@@ -1,0 +1,74 @@
+"""A made-up language: every letter of a message gets an accent, so that a plain letter on a page was never wrapped."""
+
+import re
+from collections.abc import Iterator
+from gettext import NullTranslations
+from html.parser import HTMLParser
+
+import pytest
+
+from app import words
+from app.outbox import rendering
+
+_KEPT = re.compile(r"(%\(\w+\)s|%%|<[^>]*>|&\w+;)")
+_ACCENTED = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "áƀçďéƒǧĥíĵķĺṁñóṗɋřšťúṽŵẋýžÁƁÇĎÉƑǦĤÍĴĶĹṀÑÓṖɊŘŠŤÚṼŴẊÝŽ",
+)
+_WORD = re.compile(r"[A-Za-z]{3,}")
+_ATTRIBUTES = {"aria-label", "title", "placeholder", "alt", "data-label"}
+_NOT_SHOWN = {"script", "style", "svg"}
+
+
+def accented(message: str) -> str:
+    parts = _KEPT.split(message)
+    return "".join(part if _KEPT.fullmatch(part) else part.translate(_ACCENTED) for part in parts)
+
+
+class Pseudo(NullTranslations):
+    def gettext(self, message: str) -> str:
+        return accented(message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return accented(msgid1 if n == 1 else msgid2)
+
+
+@pytest.fixture
+def pseudo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every language is the made-up one; mails compiled in it are forgotten afterwards."""
+    spoken = Pseudo()
+    monkeypatch.setattr(words, "catalog", lambda _locale: spoken)
+    rendering._compiled.cache_clear()
+    yield
+    rendering._compiled.cache_clear()
+
+
+class _Shown(HTMLParser):
+    """What somebody reads or hears of a page; not what they or others typed, which stands in <bdi> and in fields, nor the names of time zones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self._skipped: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        is_zone = tag == "option" and "/" in (dict(attrs).get("value") or "")
+        if tag in _NOT_SHOWN or tag in {"bdi", "textarea"} or is_zone:
+            self._skipped.append(tag)
+        if not self._skipped:
+            self.said += [value for name, value in attrs if name in _ATTRIBUTES and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._skipped and self._skipped[-1] == tag:
+            self._skipped.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._skipped:
+            self.said.append(data)
+
+
+def plain_words(page: str, *, known: frozenset[str]) -> set[str]:
+    """Words of a page in plain letters, but for ``known`` ones."""
+    shown = _Shown()
+    shown.feed(page)
+    return {word for text in shown.said for word in _WORD.findall(text) if word.lower() not in known}

@@ -1,0 +1,166 @@
+"""Languages: nothing is left out, the catalogs are whole, and everybody reads their own."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import words
+from app.access import Who
+from app.house import House
+from app.words import LANGUAGES, TRANSLATIONS, _, day_in_words, marked, ngettext, speaking
+from tests.access_matrix import Route, routes
+from tests.support.house import signed_in
+from tests.support.links import sent_digest
+from tests.support.pseudo import plain_words, pseudo
+from tests.support.world import EVERYTHING, World, person
+from tests.test_access_matrix import Ids, Tenants, tenants
+
+__all__ = ["pseudo", "tenants"]
+
+ROOT = Path(__file__).parents[1]
+FOREIGN = sorted(set(LANGUAGES) - {"en"})
+_PLACES = re.compile(r"%\(\w+\)s|</?\w+")
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Words do not depend on the database."""
+    return sqlite_url
+
+
+def _source() -> set[tuple[str, ...]]:
+    """Every message of the source, as (one,) or (one, many)."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
+    methods = [(each["pattern"], each["method"]) for each in settings]
+    options = {each["pattern"]: {k: v for k, v in each.items() if k == "trimmed"} for each in settings}
+    found = set[tuple[str, ...]]()
+    for part in ("app", "connectors", "digest"):
+        keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
+        for one in extract_from_dir(ROOT / part, methods, options, keywords):
+            found.add(one[2] if isinstance(one[2], tuple) else (one[2],))
+    return found
+
+
+def _catalog(language: str) -> Catalog:
+    with (TRANSLATIONS / language / "LC_MESSAGES" / "sheaf.po").open("rb") as file:
+        return read_po(file)
+
+
+def _messages(catalog: Catalog) -> Iterator[tuple[Message, tuple[str, ...], tuple[str, ...]]]:
+    """(message, what the source says, what the language says)."""
+    for one in catalog:
+        if one.id:
+            said = one.id if isinstance(one.id, tuple) else (one.id,)
+            yield one, tuple(said), one.string if isinstance(one.string, tuple) else (one.string,)
+
+
+def test_every_language_says_everything_the_source_says() -> None:
+    """[C9] ``make words`` brings what is missing into the catalogs."""
+    source = _source()
+    for language in FOREIGN:
+        catalog = _catalog(language)
+        assert {said for _one, said, _there in _messages(catalog)} == source, language
+        unsaid = [said for one, said, there in _messages(catalog) if not all(there) or one.fuzzy]
+        assert unsaid == [], language
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_every_translation_has_the_places_and_tags_of_its_message(language: str) -> None:
+    """[C9] A missing place would lose a fact, an unknown one would break the page."""
+    for _one, said, there in _messages(_catalog(language)):
+        for form in there:
+            allowed = [sorted(set(_PLACES.findall(each))) for each in said]
+            assert sorted(set(_PLACES.findall(form))) in allowed, said
+            assert form.replace("%%", "").count("%") == len(re.findall(r"%\(\w+\)s", form)), form
+
+
+@pytest.mark.parametrize(
+    ("locale", "none", "one", "two"),
+    [
+        ("en", "0 invoices", "1 invoice", "2 invoices"),
+        ("de", "0 Rechnungen", "1 Rechnung", "2 Rechnungen"),
+        ("fr", "0 facture", "1 facture", "2 factures"),
+        ("es_MX", "0 facturas", "1 factura", "2 facturas"),
+        ("nl", "0 invoices", "1 invoice", "2 invoices"),  # no catalog: the source
+    ],
+)
+def test_each_language_has_its_own_plural(locale: str, none: str, one: str, two: str) -> None:
+    """[C9] French counts none as one."""
+    with speaking(locale):
+        assert [ngettext("%(num)s invoice", "%(num)s invoices", count) for count in (0, 1, 2)] == [none, one, two]
+
+
+def test_a_block_speaks_and_then_all_is_as_before() -> None:
+    """[C9] Two mails written in one another's midst keep their languages; an unknown one is English."""
+    later = marked("Invoice")
+    with speaking("de-AT"):
+        assert (words.locale(), words.language(), day_in_words(date(2026, 2, 2))) == ("de_AT", "de", "2. Feb. 2026")
+        with speaking("fr"):
+            assert _(later) == "Facture"
+        assert _(later) == "Rechnung"
+    with speaking("tlh"):
+        assert (words.language(), _(later)) == ("en", "Invoice")
+
+
+def test_strangers_read_what_their_browser_asks_for(
+    client: FlaskClient, app: Flask, house: House, world: World
+) -> None:
+    """[C9 H1] The browser's language until somebody is known, then theirs."""
+    asked = {"Accept-Language": "it, es-MX;q=0.8, en;q=0.2"}
+    page = client.get("/sign-in", headers=asked).text
+    assert '<html lang="es">' in page
+    with house.database.transaction(EVERYTHING) as session:
+        session.merge(world.cobalt.person).locale = "de"
+    page = signed_in(app, world.cobalt.person).get("/inbox", headers=asked).text
+    assert '<html lang="de">' in page
+    assert "Was Sie schulden" in page
+
+
+# --- the made-up language ---------------------------------------------------------------------------------------------
+
+_KNOWN = frozenset(
+    """acme birch cobalt cedar outsider owner example sheaf csv pdf iban bic utc europe berlin usd eur gbp jpy
+    jan feb mar apr may jun jul aug sep oct nov dec https http www""".split()
+)
+
+
+def test_no_page_was_left_out(whole_app: Flask, house: House, tenants: Tenants, world: World, pseudo: None) -> None:
+    """[C9] Every page that shows something, walked in a made-up language: a plain word is a name, or forgotten."""
+    with house.database.transaction(EVERYTHING) as session:
+        operator = person(session, "operator@sheaf.example")
+        sent = sent_digest(session, world.cobalt.mailbox, [world.acme_invoice, world.birch_invoice])
+    house.settings.operators = "operator@sheaf.example"
+    walks = {
+        Who.ANYBODY: (whole_app.test_client(), {}),
+        Who.LINK: (whole_app.test_client(), {"token": sent.token, "number": 1}),
+        Who.PERSON: (tenants.cobalt_browser, tenants.cobalt),
+        Who.CUSTOMER: (tenants.cobalt_browser, tenants.cobalt),
+        Who.VENDOR: (tenants.acme_browser, tenants.acme),
+        Who.OPERATOR: (signed_in(whole_app, operator), tenants.acme),
+    }
+    left = {}
+    for route in routes(whole_app):
+        if route.access and route.access.who in walks and "GET" in route.methods:
+            browser, ids = walks[route.access.who]
+            if found := _left_out(browser, route, dict(ids)):
+                left[route.rule] = found
+    import json; json.dump({k: sorted(v) for k, v in left.items()}, open("/tmp/r8/left.json", "w"), indent=0)
+    assert left == {}
+
+
+def _left_out(browser: FlaskClient, route: Route, ids: Ids) -> set[str]:
+    if not route.arguments <= set(ids):
+        return set()
+    page = browser.get(route.path(ids))
+    if page.status_code != 200 or page.mimetype != "text/html":
+        return set()
+    return plain_words(page.text, known=_KNOWN)
