@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
+from sqlalchemy import select
 
+from app.care.actions import save_canned
 from app.conversations.actions import answer, ask_question
 from app.house import House
-from app.models import Thread
+from app.models import Thread, VendorRole
 from tests.support import world as make
 from tests.support.browser import NewPage, axe_violations
 from tests.support.house import signed_in
@@ -52,6 +55,12 @@ def test_every_desk_page_is_readable_by_everybody(
             f"/desk/threads/{threads[0].id}",
             "/desk/invoices",
             f"/desk/invoices/{world.acme_invoice.id}",
+            f"/desk/invoices/{world.acme_invoice.id}/letter",
+            "/desk/customers",
+            f"/desk/customers/{world.acme_invoice.bill_to_id}",
+            "/desk/answers",
+            "/desk/tasks",
+            "/desk/record",
             "/desk/profile",
         ):
             page.goto(base + path)
@@ -77,7 +86,61 @@ def test_an_answer_is_given_without_javascript(
         page.get_by_role("link", name="Cobalt").click()
         page.get_by_label("Your answer").fill("Order 4712.")
         page.get_by_role("button", name="Send answer").click()
-        assert page.get_by_text("Order 4712.").is_visible()
         assert page.get_by_text("Your customer gets it by mail now.").is_visible()
-        page.goto(f"{base}/desk")
         assert page.get_by_role("heading", name="All answered").is_visible()
+        page.goto(f"{base}/desk/threads/{threads[1].id}")
+        assert page.get_by_text("Order 4712.").is_visible()
+
+
+def test_an_agents_morning_is_ten_questions_from_the_keyboard(
+    app: Flask, house: House, world: World, new_page: NewPage
+) -> None:
+    """[G1 F10 G7 000-3 003-14 004-18] From the queue into the first, then from each answer into the next: a ready
+    answer, a word to a colleague, a later date, an ending. Nobody waits at its end, and no other room was entered."""
+    with house.database.transaction(EVERYTHING) as session:
+        mia = make.person(session, "mia@acme.example", name="Mia")
+        make.vendor_member(session, world.acme.vendor, mia, VendorRole.AGENT)
+        by = {"vendor_id": world.acme.vendor.id, "by": world.acme.person, "now": NOW}
+        save_canned(session, canned=None, title="The copy", body="Dear {customer}, here is {number}.", **by)
+        for number in range(10):
+            bill = make.invoice(session, world.acme, world.cobalt, number=f"M-{number}")
+            ask_question(
+                session, house=house, vendor_id=world.acme.vendor.id, customer_id=world.cobalt.customer.id,
+                mailbox_id=world.cobalt.mailbox.id, invoice_ids=[bill.id], body="Which order is this for?",
+                now=NOW - timedelta(hours=30 - number), via="link", said_by="Paula",
+            )  # fmt: skip
+    cookie = signed_in(app, mia).get_cookie("sheaf")
+    assert cookie
+    with live_server(app) as base:
+        page = new_page()
+        page.context.add_cookies([{"name": "sheaf", "value": cookie.value, "url": base}])
+        page.goto(f"{base}/desk")
+        page.locator("#rows a").first.press("Enter")
+        for number in range(10):
+            expect(page.get_by_role("heading", level=1)).to_have_text(f"Invoice M-{number}")
+            if number == 1:
+                page.get_by_role("link", name="The copy").press("Enter")
+                expect(page.get_by_label("Your answer")).to_have_value(f"Dear Cobalt, here is M-{number}.")
+            elif number == 2:
+                page.get_by_label("Note").fill("Is the discount agreed?")
+                page.get_by_label("Tell a colleague by mail").select_option(label="owner@acme.example")
+                page.get_by_role("button", name="Keep the note").press("Enter")
+                expect(page.get_by_text("Kept. Your customer does not see it.")).to_be_visible()
+            elif number == 3:
+                page.get_by_text("Leave invoice M-3 out of reminders").press("Enter")
+                page.get_by_label("Ask for it again after").fill("2026-12-18")
+                page.get_by_role("button", name="Leave it out until then").press("Enter")
+                expect(page.get_by_text("On hold by you until").first).to_be_visible()
+            elif number == 4:
+                page.get_by_text("Close this conversation").press("Enter")
+                page.get_by_label("Withdrawn").check()
+                page.get_by_role("button", name="Close", exact=True).press("Enter")
+                continue
+            expect(page.get_by_label("Your answer")).to_be_focused()
+            if number != 1:
+                page.keyboard.type(f"Order {number}.")
+            page.keyboard.press("Control+Enter")
+        expect(page.get_by_role("heading", name="All answered")).to_be_visible()
+        assert page.url == f"{base}/desk"
+    with house.database.reading(EVERYTHING) as session:
+        assert {thread.waiting_since for thread in session.execute(select(Thread)).scalars()} == {None}
