@@ -32,6 +32,7 @@ from app.house import House
 from app.inbox import calendar_views as calendars
 from app.inbox import cash_views as cash
 from app.inbox import claim_views
+from app.inbox import company_views as companies
 from app.inbox import details_views as details
 from app.inbox import forwarded_views as forwarded
 from app.inbox import pay_views as paying
@@ -64,8 +65,8 @@ def create_app(house: House) -> Flask:
         part.install(app)
     for room in (
         accounts, team, data, addresses, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash,
-        calendars, details, proposals, desk, care, customers, record, decisions, outlook, policies, entities, scorecard,
-        desk_trust, payments, ops, abuse, inbound, texts, audit, erase,
+        calendars, details, companies, proposals, desk, care, customers, record, decisions, outlook, policies, entities,
+        scorecard, desk_trust, payments, ops, abuse, inbound, texts, audit, erase,
     ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app
