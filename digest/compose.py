@@ -253,7 +253,7 @@ class _Writer:
             was_on=before.due_on if before and before.due_on != item.due_on else None,
             is_answered=bool(talk and talk.is_vendors and last and talk.at > last),
             can_pay=item.can_pay_online,
-            discount=discount_of(item, part.card, self.moment.today),
+            discount=discount_of(item, item.due_minor, part.card, self.moment.today),
         )
 
     def _freeze(self, card: VendorCard, item: Item, kind: LineKind, is_shown: bool, status: str) -> int:

@@ -109,10 +109,12 @@ def _together_page(number: int, error: str = "") -> str:
         named = [rows[each] for each in _numbers() if each in rows]
         wanted = chosen(still_open, named, today)
         found = sheets(session, [row for row in wanted if row.is_open], now, today)
+    keys = {row.id: key for key, row in rows.items()}
     return render_template(
         "links/together.html",
         line=line,
-        keys={row.id: key for key, row in rows.items()},
+        keys=keys,
+        named=[keys[row.id] for row in wanted],
         vendor_name=line.vendor_name,
         rows=still_open,
         wanted=wanted,

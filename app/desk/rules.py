@@ -92,6 +92,7 @@ HOLD_WORDS = {
     HoldKind.PAYING: marked("Payment started"),
     HoldKind.VENDOR: marked("On hold by you"),
     HoldKind.NOT_MINE: marked("Said not to be theirs"),
+    HoldKind.REVERSED: marked("Rests after a payment was taken back"),
     HoldKind.REQUEST: marked("Other dates asked for"),
 }
 

@@ -177,8 +177,8 @@ def _asks(session: Session, rows: Sequence[Row], rule: PayRule | None, today: da
         Ask(
             row,
             rules.reference_of(row.label, owed[row.id].details),
-            rules.discount_of(owed[row.id], rule, today),
-            rules.late_fee_of(owed[row.id], rule),
+            rules.discount_of(owed[row.id], row.due_minor, rule, today),
+            rules.late_fee_of(owed[row.id], row.due_minor, rule),
             owed[row.id].awaited_on,
             owed[row.id].is_autopay,
             owed[row.id].charge_failed_at,
@@ -209,7 +209,7 @@ def _named(method: PayMethod, asks: Sequence[Ask]) -> Method:
 def begun(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[UUID, Begun]:
     """By invoice: who of the customer has started to pay it, so that nobody pays it twice (FEATURES E8)."""
     query = (
-        select(Hold, Person.name, Invoice.currency)
+        select(Hold, Person.name, Person.address, Invoice.currency)
         .join(Invoice, Invoice.id == Hold.invoice_id)
         .outerjoin(Person, Person.id == Hold.person_id)
         .where(
@@ -223,9 +223,9 @@ def begun(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[
         rows = session.execute(query).all()
     return {
         hold.invoice_id: Begun(
-            hold.created_at, name or hold.said_by, hold.ends_at, Money(hold.amount_minor or 0, currency)
+            hold.created_at, name or address or hold.said_by, hold.ends_at, Money(hold.amount_minor or 0, currency)
         )
-        for hold, name, currency in rows
+        for hold, name, address, currency in rows
     }
 
 

@@ -25,8 +25,6 @@ class Owing(Protocol):
     @property
     def due_on(self) -> date | None: ...
     @property
-    def due_minor(self) -> int: ...
-    @property
     def discount_minor(self) -> int | None: ...
     @property
     def discount_until(self) -> date | None: ...
@@ -54,16 +52,17 @@ class Discount:
     until: date
 
 
-def discount_of(owed: Owing, offer: Offer | None, today: date) -> Discount | None:
-    """The invoice's own terms where it has some, else the vendor's offer; nothing after the last day."""
+def discount_of(owed: Owing, due_minor: int, offer: Offer | None, today: date) -> Discount | None:
+    """Off ``due_minor``: the invoice's own terms where it has some, else the vendor's offer; nothing after the last
+    day."""
     if owed.discount_minor and owed.discount_until:
         found = Discount(owed.discount_minor, owed.discount_until)
     elif offer and offer.discount_share and owed.issued_on:
         until = owed.issued_on + timedelta(days=offer.discount_days)
-        found = Discount(share_of(owed.due_minor, offer.discount_share), until)
+        found = Discount(share_of(due_minor, offer.discount_share), until)
     else:
         return None
-    return found if today <= found.until and 0 < found.minor < owed.due_minor else None
+    return found if today <= found.until and 0 < found.minor < due_minor else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +73,10 @@ class LateFee:
     since: date
 
 
-def late_fee_of(owed: Owing, rule: PayRule | None) -> LateFee | None:
+def late_fee_of(owed: Owing, due_minor: int, rule: PayRule | None) -> LateFee | None:
     if not rule or not rule.late_share or owed.due_on is None:
         return None
-    return LateFee(share_of(owed.due_minor, rule.late_share), owed.due_on + timedelta(days=rule.late_days + 1))
+    return LateFee(share_of(due_minor, rule.late_share), owed.due_on + timedelta(days=rule.late_days + 1))
 
 
 def least_part(due_minor: int, rule: PayRule | None) -> int | None:

@@ -26,6 +26,8 @@ from app.models import (
     Outcome,
     Payment,
     Person,
+    Setback,
+    SetbackKind,
     Side,
     Thread,
     ThreadInvoice,
@@ -51,6 +53,9 @@ class Event(StrEnum):
     REOPENED = "reopened"
     MAILED = "mailed"  # who: to which address
     PAID = "paid"  # after: Money; day: when the books say so
+    FAILED = "failed"  # a payment; after: Money, note: its FailureReason
+    CHARGED_BACK = "charged_back"  # after: Money
+    SHORT = "short"  # after: Money that came
     HELD = "held"  # after: HoldKind; day: the day promised; note: the words given with it
     FREED = "freed"  # after: HoldKind; note: the reason in words
     ASKED = "asked"  # who, thread_id
@@ -84,6 +89,7 @@ def timeline(session: Session, invoice_id: UUID) -> list[Moment]:
         *_changes(session, invoice),
         *(_mailed_by_us(session, invoice) if is_vendors else _mailed(session, invoice.id)),
         *_paid(session, invoice),
+        *_setbacks(session, invoice),
         *_holds(session, invoice.id, with_hidden=is_vendors),
         *_said(session, invoice.id, with_names=not is_links),
         *_ended(session, invoice.id, with_links=not is_links),
@@ -125,6 +131,21 @@ def _differences(before: InvoiceChange, after: InvoiceChange, currency: str) -> 
             yield Moment(after.at, event, Money(old, currency), Money(new, currency))
     if before.due_on != after.due_on:
         yield Moment(after.at, Event.DUE, before.due_on, after.due_on)
+
+
+_SETBACKS = {
+    SetbackKind.FAILED: Event.FAILED,
+    SetbackKind.CHARGED_BACK: Event.CHARGED_BACK,
+    SetbackKind.SHORT: Event.SHORT,
+}  # what was taken back shows as the hold that follows
+
+
+def _setbacks(session: Session, invoice: Invoice) -> Iterator[Moment]:
+    query = select(Setback).where(Setback.invoice_id == invoice.id, Setback.is_expected.is_(False))
+    told = query.where(Setback.told_at.is_not(None), Setback.kind.in_(_SETBACKS))
+    for each in session.execute(told.order_by(Setback.happened_at)).scalars():
+        amount = Money(each.amount_minor, invoice.currency)
+        yield Moment(each.happened_at, _SETBACKS[SetbackKind(each.kind)], after=amount, note=each.reason)
 
 
 def _paid(session: Session, invoice: Invoice) -> Iterator[Moment]:
