@@ -10,7 +10,7 @@ from app.mailboxes.people import Wish
 from app.models import Customer, Mailbox, Route
 from app.money import Money, MoneyError, amounts_meant
 from app.windows import BETWEEN_RUNS
-from app.words import LANGUAGES, _
+from app.words import LANGUAGES, _, locale
 
 LANGUAGE_NAMES = {code: Locale(code).get_display_name(code) or code for code in LANGUAGES}  # each in its own words
 _SHORTEST_MONTH = 28
@@ -167,5 +167,5 @@ def route_words(route: Route, vendors: Mapping[UUID, str]) -> list[str]:
     if route.po_number:
         found.append(_("order %(number)s", number=as_typed(route.po_number)))
     if route.least_minor is not None:
-        found.append(_("%(amount)s or more", amount=Money(route.least_minor, route.currency)))
+        found.append(_("%(amount)s or more", amount=Money(route.least_minor, route.currency).format(locale())))
     return found
