@@ -70,6 +70,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         *ops_jobs.jobs(txt_records),
         *retention.JOBS,
     )  # an invoice taken in goes all the way in one pass
+    app.extensions["jobs"] = jobs
     rekeying.register(app)
     connector_commands.register(app)
     digest_commands.register(app, house, sending)

@@ -2,13 +2,18 @@
 
 import os
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 
 def first_id(at: datetime) -> UUID:
     """Less than every id made at ``at`` or later, by the wall clock."""
     return UUID(int=int(at.timestamp() * 1000) << 80)
+
+
+def made_at(row: UUID) -> datetime:
+    """When new_id() made it, to the millisecond."""
+    return datetime.fromtimestamp((row.int >> 80) / 1000, UTC)
 
 
 def new_id() -> UUID:

@@ -67,7 +67,7 @@ def _erased(found: Subject, *, typed: bool) -> ResponseReturnValue:
         flash(str(problem), "warn")
         return back
     flash("Erased. Nothing brings it back; the record says who did it, and why.", "ok")
-    return redirect(url_for("ops.audit", action="organisation.erased" if found.customer_id else "person.erased"), 303)
+    return redirect(url_for("audit.index", action="organisation.erased" if found.customer_id else "person.erased"), 303)
 
 
 def _again(session: Session, found: Subject) -> Subject:

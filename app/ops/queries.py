@@ -1,4 +1,4 @@
-"""Reads for the operator's pages: windows, jobs, connections, provider events, audit. Lists are paged by key."""
+"""Reads for the operator's pages: windows, jobs, connections, provider events. Lists are paged by key."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from app.models import (
     Alarm,
-    AuditEntry,
     Connection,
     ConnectionState,
     Customer,
@@ -20,7 +19,6 @@ from app.models import (
     Mailbox,
     Outcome,
     Outgoing,
-    Person,
     ProviderEvent,
     Trust,
     Vendor,
@@ -82,7 +80,7 @@ def windows_on(session: Session, day: date, outcome: Outcome | None, before: Pla
     )
     if outcome is not None:
         query = query.where(Digest.outcome == outcome)
-    rows = session.execute(_page(query, Digest.created_at, Digest.id, before)).all()
+    rows = session.execute(page_of(query, Digest.created_at, Digest.id, before)).all()
     return [WindowRow(*row) for row in rows]
 
 
@@ -100,7 +98,7 @@ def mailbox_with_customer(session: Session, mailbox_id: UUID) -> tuple[Mailbox, 
 def windows_of(session: Session, mailbox_id: UUID, before: Place | None) -> list[Digest]:
     """What became of each window of a mailbox, newest first."""
     query = select(Digest).where(Digest.mailbox_id == mailbox_id)
-    return list(session.scalars(_page(query, Digest.created_at, Digest.id, before)))
+    return list(session.scalars(page_of(query, Digest.created_at, Digest.id, before)))
 
 
 def mails_to(session: Session, mailbox_id: UUID, limit: int = 20) -> list[Outgoing]:
@@ -139,11 +137,7 @@ def job_runs(session: Session, job: str, failed_only: bool, before: Place | None
         query = query.where(JobRun.job == job)
     if failed_only:
         query = query.where(JobRun.error != "")
-    return list(session.scalars(_page(query, JobRun.started_at, JobRun.id, before)))
-
-
-def job_names(session: Session, since: datetime) -> list[str]:
-    return list(session.scalars(select(JobRun.job).where(JobRun.started_at >= since).distinct().order_by(JobRun.job)))
+    return list(session.scalars(page_of(query, JobRun.started_at, JobRun.id, before)))
 
 
 def troubled_connections(session: Session, now: datetime) -> list[tuple[Connection, str]]:
@@ -164,7 +158,7 @@ def troubled_connections(session: Session, now: datetime) -> list[tuple[Connecti
 def parked_events(session: Session, before: Place | None) -> list[ProviderEvent]:
     """Webhooks stored and not yet worked off, newest first."""
     query = select(ProviderEvent).where(_UNHANDLED)
-    return list(session.scalars(_page(query, ProviderEvent.received_at, ProviderEvent.id, before)))
+    return list(session.scalars(page_of(query, ProviderEvent.received_at, ProviderEvent.id, before)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +181,7 @@ def vendors(session: Session, words: str, before: Place | None) -> list[VendorRo
     query: Any = select(Vendor.id, Vendor.name, Vendor.trust, Vendor.live_at, Vendor.created_at, connected)
     if words:
         query = query.where(Vendor.name.icontains(words, autoescape=True))
-    return [VendorRow(*row) for row in session.execute(_page(query, Vendor.created_at, Vendor.id, before))]
+    return [VendorRow(*row) for row in session.execute(page_of(query, Vendor.created_at, Vendor.id, before))]
 
 
 def alarms(session: Session, limit: int = 10) -> list[Alarm]:
@@ -201,28 +195,7 @@ def vendor_names(session: Session, ids: list[UUID]) -> dict[UUID, str]:
     return {row.id: row.name for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    entry: AuditEntry
-    person: str | None
-    vendor: str | None
-    customer: str | None
-
-
-def audit(session: Session, action: str, before: Place | None) -> list[AuditRow]:
-    """Who did what, newest first; ``action`` narrows to one."""
-    query: Any = (
-        select(AuditEntry, Person.address, Vendor.name, Customer.name)
-        .outerjoin(Person, Person.id == AuditEntry.person_id)
-        .outerjoin(Vendor, Vendor.id == AuditEntry.vendor_id)
-        .outerjoin(Customer, Customer.id == AuditEntry.customer_id)
-    )
-    if action:
-        query = query.where(AuditEntry.action == action)
-    return [AuditRow(*row) for row in session.execute(_page(query, AuditEntry.at, AuditEntry.id, before))]
-
-
-def _page(query: Any, at: Any, row: Any, before: Place | None) -> Any:
+def page_of(query: Any, at: Any, row: Any, before: Place | None) -> Any:
     """One page and one row more, which tells that there is a next one."""
     if before is not None:
         query = query.where(_older(at, row, before))

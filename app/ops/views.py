@@ -18,7 +18,7 @@ from app.address import canonical
 from app.db import database, database_now
 from app.house import the_house
 from app.models import AttemptResult, Digest, Outcome, Outgoing
-from app.ops import actions, queries
+from app.ops import actions, board, queries
 from app.ops.figures import read_figures, schema_is_current
 from app.ops.forms import StopForm, is_switch, read_day, read_outcome
 from app.ops.rules import SENDING, STOPPABLE, Place, exposition, read_place, vendor_of, vendor_switch, write_place
@@ -281,13 +281,27 @@ def decide(outgoing_id: UUID) -> ResponseReturnValue:
 @blueprint.get("/ops/jobs")
 @operator_only
 def jobs() -> ResponseReturnValue:
+    """The run board: every job with its last run, what waits for it, and below it the runs themselves."""
     job, failed_only = request.args.get("job", "")[:40], request.args.get("failed") == "yes"
+    now = clock.now()
     with database().reading() as session:
-        names = queries.job_names(session, clock.now() - timedelta(days=7))
+        states = board.job_states(session, current_app.extensions.get("jobs", ()), now)
+        at_work = board.workers(session, now)
+        ringing = [alarm for alarm in queries.alarms(session) if not alarm.ended_at]
+        gates = read_figures(session, now).gates
         rows = queries.job_runs(session, job, failed_only, _before())
     shown, older = _cut(rows)
-    place = write_place(shown[-1].started_at, shown[-1].id) if older else ""
-    return render_template("ops/jobs.html", runs=shown, names=names, job=job, failed_only=failed_only, older=place)
+    return render_template(
+        "ops/jobs.html",
+        states=states,
+        workers=at_work,
+        alarms=ringing,
+        gates=gates,
+        runs=shown,
+        job=job,
+        failed_only=failed_only,
+        older=write_place(shown[-1].started_at, shown[-1].id) if older else "",
+    )
 
 
 @blueprint.get("/ops/connections")
@@ -320,17 +334,6 @@ def vendors() -> ResponseReturnValue:
     place = write_place(shown[-1].created_at, shown[-1].id) if older else ""
     stops = {row.id: stopped.get(vendor_switch(row.id)) for row in shown}
     return render_template("ops/vendors.html", vendors=shown, stops=stops, q=words, older=place)
-
-
-@blueprint.get("/ops/audit")
-@operator_only
-def audit() -> ResponseReturnValue:
-    action = request.args.get("action", "").strip()[:60]
-    with database().reading() as session:
-        rows = queries.audit(session, action, _before())
-    shown, older = _cut(rows)
-    place = write_place(shown[-1].entry.at, shown[-1].entry.id) if older else ""
-    return render_template("ops/audit.html", rows=shown, action=action, older=place)
 
 
 def _before() -> Place | None:

@@ -12,7 +12,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
-class _Echo:
+class Echo:
     """A file that hands back what is written to it: the csv module makes the line, we send it."""
 
     def write(self, text: str) -> str:
@@ -26,7 +26,7 @@ def harmless(cell: str) -> str:
 
 def statement_csv(statement: Statement) -> Iterator[str]:
     """Line by line, so that it can be sent while it is made. Dates as 2026-11-23, amounts with a point, no grouping."""
-    write = csv.writer(_Echo()).writerow
+    write = csv.writer(Echo()).writerow
     head = (_("Supplier"), _("Currency"), _("Date"), _("What"), _("Number"), _("Method"), _("Amount"), _("Owed"))
     yield "\ufeff" + write(head)  # so that spreadsheet programs read it as UTF-8
     for account in statement.accounts:

@@ -179,7 +179,7 @@ def hold(session: Session, invoice: Invoice, kind: HoldKind, **facts: Any) -> Ho
 def payment(session: Session, by: Selling, to: Owing, applied: dict[Invoice, str], **facts: Any) -> Payment:
     """Money that the vendor's books took for these invoices, a week ago, by card."""
     code = facts.pop("currency", by.vendor.currency)
-    parts = [[invoice.external_id, Money.of(amount, code).minor] for invoice, amount in applied.items()]
+    parts = [(invoice.external_id, Money.of(amount, code).minor) for invoice, amount in applied.items()]
     defaults = {
         "vendor_id": by.vendor.id,
         "connection_id": by.connection.id,
@@ -192,7 +192,7 @@ def payment(session: Session, by: Selling, to: Owing, applied: dict[Invoice, str
         "exponent": exponent(code),
         "amount_minor": sum(minor for _, minor in parts),
         "method": "Card",
-        "applied": parts,
+        "applied": [list(part) for part in parts],
     }
     made = Payment(**{**defaults, **facts})
     session.add(made)
