@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.care.notices import tell_owner
+from app.care.rules import OwnerEvent
 from app.claims import rules
 from app.claims.queries import live_claims
 from app.claims.rules import CannotClaim, Request, Said
@@ -47,10 +50,11 @@ def claim(
     now: datetime,
     words: str = "",
     files: Sequence[File] = (),
+    within: Thread | None = None,
 ) -> Hold:
     """The invoice, or the disputed part of it, rests from this commit on, and the vendor's people are told in it.
 
-    Pressed twice it is one claim. Raises CannotClaim and the errors of ask_question(), in words; NotYours for 404.
+    Pressed twice it is one claim. It is said ``within`` that conversation, else as ask_question() finds one. Raises CannotClaim and the errors of ask_question(), in words; NotYours for 404.
     """
     session.execute(select(Customer.id).where(Customer.id == by.customer_id).with_for_update(key_share=True))
     invoice = _invoice(session, invoice_id, by)
@@ -59,22 +63,8 @@ def claim(
         return same
     _check(session, house, invoice, said)
     _give_way(session, invoice, said, now)
-    thread = talk.ask_question(
-        session,
-        house=house,
-        vendor_id=invoice.vendor_id,
-        customer_id=by.customer_id,
-        mailbox_id=by.mailbox_id,
-        invoice_ids=[invoice.id],
-        body="\n".join([*rules.summary(said, invoice.currency), *([words.strip()] if words.strip() else [])]),
-        now=now,
-        via=by.via,
-        person=by.person,
-        said_by=by.said_by,
-        topic=kind,
-        files=files,
-        closes="promised" if kind == HoldKind.PROMISE else "",
-    )
+    body = "\n".join([*rules.summary(said, invoice.currency), *([words.strip()] if words.strip() else [])])
+    thread = _speak(session, house, by, invoice, kind, body, files, now, within)
     hold = Hold(
         vendor_id=invoice.vendor_id,
         customer_id=by.customer_id,
@@ -92,8 +82,36 @@ def claim(
     session.add(hold)
     session.flush()
     record_act(session, invoice, f"claim.{kind}", now, by.person_id)
+    if kind == HoldKind.DISPUTE:
+        tell_owner(
+            session, house=house, event=OwnerEvent.DISPUTED, invoice=invoice, about=hold.id, now=now, words=hold.note
+        )
     log.info("claimed", invoice=str(invoice.id), kind=str(kind), hold=str(hold.id))
     return hold
+
+
+def _speak(
+    session: Session,
+    house: House,
+    by: Claimant,
+    invoice: Invoice,
+    kind: HoldKind,
+    body: str,
+    files: Sequence[File],
+    now: datetime,
+    within: Thread | None,
+) -> Thread:
+    """Say it to the vendor's people. A promise wants no answer."""
+    closes = "promised" if kind == HoldKind.PROMISE else ""
+    about: dict[str, Any] = {
+        "house": house, "body": body, "now": now, "via": by.via, "mailbox_id": by.mailbox_id, "person": by.person,
+        "said_by": by.said_by, "files": files, "closes": closes,
+    }  # fmt: skip
+    if within is not None:
+        talk.follow_up(session, thread=within, **about)
+        return within
+    owners = {"vendor_id": invoice.vendor_id, "customer_id": by.customer_id}
+    return talk.ask_question(session, invoice_ids=[invoice.id], topic=kind, **owners, **about)
 
 
 def withdraw(session: Session, *, house: House, by: Claimant, hold: Hold, now: datetime) -> None:
@@ -101,8 +119,7 @@ def withdraw(session: Session, *, house: House, by: Claimant, hold: Hold, now: d
     invoice = lock_live(session, hold, now)
     end_claim(hold, HoldResult.WITHDRAWN, now)
     record_act(session, invoice, "claim.withdrawn", now, by.person_id)
-    thread = session.execute(select(Thread).where(Thread.id == hold.thread_id)).scalar_one_or_none()
-    if thread is not None and may_continue(thread.closed_at, now):
+    if (thread := _thread(session, hold, now)) is not None:
         what = " ".join(rules.summary(rules.kept(hold), invoice.currency))
         talk.follow_up(
             session, house=house, thread=thread, body=_("We take this back: %(what)s", what=what), now=now, via=by.via,
@@ -118,16 +135,19 @@ def reopen(session: Session, *, house: House, by: Claimant, hold: Hold, words: s
         raise CannotClaim(_("Say in a few words why it is open again."))
     return claim(
         session, house=house, by=by, invoice_id=hold.invoice_id, said=rules.kept(hold), now=now,
-        words=_("Opened again: %(words)s", words=words.strip()),
+        words=_("Opened again: %(words)s", words=words.strip()), within=_thread(session, hold, now),
     )  # fmt: skip
+
+
+def _thread(session: Session, hold: Hold, now: datetime) -> Thread | None:
+    """Where it was talked about, if one may still write there."""
+    thread = session.execute(select(Thread).where(Thread.id == hold.thread_id)).scalar_one_or_none()
+    return thread if thread is not None and may_continue(thread.closed_at, now) else None
 
 
 def end_claim(hold: Hold, result: HoldResult, now: datetime) -> None:
     """Over, with its result; the words are what a timeline says."""
-    hold.ended_at, hold.result = now, result
-    hold.end_reason = _(
-        "%(what)s: %(result)s", what=_(rules.NAMES[HoldKind(hold.kind)]), result=_(rules.RESULTS[result])
-    )
+    hold.ended_at, hold.result, hold.end_reason = now, result, _(rules.RESULTS[result])
 
 
 def _invoice(session: Session, invoice_id: UUID, by: Claimant) -> Invoice:

@@ -11,6 +11,8 @@ import structlog
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.care.notices import tell_owner
+from app.care.rules import OwnerEvent
 from app.claims import rules
 from app.claims.actions import end_claim
 from app.conversations import actions as talk
@@ -128,6 +130,8 @@ def _run_out(session: Session, house: House, hold: Hold, invoice: Invoice, now: 
             day=day(hold.promised_on),
         )
         _tell(session, house, hold, words, "", now, Side.VENDOR)
+        event = OwnerEvent.PROMISE_BROKEN
+        tell_owner(session, house=house, event=event, invoice=invoice, about=hold.id, now=now, words=words)
         _task(
             session,
             hold,
