@@ -113,17 +113,13 @@ def test_what_is_kept_is_shown_with_what_went_when(house: House, operator: Flask
 
 def test_the_run_board_says_how_every_job_is(app: Flask, house: House, operator: FlaskClient, world: World) -> None:
     """[L2 003-24] Last run, what waits and since when, when the next thing is due, who is at work; the worst first."""
-    app.extensions["jobs"] = (
-        Job("plan digests", 5.0, lambda _: 0),
-        Job("deliver", 2.0, lambda _: 0),
-        Job("x", 1.0, _broken),
-    )
+    known = [Job(name, 5.0, lambda _: 0) for name in ("plan digests", "deliver")]
+    app.extensions["jobs"] = (*known, broken := Job("x", 1.0, _broken))
     with house.database.transaction(EVERYTHING) as session:
         late, next_one = (session.get_one(Mailbox, each.mailbox.id) for each in (world.cobalt, world.outsider))
         late.next_digest_at, next_one.next_digest_at = NOW - timedelta(hours=2), NOW + timedelta(hours=3)
-        session.add(
-            JobRun(job="deliver", worker="host-1", started_at=NOW - timedelta(minutes=5), finished_at=NOW, done=70)
-        )
+        began = NOW - timedelta(minutes=5)
+        session.add(JobRun(job="deliver", worker="host-1", started_at=began, finished_at=NOW, done=70))
         session.add(Alarm(name="silence", words="No digest appears.", since=NOW))
     drain(house, broken)
     page = operator.get("/ops/jobs").text
