@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.desk import queries as desk
-from app.desk.queries import PAGE, Box, InvoiceSearch, QueueSearch, Shelf
+from app.desk.queries import PAGE, InvoiceSearch, Shelf
+from app.desk.threads import Box, QueueSearch, find_threads
 from app.house import House
 from app.inbox import queries as inbox
 from app.inbox.queries import Search, Tab
@@ -57,7 +58,7 @@ def _tab(which: Tab, now: datetime, today: date, after: Any) -> Callable[[Sessio
 
 def _box(which: Box, _now: datetime, _today: date, after: Any) -> Callable[[Session], object]:
     search = QueueSearch(which, "", _VENDOR.vendor_id, _VENDOR.person_id, after)
-    return lambda session: desk.find_threads(session, search)
+    return lambda session: find_threads(session, search)
 
 
 # A list: whose it is, how it is asked for, by what it is ordered (upwards or not), and which rows it shows.

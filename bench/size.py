@@ -15,7 +15,7 @@ from sqlalchemy import update
 
 import wsgi
 from app import clock
-from app.desk.queries import Box, QueueSearch, count_waiting, find_threads
+from app.desk.threads import Box, QueueSearch, count_waiting, find_threads
 from app.house import House
 from app.models import Mailbox
 from app.scheduler import Job, drain
