@@ -10,6 +10,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.care.jobs import tell_first_late
+from app.claims.actions import Claimant, claim
+from app.claims.endings import end_claims
+from app.claims.rules import Dispute, Promise
 from app.conversations.actions import answer, ask_question
 from app.conversations.rules import ByMail
 from app.house import House
@@ -29,6 +32,7 @@ from app.models import (
     VendorRole,
     VendorTask,
 )
+from app.scope import CustomerScope
 from tests.support import world as make
 from tests.support.house import signed_in
 from tests.support.statements import statements
@@ -349,3 +353,25 @@ def test_the_owner_hears_of_the_first_lateness_only(
     with house.database.reading(EVERYTHING) as session:
         told = session.execute(select(Outgoing.subject).where(Outgoing.kind == OutgoingKind.NOTICE)).scalars().all()
     assert told == (["Cobalt is late for the first time: invoice A-1"] if is_told else [])
+
+
+def test_the_owner_is_copied_on_a_dispute_and_on_a_broken_promise(
+    house: House, world: World, mia: Person, bill_to: BillTo
+) -> None:
+    """[J8 001-9 F3 F4] As the customer says it, and as the promised day has passed."""
+    by = Claimant(world.cobalt.customer.id, world.cobalt.mailbox.id, "page", world.cobalt.person)
+    scope, before = CustomerScope(world.cobalt.customer.id, world.cobalt.person.id), NOW - timedelta(days=12)
+    with house.database.transaction(EVERYTHING) as session:
+        session.get_one(BillTo, bill_to.id).owner_id = mia.id
+        other = make.invoice(session, world.acme, world.cobalt, number="A-2")
+    about = {"house": house, "by": by}
+    with house.database.transaction(scope) as session:
+        claim(session, invoice_id=other.id, said=Promise(before.date(), other.balance_minor), now=before, **about)
+        said = Dispute("price", "credit", world.acme_invoice.balance_minor)
+        claim(session, invoice_id=world.acme_invoice.id, said=said, now=NOW, words="Too dear", **about)
+    end_claims(house)
+    with house.database.reading(EVERYTHING) as session:
+        query = select(Outgoing).where(Outgoing.kind == OutgoingKind.NOTICE, Outgoing.person_id == mia.id)
+        told = {mail.subject: mail.text for mail in session.execute(query).scalars()}
+    assert set(told) == {"Cobalt disputes invoice A-1", "Cobalt did not pay as promised: invoice A-2"}
+    assert "Too dear" in told["Cobalt disputes invoice A-1"]
