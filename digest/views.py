@@ -21,6 +21,7 @@ from app.house import the_house
 from app.mailboxes.actions import accept_vendor, relation_with
 from app.mailboxes.queries import lines_of
 from app.models import DigestLine, Invoice, Thread
+from app.paying.queries import pay_sheet
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
 from app.receivables.queries import Row, find_rows_by_id, said_of
@@ -88,6 +89,7 @@ def line(number: int) -> str:
             is_shut=is_new,
             is_paused=is_suspended(session, found.vendor_id),
             direct_at=said_at(session, found.vendor_id),
+            sheet=pay_sheet(session, [row], "", now, clock.today(g.zone)) if row and row.is_open else None,
             alike=[name for name in known if looks_like(name, found.vendor_name)],
         )
 

@@ -39,6 +39,7 @@ from app.mailboxes.queries import (
 )
 from app.mailboxes.rules import without_links
 from app.models import CustomerRole, Invoice, Mailbox
+from app.paying.queries import pay_sheet
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
 from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, said_of
@@ -105,6 +106,7 @@ def invoice(invoice_id: UUID) -> str:
             say_url=lambda kind: url_for("claims.say", invoice_id=invoice_id, kind=kind),
             claim_url=lambda claim: url_for("claims.change", hold_id=claim.id),
             direct_at=said_at(session, row.vendor_id),
+            sheet=pay_sheet(session, [row], "", now, clock.today(g.zone)) if row.is_open else None,
         )
 
 
