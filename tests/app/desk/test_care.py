@@ -35,12 +35,14 @@ from app.models import (
     VendorMember,
     VendorRole,
 )
+from app.scope import CustomerScope
 from tests.support import world as make
 from tests.support.house import signed_in
 from tests.support.world import EVERYTHING, NOW, World
 
 HOUR = timedelta(hours=1)
 pytestmark = pytest.mark.usefixtures("fixed_clock")
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # nothing in it is the database's own
 Ask = Callable[..., Thread]
 
 
@@ -108,6 +110,7 @@ def test_after_an_answer_whoever_waits_next_is_opened(acme: FlaskClient, ask: As
     assert acme.post(f"/desk/threads/{first.id}/answer", data={"body": "Order 1."}).location == "/desk"
 
 
+@on_sqlite
 def test_the_next_one_is_of_the_part_of_the_queue_one_works_in(acme: FlaskClient, ask: Ask) -> None:
     """[G1] Filters travel along; "stay" stays."""
     copy, order, again = ask("Q-1", 30, "copy"), ask("Q-2", 20, "order"), ask("Q-3", 10, "copy")
@@ -122,6 +125,7 @@ def test_the_next_one_is_of_the_part_of_the_queue_one_works_in(acme: FlaskClient
     assert order.id
 
 
+@on_sqlite
 def test_the_clock_says_how_long_there_is(acme: FlaskClient, ask: Ask) -> None:
     """[G1 F8 003-14] In the queue and beside the question."""
     ask("Q-1", 30)
@@ -179,6 +183,7 @@ def test_who_it_is_assigned_to_is_told_and_while_away_everybody(
     assert told(4) == {"mia@acme.example"}
 
 
+@on_sqlite
 @pytest.mark.parametrize("until", ["yesterday", "2026-11-22", "2036-01-01"])
 def test_nobody_is_away_until_a_day_that_makes_no_sense(house: House, acme: FlaskClient, until: str) -> None:
     """[F10]"""
@@ -219,12 +224,11 @@ def test_a_note_is_read_by_colleagues_and_never_by_the_customer(
         assert session.execute(select(ThreadNote)).all() == []
 
 
-def _customer(world: World) -> Any:
-    from app.scope import CustomerScope
-
+def _customer(world: World) -> CustomerScope:
     return CustomerScope(world.cobalt.customer.id, world.cobalt.person.id)
 
 
+@on_sqlite
 def test_only_colleagues_are_mentioned(house: House, world: World, acme: FlaskClient, ask: Ask) -> None:
     """[F10 inv-I2] A person of another vendor's, or of the customer's, is nobody here."""
     thread = ask()
@@ -254,6 +258,7 @@ def test_a_ready_answer_is_filled_in_sent_and_counted(house: House, acme: FlaskC
         assert said.canned_id == canned.id
 
 
+@on_sqlite
 def test_a_ready_answer_is_changed_and_taken_away_and_stays_counted(
     house: House, world: World, app: Flask, acme: FlaskClient, sam: Person
 ) -> None:
@@ -295,6 +300,7 @@ def test_a_planned_row_becomes_a_letter_and_then_waits(house: House, world: Worl
     assert "Not before 5 Dec 2026" in invoice
 
 
+@on_sqlite
 @pytest.mark.parametrize("decided", ["muted", "blocked", "off", "paused"])
 def test_a_letter_stays_in_the_inbox_where_reminders_do_not_go_and_nobody_is_told(
     house: House, world: World, acme: FlaskClient, decided: str
@@ -316,6 +322,7 @@ def test_a_letter_stays_in_the_inbox_where_reminders_do_not_go_and_nobody_is_tol
     assert mails(house, OutgoingKind.ANSWER) == []
 
 
+@on_sqlite
 def test_letters_are_few_and_of_the_verified(house: House, world: World, acme: FlaskClient) -> None:
     """[F10 inv-A1 inv-S5] Two a day to one customer; a vendor of whom nothing is proven sends no words of its own."""
     with house.database.transaction(EVERYTHING) as session:
@@ -332,6 +339,7 @@ def test_letters_are_few_and_of_the_verified(house: House, world: World, acme: F
     assert "Until you are verified" in write(bills[3])
 
 
+@on_sqlite
 def test_an_invoice_is_left_out_of_reminders_from_the_conversation(
     house: House, world: World, acme: FlaskClient, ask: Ask
 ) -> None:

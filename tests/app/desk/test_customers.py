@@ -39,6 +39,7 @@ from tests.support.statements import statements
 from tests.support.world import EVERYTHING, NOW, World
 
 pytestmark = pytest.mark.usefixtures("fixed_clock")
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # nothing in it is the database's own
 
 
 @pytest.fixture
@@ -132,6 +133,7 @@ def test_customers_are_listed_by_name_searched_and_paged(house: House, world: Wo
     assert "Customer 07" in words(acme.get("/desk/customers?q=mer 07"))
 
 
+@on_sqlite
 def test_another_vendors_customer_is_not_there(
     app: Flask, house: House, world: World, acme: FlaskClient, bill_to: BillTo
 ) -> None:
@@ -176,6 +178,7 @@ def test_the_page_costs_the_same_for_one_row_and_for_many(
 # --- told elsewhere ---------------------------------------------------------------------------------------------------
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("kind", "more", "rests_until"),
     [
@@ -199,6 +202,7 @@ def test_what_was_told_on_the_telephone_is_written_down(
     assert [hold.ends_at.date() for hold in holds] == ([rests_until] if rests_until else [])
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
@@ -271,6 +275,7 @@ def test_the_record_tells_who_did_what_and_nothing_of_what_customers_decide(
     assert agent.get("/desk/record").status_code == 403
 
 
+@on_sqlite
 def test_roles_do_what_their_names_say(app: Flask, house: House, world: World, bill_to: BillTo) -> None:
     """[G8 001-2] Everybody reads a customer's state; an agent answers; only who manages sees the record."""
     with house.database.transaction(EVERYTHING) as session:
@@ -294,6 +299,7 @@ def test_roles_do_what_their_names_say(app: Flask, house: House, world: World, b
     }
 
 
+@on_sqlite
 def test_tasks_of_every_kind_have_words_and_are_done(house: House, world: World, acme: FlaskClient) -> None:
     """[G11] Customers without an address stand among them; what is done is gone, and kinds can be looked at alone."""
     with house.database.transaction(EVERYTHING) as session:
@@ -314,6 +320,7 @@ def test_tasks_of_every_kind_have_words_and_are_done(house: House, world: World,
     assert "None of this kind" in words(acme.get("/desk/tasks?kind=call"))
 
 
+@on_sqlite
 def test_a_writer_the_books_do_not_know_becomes_a_task_once(house: House, world: World, acme: FlaskClient) -> None:
     """[G11 inv-Q2] By mail, from an address of nobody's; done is done."""
 
@@ -355,6 +362,7 @@ def test_the_owner_hears_of_the_first_lateness_only(
     assert told == (["Cobalt is late for the first time: invoice A-1"] if is_told else [])
 
 
+@on_sqlite
 def test_the_owner_is_copied_on_a_dispute_and_on_a_broken_promise(
     house: House, world: World, mia: Person, bill_to: BillTo
 ) -> None:

@@ -21,6 +21,12 @@ pytestmark = pytest.mark.usefixtures("fixed_clock")
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What a browser shows is the same on both databases."""
+    return sqlite_url
+
+
+@pytest.fixture
 def threads(house: House, world: World) -> list[Thread]:
     """Two questions of Cobalt, one of them answered; and enough invoices for a second page."""
     with house.database.transaction(EVERYTHING) as session:
