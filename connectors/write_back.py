@@ -12,6 +12,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.claims.rules import reason
 from app.db import database_now, insert_into
 from app.filters import day
 from app.house import House
@@ -33,7 +34,7 @@ TRIES = 8
 LEASE = timedelta(minutes=5)
 REACH = timedelta(days=30)  # of what a preview shows; what was said longer ago is not noted any more
 LONGEST = 300  # characters of a note
-_SAID = (HoldKind.PROMISE, HoldKind.DISPUTE, HoldKind.ALREADY_PAID, HoldKind.NOT_MINE)
+_SAID = (HoldKind.PROMISE, HoldKind.DISPUTE, HoldKind.ALREADY_PAID, HoldKind.REQUEST, HoldKind.NOT_MINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,13 @@ class Planned:
 def words_of(hold: Hold, currency: str) -> str:
     """What a customer said of an invoice, for the vendor's staff to read in its own books."""
     amount = f" {Money(hold.amount_minor, currency)}" if hold.amount_minor is not None else ""
+    about = f": {reason(hold.reason)}" if hold.reason else ""
+    proof = hold.facts.get("reference") if hold.facts else ""
     said = {
         HoldKind.PROMISE: f"Customer promised{amount} for {day(hold.promised_on)}" if hold.promised_on else "",
-        HoldKind.DISPUTE: "Disputed",
-        HoldKind.ALREADY_PAID: "Customer says it is paid",
+        HoldKind.DISPUTE: f"Disputed{amount}{about}",
+        HoldKind.ALREADY_PAID: f"Customer says it has paid{amount}{f', reference {proof}' if proof else ''}",
+        HoldKind.REQUEST: "Customer asks for other dates",
         HoldKind.NOT_MINE: "Whoever reads our mail says it is not theirs",
     }[HoldKind(hold.kind)] or f"Customer promised{amount}"
     note = " ".join(hold.note.split())

@@ -54,7 +54,8 @@ def claim(
 ) -> Hold:
     """The invoice, or the disputed part of it, rests from this commit on, and the vendor's people are told in it.
 
-    Pressed twice it is one claim. It is said ``within`` that conversation, else as ask_question() finds one. Raises CannotClaim and the errors of ask_question(), in words; NotYours for 404.
+    Pressed twice it is one claim. It is said ``within`` that conversation, else as ask_question() finds one. Raises
+    CannotClaim and the errors of ask_question(), in words; NotYours for 404.
     """
     session.execute(select(Customer.id).where(Customer.id == by.customer_id).with_for_update(key_share=True))
     invoice = _invoice(session, invoice_id, by)
@@ -110,8 +111,8 @@ def _speak(
     if within is not None:
         talk.follow_up(session, thread=within, **about)
         return within
-    owners = {"vendor_id": invoice.vendor_id, "customer_id": by.customer_id}
-    return talk.ask_question(session, invoice_ids=[invoice.id], topic=kind, **owners, **about)
+    about |= {"vendor_id": invoice.vendor_id, "customer_id": by.customer_id, "topic": kind}
+    return talk.ask_question(session, invoice_ids=[invoice.id], **about)
 
 
 def withdraw(session: Session, *, house: House, by: Claimant, hold: Hold, now: datetime) -> None:

@@ -113,7 +113,8 @@ def test_a_dispute_of_a_part_leaves_the_rest_payable(table: Table) -> None:
     row = table.row()
     assert (row.due_minor, row.disputed_minor, row.is_resting) == (70_000, 55_000, False)
     [message] = table.rows(Message)
-    assert "Purchase order number wrong or missing" in message.body and "Widget 7: should be 10.00 each" in message.body
+    assert "Purchase order number wrong or missing" in message.body
+    assert "Widget 7: should be 10.00 each" in message.body
     assert [each.name for each in table.rows(MessageAttachment)] == ["order.pdf"]
     [notice] = table.mails(OutgoingKind.QUESTION)
     assert notice.address == "owner@acme.example"
@@ -138,7 +139,8 @@ def test_a_dispute_goes_from_accepted_to_credited_and_its_customer_reads_each_st
     table.books(balance_minor=55_000, due_minor=55_000)
     clock_at(NOW + timedelta(days=1))
     end_claims(table.house)
-    assert table.hold(hold).ended_at is None and table.row().is_resting
+    assert table.hold(hold).ended_at is None
+    assert table.row().is_resting
     table.books(balance_minor=0, due_minor=0, state=InvoiceState.PAID)
     end_claims(table.house)
     assert table.hold(hold).result in (HoldResult.CREDITED, HoldResult.SETTLED)
@@ -169,10 +171,10 @@ def test_a_declined_dispute_says_why_and_can_be_opened_again_for_thirty_days(tab
     with pytest.raises(CannotClaim):
         table.change(actions.reopen, hold, words="Still wrong", now=NOW + timedelta(days=31))
     again = table.change(actions.reopen, hold, words="It is not: see line 2", now=NOW + timedelta(days=1))
-    assert rules.kept(again) == rules.kept(hold) and table.row().hold == HoldKind.DISPUTE
-    assert {each.state for each in table.rows(Thread)} == {ThreadState.CLOSED, ThreadState.WAITING_VENDOR} or len(
-        table.rows(Thread)
-    ) == 1
+    assert rules.kept(again) == rules.kept(hold)
+    assert table.row().hold == HoldKind.DISPUTE
+    [thread] = table.rows(Thread)
+    assert (thread.state, thread.result) == (ThreadState.WAITING_VENDOR, "")
 
 
 def test_a_promise_rests_until_two_working_days_after_its_day_and_wants_no_answer(table: Table) -> None:
@@ -200,7 +202,8 @@ def test_a_promise_is_kept_by_the_books(table: Table, clock_at: Callable[[dateti
     table.books(balance_minor=ALL - 50_000, due_minor=ALL - 50_000)
     clock_at(NOW + timedelta(days=3))
     end_claims(table.house)
-    assert table.hold(hold).result == HoldResult.KEPT and table.row().hold is None
+    assert table.hold(hold).result == HoldResult.KEPT
+    assert table.row().hold is None
     assert not [task for task in table.rows(VendorTask) if task.kind == TaskKind.PROMISE]
 
 
@@ -214,7 +217,8 @@ def test_a_promise_is_broken_only_when_the_books_were_read_after_it(
     table.read_until(hold.ends_at + timedelta(minutes=2))
     assert end_claims(table.house) == 1
     [task] = [task for task in table.rows(VendorTask) if task.kind == TaskKind.PROMISE]
-    assert table.hold(hold).result == HoldResult.BROKEN and "promised for 27 Nov 2026" in task.words
+    assert table.hold(hold).result == HoldResult.BROKEN
+    assert "promised for 27 Nov 2026" in task.words
     assert "The books show no payment" in table.mails(OutgoingKind.QUESTION)[-1].text
 
 
@@ -224,7 +228,8 @@ def test_what_is_said_to_be_paid_rests_ten_days_and_is_confirmed(
     """[F5 002-1]"""
     said = SaidPaid(date(2026, 11, 18), "transfer", "TR-88", ALL)
     hold = table.claim(said, files=[File("bank.pdf", b"%PDF-1.7")])
-    assert hold.ends_at == NOW + timedelta(days=10) and table.row().hold == HoldKind.ALREADY_PAID
+    assert hold.ends_at == NOW + timedelta(days=10)
+    assert table.row().hold == HoldKind.ALREADY_PAID
     table.decide(decisions.cannot_find, hold)
     assert "We cannot find this payment" in table.mails(OutgoingKind.ANSWER)[0].text
     assert table.hold(hold).ends_at == NOW + timedelta(days=5)
@@ -264,7 +269,8 @@ def test_a_claim_rests_its_own_invoice_only_and_foreign_ones_are_not_there(table
     table.claim(Promise(FRIDAY, ALL), scope=link)
     with house.database.reading(table.customer) as session:
         birch = find_row(session, table.world.birch_invoice.id, NOW)
-        assert birch is not None and birch.hold is None
+        assert birch is not None
+        assert birch.hold is None
     stranger = CustomerScope(table.world.outsider.customer.id, table.world.outsider.person.id)
     with house.database.reading(stranger) as session:
         assert not claims_about(session, [table.world.acme_invoice.id], NOW, house.limits)
