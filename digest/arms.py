@@ -32,6 +32,7 @@ from app.db import UtcDateTime
 from app.models import (
     BillTo,
     Customer,
+    CustomerMember,
     Digest,
     DigestLine,
     Hold,
@@ -227,6 +228,29 @@ def also(mine: CTE) -> Select[Any]:
         .outerjoin(table(Person), person.address == box.address)
         .where(pair.exists(), box.next_digest_at.is_not(None))
         .where(box.suppressed_at.is_(None), box.reminders_off_at.is_(None))
+    )
+
+
+def companies(mine: CTE, now: datetime) -> Select[Any]:
+    """What is open at the other organisations of whoever reads the mailbox: how many, what is late by itself, and never
+    a line of theirs (FEATURES B6). What rests, or comes from suppliers they do not know, does not count."""
+    box, person, member, customer = of(Mailbox), of(Person), of(CustomerMember), of(Customer)
+    invoice, vendor, hold, relation = of(Invoice), of(Vendor), of(Hold), of(Relation)
+    rests = select(literal(1)).where(hold.invoice_id == invoice.id, hold.ended_at.is_(None), hold.ends_at > now)
+    pair = and_(relation.customer_id == invoice.customer_id, relation.vendor_id == invoice.vendor_id)
+    silenced = select(literal(1)).where(pair, or_(relation.muted_at.is_not(None), relation.blocked_at.is_not(None)))
+    late = case((invoice.due_on < now.date(), "overdue"), else_="open")
+    return (
+        arm("company", mine.c.id, customer.id, name=customer.name, word=late, minor=func.count())
+        .join_from(mine, table(Mailbox), box.id == mine.c.id)
+        .join(table(Person), person.address == box.address)
+        .join(table(CustomerMember), member.person_id == person.id)
+        .join(table(Customer), and_(customer.id == member.customer_id, customer.id != mine.c.customer_id))
+        .join(table(Invoice), invoice.customer_id == customer.id)
+        .join(table(Vendor), vendor.id == invoice.vendor_id)
+        .where(mine.c.source == mine.c.id, invoice.state == OPEN, invoice.balance_minor > 0)
+        .where(vendor.trust == Trust.VERIFIED, vendor.live_at <= now, ~rests.exists(), ~silenced.exists())
+        .group_by(mine.c.id, customer.id, customer.name, late)
     )
 
 

@@ -116,6 +116,14 @@ class Said(NamedTuple):
     last_at: datetime
 
 
+class Company(NamedTuple):
+    """Another organisation of whoever reads a mailbox: how many invoices are open there, and how many of them late."""
+
+    name: str
+    open: int = 0
+    overdue: int = 0
+
+
 class Before(NamedTuple):
     """A line of the last mail that would read differently now: as it stood there, and the state of its invoice now."""
 

@@ -24,7 +24,7 @@ from app.models import (
 from app.policies.rules import treatment
 from app.receivables.rules import is_part, left_to_ask
 from digest import arms
-from digest.book import Before, Book, HoldCard, RatingCard, RelationCard, Said, Source, Talk, VendorCard
+from digest.book import Before, Book, Company, HoldCard, RatingCard, RelationCard, Said, Source, Talk, VendorCard
 from digest.owed import items_of, sources_of
 
 _SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of a decision only that it was made matters here
@@ -40,6 +40,7 @@ class Gathered:
     is_stopped: bool = False  # the operator's switch for all sending
     lately: int = 0  # digests that went out in 30 days
     also: list[str] = field(default_factory=list)  # who else of its customer's people reads these, by name
+    companies: dict[UUID, Company] = field(default_factory=dict)  # its reader's other organisations
 
 
 def gather(
@@ -77,6 +78,7 @@ class _Facts:
             "broken": (arms.broken(mine), self._broken),
             "talk": (arms.talks(mine, now), self._talk),
             "also": (arms.also(mine), self._also),
+            "company": (arms.companies(mine, now), self._company),
             "ended": (arms.ended(mine, keys), self._ended),
             "change": (arms.changes(mine), self._change),
             "said": (arms.mentions(mine), self._mention),
@@ -117,6 +119,12 @@ class _Facts:
 
     def _also(self, row: Any) -> None:
         self._found[row.whose].also.append(row.name)
+
+    def _company(self, row: Any) -> None:
+        companies = self._found[row.whose].companies
+        known = companies.get(row.about) or Company(row.name)
+        late = row.minor if row.word == "overdue" else 0
+        companies[row.about] = known._replace(open=known.open + row.minor, overdue=known.overdue + late)
 
     def _ended(self, row: Any) -> None:
         self._found[row.whose].ended.add(row.name)

@@ -101,7 +101,7 @@ def compose_window(house: House, box: Box, found: Gathered, next_at: datetime | 
     moment = Moment(now, box.zone, _soon_until(box.zone, next_on, now, house.limits.later_days), house.limits, next_on)
     with speaking(box.locale):
         digest = compose(found.book, moment)
-        if not digest.is_worth_sending:
+        if not digest.is_worth_sending and not any(each.overdue for each in found.companies.values()):
             return Plan(Outcome.NOTHING_DUE, nothing_words(digest), digest)
         digest, mail = written(house, box, found, digest, moment)
     return Plan(Outcome.QUEUED, "", digest, mail)
@@ -109,7 +109,7 @@ def compose_window(house: House, box: Box, found: Gathered, next_at: datetime | 
 
 def written(house: House, box: Box, found: Gathered, digest: parts.Digest, moment: Moment) -> tuple[parts.Digest, Mail]:
     """The mail, with as many lines as fit into its bytes (INVARIANTS S12), and the digest as it is shown there."""
-    reader = reader_of(house, box, found.organisation, found.also)
+    reader = reader_of(house, box, found)
     mail = render(digest, reader, moment.now)
     limits = moment.limits
     while len(mail.html.encode()) > limits.html_bytes and limits.rows_per_mail > 1:
@@ -119,10 +119,10 @@ def written(house: House, box: Box, found: Gathered, digest: parts.Digest, momen
     return digest, mail
 
 
-def reader_of(house: House, box: Box, organisation: str, also: Iterable[str] = ()) -> Reader:
+def reader_of(house: House, box: Box, found: Gathered) -> Reader:
     return Reader(
         address=box.address,
-        organisation=organisation,
+        organisation=found.organisation,
         locale=box.locale,
         zone=box.zone,
         rhythm=cadence_words(box),
@@ -130,7 +130,8 @@ def reader_of(house: House, box: Box, organisation: str, also: Iterable[str] = (
         public_url=house.settings.public_url,
         postal_address=house.settings.postal_address,
         is_private=box.is_private,
-        also=tuple(sorted({inert(name) for name in also}, key=str.casefold)),
+        also=tuple(sorted({inert(name) for name in found.also}, key=str.casefold)),
+        companies=tuple(sorted(found.companies.values(), key=lambda each: (-each.overdue, each.name.casefold()))),
     )
 
 

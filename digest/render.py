@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, inert, mail_template
 from app.scorecard.rules import usual_answer
 from app.words import _, days, marked, ngettext, speaking
+from digest.book import Company
 from digest.parts import CreditRow, Digest, Hidden, Later, Row, Section, Total
 
 VERSION = "digest-1"  # frozen with every digest: which template it was made with
 _FOLDER = Path(__file__).parent / "templates" / "digest"
+_LISTED_COMPANIES = 12
 _DISCREET = _FOLDER.with_name("discreet")
 _LISTED_CREDITS = 3
 
@@ -37,6 +39,7 @@ class Reader:
     postal_address: str
     is_private: bool = False
     also: tuple[str, ...] = ()  # who of its customer's people is sent these, too
+    companies: tuple[Company, ...] = ()  # the reader's other organisations
 
 
 def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
@@ -49,13 +52,16 @@ def _whole(digest: Digest, reader: Reader, now: datetime) -> Mail:
     words = _words(reader.locale)
     link = f"{reader.public_url}/m/{TOKEN_PLACE}"
     template = mail_template(_FOLDER, link=link, postal_address=reader.postal_address)
-    headline = words.headline(digest)
+    headline = _elsewhere(digest, reader) or words.headline(digest)
     return template.render(
         digest=digest,
         today=words.day(now.astimezone(ZoneInfo(reader.zone)).date()),
         headline=headline,
         title=headline[:1].upper() + headline[1:],
-        summary=words.summary(digest, reader),
+        summary="" if _elsewhere(digest, reader) else words.summary(digest, reader),
+        companies=[_company(each) for each in reader.companies[:_LISTED_COMPANIES]],
+        companies_more=_more(len(reader.companies[_LISTED_COMPANIES:])),
+        companies_link=f"{reader.public_url}/inbox/companies",
         open_from=_open_from(digest) if digest.count else "",
         show_amounts=reader.amounts_in_subject,
         amounts_in_all=words.in_all(digest.totals),
@@ -81,7 +87,7 @@ def _whole(digest: Digest, reader: Reader, now: datetime) -> Mail:
 def _discreet(digest: Digest, reader: Reader, now: datetime) -> Mail:
     """How many and a link: no names, no amounts (FEATURES C13)."""
     words = _words(reader.locale)
-    headline = words.headline(digest)
+    headline = _elsewhere(digest, reader) or words.headline(digest)
     return mail_template(_DISCREET).render(
         headline=headline[:1].upper() + headline[1:],
         today=words.day(now.astimezone(ZoneInfo(reader.zone)).date()),
@@ -89,6 +95,22 @@ def _discreet(digest: Digest, reader: Reader, now: datetime) -> Mail:
         why=_why(reader),
         postal_address=reader.postal_address,
     )
+
+
+def _elsewhere(digest: Digest, reader: Reader) -> str:
+    """The headline where nothing is open here, but something is late at another organisation of the reader's."""
+    overdue = sum(company.overdue for company in reader.companies)
+    if digest.count or digest.introductions or not overdue:
+        return ""
+    return ngettext("%(num)s overdue at your companies", "%(num)s overdue at your companies", overdue)
+
+
+def _company(company: Company) -> tuple[str, str]:
+    """(name, what is open there): each by itself, for nothing of one is another's."""
+    counts = [ngettext("%(num)s open", "%(num)s open", company.open)]
+    if company.overdue:
+        counts.append(ngettext("%(num)s overdue", "%(num)s overdue", company.overdue))
+    return inert(company.name), ", ".join(counts)
 
 
 def _why(reader: Reader) -> str:
