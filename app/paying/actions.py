@@ -226,6 +226,8 @@ def advise(
 
 
 def _check(sheet: PaySheet, sending: Sending, today: date, limits: Limits) -> None:
+    if sheet.terms.is_paused:
+        raise CannotSend(_("Our people are looking at this supplier. Until they are done, please send nothing."))
     if sending.shown_minor != sheet.transfer_minor:
         raise CannotSend(_("What is owed has changed since this page was shown. Look at the amounts again."))
     if not today <= sending.pays_on <= today + timedelta(days=limits.transfer_ahead_days):

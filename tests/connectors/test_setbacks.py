@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from app.house import House
-from app.models import Connection, Setback, SetbackKind
+from app.models import Connection, Invoice, Setback, SetbackKind
 from app.money import Money
+from app.paying.telling import tell_setbacks
 from connectors.base import Batch, InvoiceRecord, SetbackRecord
 from connectors.ingest import ingest
 from connectors.square import mapping as square
 from connectors.stripe import mapping as stripe
+from tests.connectors.stripe.test_mapping import INVOICE
 from tests.connectors.test_ingest import bill_to, invoice
 from tests.support.world import EVERYTHING, NOW, vendor
 
@@ -40,6 +42,7 @@ def test_a_failure_is_kept_once_and_only_of_an_invoice_we_know(database_url: str
     told = Batch(bill_tos=[bill_to()], invoices=[invoice()], setbacks=[failed(), failed(invoice_external_id="I9")])
     again = Batch(setbacks=[failed(), failed(external_id="failed:ch_2", invoice_external_id="I9")])
     [kept] = take(house, told, again)
+    assert (tell_setbacks(house), tell_setbacks(house)) == (1, 0)
     assert (kept.kind, kept.reason, kept.code, kept.amount_minor) == ("failed", "no_funds", "insufficient_funds", 10000)
     assert (kept.happened_at, kept.told_at) == (NOW, None)
 
@@ -71,8 +74,6 @@ def test_what_the_supplier_adds_to_an_invoice_is_no_reversal(house: House) -> No
 
 def test_a_discount_and_an_expected_payment_come_with_the_invoice(house: House) -> None:
     """[C17 E11]"""
-    from app.models import Invoice
-
     due = invoice().due_on
     take(
         house,
@@ -123,8 +124,6 @@ def test_a_payment_that_went_through_in_the_end_is_no_failure() -> None:
 
 def test_a_debit_that_is_being_processed_is_awaited() -> None:
     """[E7 E11]"""
-    from tests.connectors.stripe.test_mapping import INVOICE
-
     intent = {"id": "pi_1", "created": 1770100000, "status": "processing"}
     row = {"id": "inpay_1", "currency": "usd", "status": "open", "payment": {"payment_intent": intent}}
     found = stripe.invoice({**INVOICE, "payments": {"data": [row]}}, 1)

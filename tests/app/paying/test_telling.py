@@ -36,6 +36,12 @@ Befall = Callable[..., Setback]
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough for what follows; tests/connectors/test_setbacks.py tells on both."""
+    return sqlite_url
+
+
+@pytest.fixture
 def befall(house: House, world: World) -> Befall:
     """Something happens to a payment on Acme's invoice; the job runs."""
     count = iter(range(99))
