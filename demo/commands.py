@@ -14,9 +14,10 @@ from app import clock
 from app.scheduler import start
 from app.settings import ROOT
 from demo import show
+from demo.manners import tell_measures
 from demo.simulate import Simulation, monday_before_clock_change
 from demo.stage import Build, staged
-from demo.story import tell_day, tell_end
+from demo.story import tell_care, tell_day, tell_end
 from demo.verdict import judge
 
 
@@ -66,9 +67,12 @@ def _simulate(build: Build, folder: Path, days: int, world: str, seed: int, firs
                 played.append(day)
                 tell_day(day, click.echo)
             verdict = judge(simulation)
+            companies = [str(one["name"]) for one in simulation.weather.companies]
+            told = tell_measures(stage, companies, first, days)
     finally:
         clock.set_to(None)
     tell_end(played, verdict, click.echo)
+    tell_care(told, click.echo)
     return not verdict.broken
 
 

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Callable
 from html import unescape
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
@@ -89,8 +90,9 @@ def pay_by_mail(stage: Stage, address: str, dice: random.Random) -> str:
     return "invoice|invoices paid from the mail"
 
 
-def ask_by_mail(stage: Stage, address: str, dice: random.Random) -> str:
-    """Ask about some line of the newest digest, without signing in; returns the vendor's name, "" if none was asked."""
+def ask_by_mail(stage: Stage, address: str, dice: random.Random, topic: Callable[[str], str]) -> str:
+    """Ask about some line of the newest digest, without signing in, what ``topic`` says of its vendor; returns the
+    vendor's name, "" if none was asked."""
     visitor = stage.visitor()
     link = _some_link(visitor, address, "ask", dice)
     if link is None:
@@ -99,8 +101,21 @@ def ask_by_mail(stage: Stage, address: str, dice: random.Random) -> str:
     vendor = re.search(r"<h1>Ask <bdi>([^<]+)</bdi>", page.text)
     if vendor is None:
         return ""
-    visitor.submit("body", body="Which order is this for?", said_by="Ana")
-    return unescape(vendor[1])
+    name = unescape(vendor[1])
+    visitor.open(f"{link}?quick={topic(name)}")
+    visitor.submit("body", body="Please tell us more about this invoice.", said_by="Ana")
+    return name
+
+
+def rate_by_mail(stage: Stage, address: str, score: int) -> bool:
+    """Press one of the five answers that the newest mail with the question leads to."""
+    visitor = stage.visitor()
+    for mail in visitor.mails(address):
+        if link := re.search(r"https?://\S+/m/[\w-]+/\d+/rate\b", visitor.text_of(mail)):
+            visitor.open(link.group())
+            visitor.submit("score", score=str(score))
+            return True
+    return False
 
 
 def _some_link(visitor: Visitor, address: str, verb: str, dice: random.Random) -> str | None:

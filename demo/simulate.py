@@ -15,7 +15,8 @@ from sqlalchemy import select
 from app import clock
 from app.models import Digest, Mailbox, Outcome, Outgoing
 from app.scope import Everything
-from demo.people import answer_next, ask_by_mail, choose_daily, open_for_business, pay_by_mail
+from demo.manners import Care, asked_to_rate, manner_of
+from demo.people import answer_next, ask_by_mail, choose_daily, open_for_business, pay_by_mail, rate_by_mail
 from demo.show import CUSTOMER
 from demo.stage import Stage
 from demo.visitor import Lost
@@ -66,7 +67,9 @@ class Simulation:
     def __post_init__(self) -> None:
         self.dice = random.Random(f"simulation-{self.seed}")  # noqa: S311  # a play, not a secret
         self.weather = Weather(self.stage.sandbox, [], self.dice, self.chances)
+        self.mood = random.Random(f"mood-{self.seed}")  # noqa: S311  # likewise
         self._asked: list[tuple[str, datetime]] = []  # companies somebody waits for, and since when
+        self._is_late = False  # in the second half of the days
         self._seen: set[UUID] = set()
 
     def open_vendors(self, say: Say, limit: int | None = None) -> None:
@@ -84,6 +87,7 @@ class Simulation:
     def days(self, count: int) -> Iterator[Day]:
         """Play ``count`` days and yield what each one did."""
         for number in range(count):
+            self._is_late = number >= count / 2
             day = Day(self.start + timedelta(days=number))
             reading_hour = self.dice.choice(self.hours)
             for hour in self.hours:
@@ -115,13 +119,27 @@ class Simulation:
         """Somebody at the customer opens the newest mail, pays a line and asks about one."""
         if self.dice.random() < self.chances.pay_by_mail:
             day.happened[pay_by_mail(self.stage, CUSTOMER, self.dice)] += 1
-        if self.dice.random() < self.chances.ask_by_mail and (company := ask_by_mail(self.stage, CUSTOMER, self.dice)):
+        is_asking = self.dice.random() < self.chances.ask_by_mail
+        if is_asking and (company := ask_by_mail(self.stage, CUSTOMER, self.dice, self._topic)):
             self._asked.append((company, now))
             day.happened["question|questions asked from the mail"] += 1
+        for address, company in asked_to_rate(self.stage, now - timedelta(days=7)):
+            if rate_by_mail(self.stage, address, self._care(company).score):
+                day.happened["question|questions after a settlement answered"] += 1
+
+    def _topic(self, company: str) -> str:
+        """A mistake on the invoice, or just a copy."""
+        return "order" if self.mood.random() < self._care(company).mistakes else "copy"
+
+    def _care(self, company: str) -> Care:
+        """How that company treats its customers at this time."""
+        names = [str(one["name"]) for one in self.weather.companies]
+        manner = manner_of(names.index(company))
+        return manner.ends if self._is_late else manner.begins
 
     def _answer(self, day: Day, now: datetime) -> None:
         for company, since in list(self._asked):
-            if now - since >= timedelta(hours=20):
+            if now - since >= self._care(company).answers_after:
                 self._asked.remove((company, since))
                 try:
                     answer_next(self.stage, company)

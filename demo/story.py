@@ -3,6 +3,9 @@
 import re
 from collections import Counter
 
+from app.scorecard.card import Measures
+from app.scorecard.rules import duration
+from demo.manners import Told
 from demo.simulate import Day, Say
 from demo.verdict import Verdict
 
@@ -58,3 +61,21 @@ def tell_end(days: list[Day], verdict: Verdict, say: Say) -> None:
     for words in verdict.broken[:20]:
         say(f"  BROKEN: {words}")
     say("\nEvery promise was kept." if not verdict.broken else f"\n{len(verdict.broken)} promises were broken.")
+
+
+def tell_care(told: list[Told], say: Say) -> None:
+    """The three measures of how vendors treat their customers, in the first third of the days and in the last."""
+    say("\nHow customers fare: the first third of the days, and the last")
+    for one in told:
+        say(f"  {one.company} ({one.manner.words})")
+        say(f"      first answer   {_time(one.first)} -> {_time(one.last)}")
+        say(f"      accuracy       {_figure(one.first.accuracy, '.0%')} -> {_figure(one.last.accuracy, '.0%')}")
+        say(f"      satisfaction   {_figure(one.first.content, '.1f')} -> {_figure(one.last.content, '.1f')} of 5")
+
+
+def _time(of: Measures) -> str:
+    return "none" if of.answer is None else duration(of.answer)
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "none" if value is None else format(value, form)
