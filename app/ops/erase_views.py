@@ -16,6 +16,7 @@ from app.ops.rules import REASON_LIMIT
 from app.privacy.actions import CannotErase, erase
 from app.privacy.queries import Subject, organisation_of, subject_of
 from app.privacy.rules import ELSEWHERE, GOES, STAYS
+from app.words import _
 
 blueprint = Blueprint("erase", __name__, url_prefix="/ops/erase")
 
@@ -58,7 +59,7 @@ def _erased(found: Subject, *, typed: bool) -> ResponseReturnValue:
     reason = " ".join(request.form.get("reason", "").split())[:REASON_LIMIT]
     back = redirect(url_for("erase.index", address=request.form.get("address", "")), 303)
     if not typed or not reason:
-        flash("Nothing was erased: type it out as it stands there, and say who asked for it.", "warn")
+        flash(_("Nothing was erased: type it out as it stands there, and say who asked for it."), "warn")
         return back
     try:
         with database().transaction() as session:
@@ -66,7 +67,7 @@ def _erased(found: Subject, *, typed: bool) -> ResponseReturnValue:
     except CannotErase as problem:
         flash(str(problem), "warn")
         return back
-    flash("Erased. Nothing brings it back; the record says who did it, and why.", "ok")
+    flash(_("Erased. Nothing brings it back; the record says who did it, and why."), "ok")
     return redirect(url_for("audit.index", action="organisation.erased" if found.customer_id else "person.erased"), 303)
 
 

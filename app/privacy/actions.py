@@ -43,6 +43,7 @@ from app.narrow import all_tables
 from app.privacy.queries import Subject, last_owner_of
 from app.privacy.rules import MARK, hash_of, nobody
 from app.privacy.sweep import sweep
+from app.words import _
 
 log = structlog.get_logger()
 
@@ -57,9 +58,9 @@ def erase(session: Session, subject: Subject, *, reason: str, operator: Person, 
     Raises CannotErase.
     """
     if operator.id in subject.person_ids:
-        raise CannotErase("You cannot erase yourself: another operator can.")
+        raise CannotErase(_("You cannot erase yourself: another operator can."))
     if last_owner_of(session, subject):
-        raise CannotErase("This is a supplier's only owner: let them hand the desk over, or close it, first.")
+        raise CannotErase(_("This is a supplier's only owner: let them hand the desk over, or close it, first."))
     _drop_mail(session, subject)
     _drop_letters(session, subject)
     _drop_access(session, subject)

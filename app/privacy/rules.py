@@ -6,26 +6,25 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from app.words import marked
+
 MARK = "(erased)"
 SHORTEST_NAME = 3  # shorter ones are parts of too many words
 
 GOES = (
-    "The address and the name, wherever they stand: in accounts, mailboxes, messages, notes, tasks, copies of books.",
-    "Every mail to them, each try to hand it over, and what the mail service said of it.",
-    "Sign-ins, sessions, memberships, calendars; files they sent; letters of theirs as they came in.",
-    "Webhooks of providers that name the address.",
+    marked("The address and the name, wherever they stand: accounts, mailboxes, messages, notes, tasks."),
+    marked("Every mail to them, each try to hand it over, and what the mail service said of it."),
+    marked("Sign-ins, sessions, memberships, calendars; files they sent; letters of theirs as they came in."),
+    marked("Webhooks of providers that name the address."),
 )
 STAYS = (
-    ("Invoices, payments and credit, without a person", "The suppliers' accounting: tax law has them keep it."),
-    (
-        "Conversations, with names and addresses taken out",
-        "The suppliers' business letters: kept as long as books are.",
-    ),
-    ("That there were digests, what they listed, how each ended", "To answer claims: it names invoices, not people."),
-    ("Who decided what and when, as a number", "The record of decisions is what proves them later."),
-    ("A hash of the address", "So that no supplier's books bring it back into our mail."),
+    (marked("Invoices, payments and credit"), marked("The suppliers' accounting, without a person: tax law keeps it.")),
+    (marked("Conversations"), marked("The suppliers' business letters, with names and addresses taken out.")),
+    (marked("What digests listed, and how each ended"), marked("To answer claims: it names invoices, not people.")),
+    (marked("Who decided what and when, as a number"), marked("The record of decisions is what proves them later.")),
+    (marked("A hash of the address"), marked("So that no supplier's books bring it back into our mail.")),
 )
-ELSEWHERE = (
+ELSEWHERE = marked(
     "The suppliers' own books, and what the mail service keeps of mail it delivered, are not ours to erase. Backups"
     " lose it as they age out; after one is restored, erase again."
 )
