@@ -20,9 +20,13 @@ from app.models import (
     DetailsProposal,
     DomainProof,
     HoldKind,
+    Invoice,
     Outgoing,
     OutgoingKind,
     PayHost,
+    Remittance,
+    Setback,
+    SetbackKind,
     TaskKind,
     VendorTask,
 )
@@ -128,8 +132,30 @@ def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
         "proof_id": proof.id,
         "payee_id": host.id,
         "hold_id": hold(session, owed, HoldKind.DISPUTE, thread_id=talk.id).id,
+        "remittance_id": _sent(session, owed).id,
+        "setback_id": _short(session, owed).id,
         "upload_id": keep_waiting(session, house, by.vendor.id, by.person.id, brought, clock.now()),
     }
+
+
+def _sent(session: Session, owed: Invoice) -> Remittance:
+    assert owed.customer_id
+    owners = {"vendor_id": owed.vendor_id, "customer_id": owed.customer_id}
+    lines = [[str(owed.id), owed.number, 1, 0]]
+    facts = {"reference": "r", "currency": "USD", "exponent": 2, "total_minor": 1, "pays_on": NOW.date()}
+    made = Remittance(lines=lines, **owners, **facts)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _short(session: Session, owed: Invoice) -> Setback:
+    owners = {"vendor_id": owed.vendor_id, "customer_id": owed.customer_id, "connection_id": owed.connection_id}
+    facts = {"kind": SetbackKind.SHORT, "external_id": str(owed.id), "amount_minor": 1}
+    made = Setback(invoice_id=owed.id, happened_at=NOW, seen_at=NOW, told_at=NOW, **owners, **facts)
+    session.add(made)
+    session.flush()
+    return made
 
 
 def _told(session: Session, by: Selling, to: Owing) -> DetailsProposal:
@@ -258,6 +284,6 @@ def _path(route: Route, ids: Ids) -> str:
 # What any form here may ask for, so that an answer is about the id and not about an empty field.
 _FORM = {"act": "mute", "body": "Which order is this for?", "result": "answered", "reason": "a reason"}
 _PLAIN = {
-    "kind": "promise",
+    "kind": "promise", "language": "en", "reason": "no_funds",
     "token": FOREIGN_TOKEN, "number": 1, "line": 1, "provider": "quickbooks", "name": "x", "mail": "x", "file": uuid4(),
 }  # fmt: skip
