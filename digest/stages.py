@@ -15,7 +15,7 @@ from digest.parts import Row
 
 def by_order(book: Book, asked: Sequence[tuple[Item, Eligibility]]) -> Sequence[tuple[Item, Eligibility]]:
     """Rows of one order together, the most urgent order first, where the vendor wants it so (claim 002-13)."""
-    if not any(_is_grouped(book, item) for item, _found in asked):
+    if not book.policies or not any(_is_grouped(book, item) for item, _found in asked):
         return asked
     first: dict[str, int] = {}
     places = []
@@ -26,6 +26,8 @@ def by_order(book: Book, asked: Sequence[tuple[Item, Eligibility]]) -> Sequence[
 
 def with_leads(book: Book, listed: Sequence[tuple[Row, Item]], today: date) -> tuple[Row, ...]:
     """Each row with the lines that stand above it: said once for all rows below that share them."""
+    if not book.policies and not any(book.sources[item.connection_id].entity for _row, item in listed):
+        return tuple(row for row, _item in listed)  # as most are
     orders = Counter(item.po_number for _row, item in listed if _is_grouped(book, item))
     found, before = [], _NOTHING
     for row, item in listed:
