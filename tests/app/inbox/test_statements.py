@@ -65,7 +65,7 @@ def test_a_statement_closes_on_what_the_inbox_says_is_open(house: House, world: 
 
 
 def test_the_pages_the_csv_and_the_pdf_say_the_same(cobalt: FlaskClient, world: World, paid: Invoice) -> None:
-    """[H2 002-3] And a right-to-left name breaks none of them."""
+    """[H2] And a right-to-left name breaks none of them."""
     page = cobalt.get("/inbox/statements?since=2026-10-01&until=2026-11-23").text
     assert "1,100.00" in page
     assert ARABIC in page

@@ -347,7 +347,7 @@ def test_conversations_page_by_key(inbox: Inbox) -> None:
 
 
 def test_a_past_digest_shows_its_lines_and_its_mail_without_links(inbox: Inbox) -> None:
-    """[D8]"""
+    """[D8 002-3 004-24]"""
     sent = _sent(inbox)
 
     def raise_price(session: Any) -> None:

@@ -140,7 +140,7 @@ class TestPlanAgain:
 
 
 def test_it_shows_what_became_of_each_mail(operator: FlaskClient, house: House, world: World) -> None:
-    """[D15] Delivered, with its time, on the mailbox's page; opens say maybe, and so nothing."""
+    """[D15 002-3] Delivered, with its time, on the mailbox's page; opens say maybe, and so nothing."""
     mail = cobalts_digest(house, world)
     deliver_batch(house, MemoryChannel())
     path = f"/ops/mailboxes/{world.cobalt.mailbox.id}"
