@@ -71,7 +71,7 @@ def _page(reason: FailureReason, language: str, said: dict[str, str] | None = No
     return render_template(
         "ops/text.html",
         reason=reason,
-        language=language,
+        tongue=language,
         shown=shown,
         own=own,
         error=error,
