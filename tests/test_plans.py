@@ -75,7 +75,7 @@ PAGES: dict[str, tuple[Scope, Callable[[Session], object], str]] = {
     "desk queue": (VENDOR, box(Box.WAITING), "ix_thread_queue"),
     "desk queue, a later page": (VENDOR, box(Box.WAITING, (NOW, key("thread", 1))), "ix_thread_queue"),
     "desk queue, all": (VENDOR, box(Box.ALL), "ix_thread_vendor"),
-    "desk, how many wait": (VENDOR, desk.count_waiting, "ix_thread_queue"),
+    "desk, how many wait": (VENDOR, threads.count_waiting, "ix_thread_queue"),
     "scorecard": (
         VENDOR,
         lambda session: response_times(session, session.get_one(Vendor, VENDOR.vendor_id), NOW),
