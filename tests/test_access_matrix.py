@@ -1,7 +1,7 @@
 """Two vendors x two customers x every route: what belongs to somebody else looks exactly like what does not exist."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import product
 from uuid import UUID, uuid4
 
@@ -21,6 +21,7 @@ from app.models import (
     DomainProof,
     HoldKind,
     Invoice,
+    Merge,
     Outgoing,
     OutgoingKind,
     PayHost,
@@ -30,6 +31,7 @@ from app.models import (
     TaskKind,
     VendorTask,
 )
+from app.models import Route as Routing
 from connectors.file_waiting import keep_waiting
 from connectors.files.brought import Sent
 from tests.access_matrix import PAGE, Route, render, routes
@@ -134,6 +136,8 @@ def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
         "hold_id": hold(session, owed, HoldKind.DISPUTE, thread_id=talk.id).id,
         "remittance_id": _sent(session, owed).id,
         "setback_id": _short(session, owed).id,
+        "merge_id": _merged(session, to).id,
+        "route_id": _routed(session, to).id,
         "upload_id": keep_waiting(session, house, by.vendor.id, by.person.id, brought, clock.now()),
     }
 
@@ -144,6 +148,21 @@ def _sent(session: Session, owed: Invoice) -> Remittance:
     lines = [[str(owed.id), owed.number, 1, 0]]
     facts = {"reference": "r", "currency": "USD", "exponent": 2, "total_minor": 1, "pays_on": NOW.date()}
     made = Remittance(lines=lines, **owners, **facts)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _merged(session: Session, to: Owing) -> Merge:
+    owners = {"customer_id": to.customer.id, "other_id": to.customer.id, "person_id": to.person.id}
+    made = Merge(other_name="Other", at=NOW, undo_until=NOW + timedelta(days=1), **owners)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _routed(session: Session, to: Owing) -> Routing:
+    made = Routing(customer_id=to.customer.id, mailbox_id=to.mailbox.id, position=1)
     session.add(made)
     session.flush()
     return made

@@ -130,10 +130,11 @@ def add_route() -> ResponseReturnValue:
 @customer_member(CustomerRole.ADMIN)
 def change_route(route_id: UUID) -> ResponseReturnValue:
     """Try it earlier, or take it away."""
-    change = {"earlier": people.try_earlier, "drop": people.drop_route}.get(request.form.get("act", "")) or abort(400)
+    changes = {"earlier": people.try_earlier, "drop": people.drop_route}
 
     def act(writing: Session) -> None:
         route = writing.execute(select(Route).where(Route.id == route_id)).scalar_one_or_none() or abort(404)
+        change = changes.get(request.form.get("act", "")) or abort(400)
         change(writing, route, now=clock.now(), person_id=g.person.id)
 
     return _do(act, _("Done. It holds for what is open now, too."))
