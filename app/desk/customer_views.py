@@ -119,7 +119,8 @@ def _as_seen(bill_to: BillTo, now: datetime) -> str:
     with database().reading() as session:
         vendor = session.get_one(Vendor, g.vendor_id)
         open_now = [one.id for one in customers.open_invoices(session, bill_to)]
-        rows = list(find_rows_by_id(session, open_now, now).values())
+        found = find_rows_by_id(session, open_now, now)
+        rows = [found[key] for key in open_now if key in found]
         return render_template("desk/as_seen.html", bill_to=bill_to, vendor=vendor, rows=rows)
 
 
