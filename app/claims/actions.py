@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.care.notices import tell_owner
 from app.care.rules import OwnerEvent
 from app.claims import rules
+from app.claims.notices import tell_reader
 from app.claims.queries import live_claims
 from app.claims.rules import CannotClaim, Request, Said
 from app.conversations import actions as talk
@@ -20,6 +21,7 @@ from app.conversations.rules import SAME_AGAIN, File, may_continue
 from app.house import House
 from app.models import Customer, Hold, HoldKind, HoldResult, Invoice, Mailbox, Person, Thread
 from app.receivables.actions import end_holds, record_act
+from app.scope import widened
 from app.words import _
 
 log = structlog.get_logger()
@@ -144,6 +146,17 @@ def _thread(session: Session, hold: Hold, now: datetime) -> Thread | None:
     """Where it was talked about, if one may still write there."""
     thread = session.execute(select(Thread).where(Thread.id == hold.thread_id)).scalar_one_or_none()
     return thread if thread is not None and may_continue(thread.closed_at, now) else None
+
+
+def hand_over(session: Session, *, house: House, by: Claimant, invoice_id: UUID, to: Mailbox, now: datetime) -> None:
+    """From now on another mailbox of the same customer is asked for it, and is told so (FEATURES F6)."""
+    invoice = _invoice(session, invoice_id, by)
+    with widened(session, "an invoice is a worker's to write; which of its mailboxes reads it is the customer's"):
+        row = session.get_one(Invoice, invoice.id, with_for_update=True)
+        row.handed_to_id = row.mailbox_id = to.id
+    end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.NOT_MINE, now=now, reason=_("Handed over"))
+    record_act(session, invoice, "invoice.handed_over", now, by.person_id)
+    tell_reader(session, house=house, invoice=invoice, to=to, giver=by.person, now=now)
 
 
 def end_claim(hold: Hold, result: HoldResult, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.claims import rules
 from app.claims.rules import Preset, Said
-from app.models import Customer, Hold, HoldKind, HoldResult, Invoice, Vendor
+from app.models import Customer, Hold, HoldKind, HoldResult, Invoice, Mailbox, Vendor
 from app.payruns import next_runs
 from app.receivables.queries import Row
 from app.settings import Limits
@@ -101,6 +101,13 @@ def _claims(session: Session, which: ColumnElement[bool], now: datetime, limits:
         .limit(_MOST)
     )
     return [_claim(hold, invoice, now, limits) for hold, invoice in session.execute(query)]
+
+
+def others_to_read(session: Session, invoice_id: UUID) -> list[Mailbox]:
+    """The customer's other mailboxes, one of which the invoice may be handed over to."""
+    reader = select(Invoice.mailbox_id).where(Invoice.id == invoice_id).scalar_subquery()
+    query = select(Mailbox).where(Mailbox.id != reader, Mailbox.suppressed_at.is_(None), Mailbox.proven_at.is_not(None))
+    return list(session.execute(query.order_by(Mailbox.address)).scalars())
 
 
 def claim_of(session: Session, hold_id: UUID) -> Hold | None:

@@ -12,7 +12,7 @@ from app.access import customer_member
 from app.claims import actions as claims
 from app.claims.actions import Claimant
 from app.claims.forms import KINDS, ClaimForm, read_claim
-from app.claims.queries import Asked, asked_about, claim_of
+from app.claims.queries import Asked, asked_about, claim_of, others_to_read
 from app.claims.rules import told
 from app.conversations.rules import ConversationError
 from app.db import database
@@ -74,6 +74,19 @@ def change(hold_id: UUID) -> Response:
         except ConversationError as problem:
             session.rollback()
             flash(str(problem), "bad")
+    return redirect(url_for("inbox.invoice", invoice_id=invoice_id), 303)
+
+
+@blueprint.post("/invoices/<uuid:invoice_id>/hand-over")
+@customer_member(*ACTS)
+def hand_over(invoice_id: UUID) -> Response:
+    """Another mailbox of this customer is asked for it from now on."""
+    with database().transaction() as session:
+        found = [box for box in others_to_read(session, invoice_id) if str(box.id) == request.form.get("to")]
+        to = found[0] if found else abort(404)
+        by, now, address = _by(session), clock.now(), to.address
+        claims.hand_over(session, house=the_house(), by=by, invoice_id=invoice_id, to=to, now=now)
+    flash(_("Handed over: %(address)s gets its reminders from now on.", address=address), "ok")
     return redirect(url_for("inbox.invoice", invoice_id=invoice_id), 303)
 
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import customer_member
-from app.claims.queries import claims_about
+from app.claims.queries import claims_about, others_to_read
 from app.conversations import actions as talk
 from app.conversations.queries import threads_about
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
@@ -105,6 +105,7 @@ def invoice(invoice_id: UUID) -> str:
             claims=claims_about(session, [invoice_id], now, the_house().limits),
             say_url=lambda kind: url_for("claims.say", invoice_id=invoice_id, kind=kind),
             claim_url=lambda claim: url_for("claims.change", hold_id=claim.id),
+            others=others_to_read(session, invoice_id),
             direct_at=said_at(session, row.vendor_id),
             sheet=pay_sheet(session, [row], "", now, clock.today(g.zone)) if row.is_open else None,
         )

@@ -28,6 +28,7 @@ class InvoiceState(StrEnum):
 
 
 _OPEN = text("state = 'open'")
+_HANDED = text("handed_to_id IS NOT NULL")
 _AGREED = text("agreed_at IS NOT NULL")
 _UNCHECKED = text("checked_at IS NULL")
 
@@ -48,6 +49,7 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
         Index("ix_invoice_customer", "customer_id", "issued_on", "id"),
         Index("ix_invoice_vendor", "vendor_id", "issued_on", "id"),
         Index("ix_invoice_bill_to", "bill_to_id"),
+        Index("ix_invoice_handed", "handed_to_id", postgresql_where=_HANDED, sqlite_where=_HANDED),
         Index("ix_invoice_agreed", "connection_id", postgresql_where=_AGREED, sqlite_where=_AGREED),
         {"postgresql_with": {"fillfactor": 90}},
     )

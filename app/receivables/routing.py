@@ -22,22 +22,23 @@ _MATCHES_CREDIT = """(r.vendor_id IS NULL OR r.vendor_id = i.vendor_id)
 _TAKES = """r.customer_id = i.customer_id AND NOT r.is_copy AND m.customer_id = r.customer_id
     AND m.proven_at IS NOT NULL AND m.suppressed_at IS NULL AND m.reminders_off_at IS NULL"""
 _HAS_ROUTES = "EXISTS (SELECT 1 FROM route q WHERE q.customer_id = i.customer_id)"
+# One invoice that somebody handed over to a colleague (FEATURES F6).
+_IS_HANDED = "i.handed_to_id IS NOT NULL"
+_HANDED_TO = "(SELECT h.id FROM mailbox h WHERE h.id = i.handed_to_id AND h.customer_id = i.customer_id), "
 
 
 def route_fresh(bulk: Bulk, noun: str, connection_id: UUID) -> None:
     """What a page of records brought in (connectors/ingest.py)."""
     if _is_any(bulk):
-        which = (
-            f"i.connection_id = :c AND i.external_id IN (SELECT f.external_id FROM fresh_{noun} f) AND {_HAS_ROUTES}"
-        )
-        bulk.run(_routing(noun, which), c=connection_id)
+        fresh = f"i.connection_id = :c AND i.external_id IN (SELECT f.external_id FROM fresh_{noun} f)"
+        bulk.run(_routing(noun, f"{fresh} AND {_is_moved(noun)}"), c=connection_id)
 
 
 def route_moved(bulk: Bulk) -> None:
     """What went along with the bill_tos of stage_wanted (app/receivables/matching.py)."""
     if _is_any(bulk):
-        which = f"i.bill_to_id IN (SELECT w.bill_to_id FROM stage_wanted w) AND {_HAS_ROUTES}"
         for noun in ("invoice", "credit"):
+            which = f"i.bill_to_id IN (SELECT w.bill_to_id FROM stage_wanted w) AND {_is_moved(noun)}"
             bulk.run(_routing(noun, which))
 
 
@@ -50,14 +51,19 @@ def route_customer(session: Session, customer_id: UUID) -> None:
 
 
 def _is_any(bulk: Bulk) -> bool:
-    """Hardly a customer has any: one look at a nearly empty table."""
-    return bool(bulk.read("SELECT 1 FROM route LIMIT 1"))
+    """Hardly a customer has any: one look at a nearly empty table, and at a nearly empty index."""
+    handed = "SELECT 1 FROM invoice i WHERE i.handed_to_id IS NOT NULL"
+    return bool(bulk.read(f"SELECT 1 FROM route UNION ALL {handed} LIMIT 1"))
+
+
+def _is_moved(noun: str) -> str:
+    return f"({_HAS_ROUTES} OR {_IS_HANDED})" if noun == "invoice" else _HAS_ROUTES
 
 
 def _routing(noun: str, which: str) -> str:
-    matches = MATCHES if noun == "invoice" else _MATCHES_CREDIT
+    matches, handed = (MATCHES, _HANDED_TO) if noun == "invoice" else (_MATCHES_CREDIT, "")
     return f"""UPDATE {noun} AS t SET mailbox_id = x.to_id FROM (
-        SELECT i.id, coalesce((
+        SELECT i.id, coalesce({handed}(
             SELECT r.mailbox_id FROM route r JOIN mailbox m ON m.id = r.mailbox_id
             WHERE {_TAKES} AND {matches} ORDER BY r.position, r.id LIMIT 1), b.mailbox_id) AS to_id
         FROM {noun} i LEFT JOIN bill_to b ON b.id = i.bill_to_id WHERE {which}

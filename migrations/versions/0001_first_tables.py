@@ -1346,6 +1346,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'open'"),
     )
     op.create_index(
+        "ix_invoice_handed",
+        "invoice",
+        ["handed_to_id"],
+        unique=False,
+        postgresql_where=sa.text("handed_to_id IS NOT NULL"),
+        sqlite_where=sa.text("handed_to_id IS NOT NULL"),
+    )
+    op.create_index(
         "ix_invoice_mailbox_open",
         "invoice",
         ["mailbox_id", "due_on", "id"],
@@ -1854,6 +1862,12 @@ def downgrade() -> None:
         table_name="invoice",
         postgresql_where=sa.text("state = 'open'"),
         sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index(
+        "ix_invoice_handed",
+        table_name="invoice",
+        postgresql_where=sa.text("handed_to_id IS NOT NULL"),
+        sqlite_where=sa.text("handed_to_id IS NOT NULL"),
     )
     op.drop_index(
         "ix_invoice_customer_open",

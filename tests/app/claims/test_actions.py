@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from app.claims import actions, decisions, endings, rules
 from app.claims.actions import Claimant
 from app.claims.endings import end_claims
-from app.claims.queries import claims_about
+from app.claims.queries import claims_about, others_to_read
 from app.claims.rules import CannotClaim, Dispute, Line, Promise, Request, Said, SaidPaid
 from app.conversations.rules import File
 from app.house import House
@@ -32,9 +32,10 @@ from app.models import (
     VendorTask,
 )
 from app.receivables.queries import find_row
+from app.receivables.routing import route_customer
 from app.scope import CustomerScope, LinkScope, VendorScope
 from tests.support.links import payment
-from tests.support.world import EVERYTHING, NOW, World
+from tests.support.world import EVERYTHING, NOW, World, mailbox
 
 FRIDAY = date(2026, 11, 27)  # NOW is the Monday before
 ALL = 125_000  # what Cobalt owes Acme, in cents
@@ -286,3 +287,20 @@ def test_a_claim_can_be_taken_back(table: Table) -> None:
     assert (table.row().hold, thread.state, thread.result) == (None, ThreadState.CLOSED, "withdrawn")
     with pytest.raises(CannotClaim):
         table.change(actions.withdraw, hold)
+
+
+def test_an_invoice_handed_over_goes_to_the_colleague_and_stays_there(table: Table, house: House) -> None:
+    """[F6 D16]"""
+    with house.database.transaction(EVERYTHING) as session:
+        site = mailbox(session, table.world.cobalt.customer, "site@cobalt.example", proven_at=NOW)
+    with house.database.transaction(table.customer) as session:
+        [to] = others_to_read(session, table.world.acme_invoice.id)
+        about = {"house": house, "by": table.by, "invoice_id": table.world.acme_invoice.id, "now": NOW}
+        actions.hand_over(session, to=to, **about)
+    [notice] = table.mails(OutgoingKind.NOTICE)
+    assert (notice.address, "A-1" in notice.text) == ("site@cobalt.example", True)
+    with house.database.transaction(EVERYTHING) as session:
+        session.execute(update(Invoice).values(mailbox_id=table.world.cobalt.mailbox.id))  # as a sync would
+        route_customer(session, table.world.cobalt.customer.id)
+    found = {each.number: each.mailbox_id for each in table.rows(Invoice)}
+    assert found == {"A-1": site.id, "B-1": table.world.cobalt.mailbox.id}
