@@ -55,13 +55,18 @@ def sweep(session: Session, subject: Subject) -> dict[str, int]:
 
 def _columns(model: Any) -> list[Any]:
     """Those that hold words; of rows nobody changes, those that may lose a name."""
-    words = [
+    words = words_of(model)
+    return [column for column in words if column.name in model.personal] if issubclass(model, AppendOnly) else words
+
+
+def words_of(model: Any) -> list[Any]:
+    """The columns in which somebody may be named."""
+    return [
         column
         for column in model.__table__.columns
         if isinstance(column.type, JSON)
         or (isinstance(column.type, String) and (column.type.length or _WORDS_FROM + 1) > _WORDS_FROM)
     ]
-    return [column for column in words if column.name in model.personal] if issubclass(model, AppendOnly) else words
 
 
 def _holding(columns: list[Any], needles: Iterable[str]) -> ColumnElement[bool]:

@@ -106,13 +106,13 @@ def test_policies_let_nobody_write_what_is_foreign(postgresql: Database) -> None
 
 
 def test_nobody_rewrites_what_is_on_record(postgresql: Database) -> None:
-    """[inv-Q1 inv-F2] Not even a worker."""
+    """[inv-Q1 inv-F2 L6] Not even a worker, but for what names a person: that goes when the person is erased."""
     filled(postgresql)
-    kept = [model.__table__ for model in all_tables() if issubclass(model, AppendOnly)]
+    kept = {model.__table__: model.personal for model in all_tables() if issubclass(model, AppendOnly)}
     assert {table.name for table in kept} >= {"audit_entry", "invoice_change", "message"}
     with postgresql.transaction(EVERYTHING) as session:
-        for table in kept:
-            for column in {column.name for column in table.columns} - {"customer_id", "vendor_id"}:
+        for table, personal in kept.items():
+            for column in {column.name for column in table.columns} - {"customer_id", "vendor_id", *personal}:
                 said = update(table).values({column: table.columns[column]})
                 assert _written(session.connection(), said) == _REFUSED, (table.name, column)
             assert _written(session.connection(), delete(table)) == _REFUSED, table.name

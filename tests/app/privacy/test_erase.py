@@ -37,8 +37,11 @@ from app.models import (
     ThreadNote,
     VendorTask,
 )
+from app.narrow import all_tables
 from app.privacy.rules import cleaned, pattern_of
+from app.privacy.sweep import words_of
 from app.receivables.matching import reach_customers, touch
+from app.scope import AppendOnly
 from tests.support.house import signed_in
 from tests.support.links import hold
 from tests.support.world import EVERYTHING, NOW, Owing, World, attachment, bill_to, customer, digest, person, thread
@@ -234,3 +237,11 @@ def test_names_are_taken_out_as_whole_words() -> None:
     pattern = pattern_of(["ann@a.example", "Ann"])
     assert cleaned("ANN, Annette and ann@a.example", pattern) == "(erased), Annette and (erased)"
     assert cleaned({"Ann": ["x", {"by": "ann"}], "n": 1}, pattern) == {"(erased)": ["x", {"by": "(erased)"}], "n": 1}
+
+
+def test_no_record_keeps_a_name_because_nobody_may_change_it() -> None:
+    """[L6 inv-F2] Every table whose rows stand says which of its columns lose a name; its codes and numbers stay."""
+    codes = {"action", "kind"}  # our own words
+    for model in all_tables():
+        if issubclass(model, AppendOnly):
+            assert {column.name for column in words_of(model)} - codes <= set(model.personal), model
