@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ from app.models import (
 )
 from app.receivables.actions import end_holds, hold_invoice
 from app.receivables.queries import IS_OPEN
-from app.receivables.rules import Eligibility, Verdict
+from app.receivables.rules import Eligibility, Reason, Verdict
 from app.scope import widened
 from app.settings import Limits
 from app.words import _
@@ -69,9 +70,20 @@ def coming(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> t
     found = [
         Coming(row[0], getattr(row[4], "name", "") or _("A customer"), row[0].bill_to_id, words[row[0].id])
         for row in rows
-        if words[row[0].id].verdict == Verdict.SEND
+        if _comes(words[row[0].id], row[3])
     ]
     return found[:MOST], len(found) > MOST
+
+
+_RESTS_FOR_DAYS = (Reason.NOT_YET, Reason.JUST_ISSUED, Reason.MENTIONED)
+
+
+def _comes(word: Eligibility, box: Mailbox) -> bool:
+    """Asked for now, or what holds it back is over on the day of the next digest."""
+    if word.verdict == Verdict.SEND or word.reason not in _RESTS_FOR_DAYS:
+        return word.verdict == Verdict.SEND
+    at = box.next_digest_at
+    return bool(word.until and at and word.until <= at.astimezone(ZoneInfo(box.zone)).date())
 
 
 def silent_since_before(session: Session, vendor: Vendor) -> int:

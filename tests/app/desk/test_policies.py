@@ -1,6 +1,6 @@
 """Reminders at the desk: segments, stages, the vendor's line, what is known of a customer, and who would get what."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -206,3 +206,11 @@ def test_everybody_reads_the_same_reason(app: Flask, acme: FlaskClient, house: H
     words = "not mentioned before 9 Dec 2026"
     assert words in customer.get(f"/inbox/invoices/{world.acme_invoice.id}").text
     assert words in acme.get(f"/desk/invoices/{world.acme_invoice.id}").text
+
+
+def test_what_is_first_mentioned_tomorrow_is_forewarned_of_today(acme: FlaskClient, house: House, world: World) -> None:
+    """[D22 J5] The digest comes tomorrow, and so does the vendor's first day."""
+    change(house, world.cobalt.mailbox, next_digest_at=make.NOW + timedelta(days=1))
+    for days, is_listed in (("15", True), ("16", False)):
+        acme.post("/desk/policies/default", data={"days_0": days, "side_0": "after", "tone_0": "gentle"})
+        assert ("A-1" in acme.get("/desk/coming").text) == is_listed
