@@ -17,6 +17,7 @@ from app.models import (
     Message,
     OfflineContact,
     Person,
+    Thread,
     ThreadNote,
     VendorMember,
     VendorRole,
@@ -105,6 +106,15 @@ def notes_of(session: Session, thread_id: UUID) -> list[Note]:
         Note(note.created_at, names.get(note.person_id, ""), names.get(note.mentioned_id, ""), note.body)
         for note in found
     ]
+
+
+def notes_about(session: Session, vendor_id: UUID, customer_id: UUID) -> list[tuple[ThreadNote, str]]:
+    """The newest notes beside any conversation with this customer, with their authors' names."""
+    query = select(ThreadNote).join(Thread, Thread.id == ThreadNote.thread_id)
+    query = query.where(Thread.vendor_id == vendor_id, Thread.customer_id == customer_id)
+    found = session.execute(query.order_by(ThreadNote.created_at.desc(), ThreadNote.id).limit(LONGEST)).scalars().all()
+    names = names_of(session, [note.person_id for note in found])
+    return [(note, names.get(note.person_id, "")) for note in found]
 
 
 def ready_answers(session: Session) -> list[ReadyAnswer]:

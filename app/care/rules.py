@@ -33,6 +33,7 @@ FIELD_WORDS = {
     FactField.CONTACT: marked("Key contact"),
     FactField.PAYMENT: marked("How they pay"),
     FactField.SERVICE: marked("Past service"),
+    FactField.NOTE: marked("Note"),
 }
 _PLACE = re.compile(r"\{(\w+)\}")
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import vendor_member
 from app.care import actions as care
-from app.care.queries import colleagues, contacts_of
+from app.care.queries import colleagues, contacts_of, notes_about
 from app.care.rules import CONTACT_WORDS, FIELD_WORDS, CareError
 from app.claims.rules import REASONS
 from app.db import database
@@ -129,12 +129,13 @@ def _page(bill_to_id: UUID, wrong: str = "") -> str:
         bill_to, vendor = _found(session, bill_to_id), session.get_one(Vendor, g.vendor_id)
         page = customers.customer_page(session, bill_to, clock.today(vendor.zone))
         contacts = contacts_of(session, bill_to_id)
+        notes = notes_about(session, bill_to.vendor_id, bill_to.customer_id) if bill_to.customer_id else []
         return render_template(
             "desk/customer.html",
             bill_to=bill_to,
             page=page,
             contacts=contacts,
-            events=story(page, customers.messages_with(session, bill_to), contacts),
+            events=story(page, customers.messages_with(session, bill_to), contacts, notes),
             team=colleagues(session, g.vendor_id),
             fields=FIELD_WORDS,
             kinds=CONTACT_WORDS,

@@ -44,12 +44,15 @@ ACTIONS: dict[str, dict[str, str]] = {
         "policy.removed": marked("Removed a policy"),
         "policy.moved": marked("Moved a policy"),
         "vendor.note": marked("Changed the note in the digest"),
+        "reasons.changed": marked("Changed the reasons for a dispute"),
     },
     "customers": {
         "customer.described": marked("Described a customer"),
         "customer.owner": marked("Said who looks after a customer"),
         "customer.looked_as": marked("Looked as a customer"),
         "contact.logged": marked("Wrote down a call"),
+        "details.accepted": marked("Took over a customer's new details"),
+        "details.declined": marked("Declined a customer's new details"),
         "bill_to.address_chosen": marked("Chose a mail address"),
     },
     "money": {
@@ -59,6 +62,10 @@ ACTIONS: dict[str, dict[str, str]] = {
         "pay_host.approved": marked("Approved a payment page"),
         "pay_host.refused": marked("Gave up a payment page"),
         "pay_host.frozen": marked("A new payment page waits"),
+        "pay_method.given": marked("Gave a way to pay"),
+        "pay_method.approved": marked("Approved a way to pay"),
+        "pay_method.refused": marked("Gave up a way to pay"),
+        "pay_rule.changed": marked("Changed how customers may pay"),
         "payee.customers_told": marked("Customers were told of new bank details"),
     },
     "team": {
@@ -72,6 +79,7 @@ ACTIONS: dict[str, dict[str, str]] = {
     "account": {
         "vendor.signed_up": marked("Signed up"),
         "vendor.changed": marked("Changed the profile"),
+        "entity.described": marked("Described a company behind the books"),
         "domain.claimed": marked("Named a domain"),
         "domain.mailed": marked("Asked for a domain's proof"),
         "domain.proven": marked("A domain was proven"),

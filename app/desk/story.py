@@ -13,7 +13,7 @@ from app.care.rules import CONTACT_WORDS
 from app.desk.customers import CustomerPage
 from app.desk.rules import HOLD_WORDS
 from app.filters import money
-from app.models import HoldKind, Message, Side
+from app.models import HoldKind, Message, Side, ThreadNote
 from app.words import _, ngettext
 
 LONGEST = 100
@@ -29,9 +29,14 @@ class Happened:
     thread_id: UUID | None = None
 
 
-def story(page: CustomerPage, messages: Iterable[tuple[Message, str]], contacts: Sequence[Contact]) -> list[Happened]:
-    """The newest first. ``messages`` with their authors' names."""
-    entries = [*_mailed(page), *_held(page), *_paid(page), *_talked(messages), *_told(contacts)]
+def story(
+    page: CustomerPage,
+    messages: Iterable[tuple[Message, str]],
+    contacts: Sequence[Contact],
+    notes: Iterable[tuple[ThreadNote, str]],
+) -> list[Happened]:
+    """The newest first. ``messages`` and ``notes`` with their authors' names."""
+    entries = [*_mailed(page), *_held(page), *_paid(page), *_talked(messages), *_told(contacts), *_noted(notes)]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:LONGEST]
 
 
@@ -69,6 +74,11 @@ def _talked(messages: Iterable[tuple[Message, str]]) -> Iterator[Happened]:
         else:
             words = _("%(name)s answered", name=author) if author else _("You answered")
         yield Happened(message.created_at, words, message.body, message.thread_id)
+
+
+def _noted(notes: Iterable[tuple[ThreadNote, str]]) -> Iterator[Happened]:
+    for note, author in notes:
+        yield Happened(note.created_at, _("%(name)s noted", name=author), note.body, note.thread_id)
 
 
 def _told(contacts: Sequence[Contact]) -> Iterator[Happened]:

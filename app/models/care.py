@@ -82,6 +82,7 @@ class FactField(StrEnum):
     CONTACT = "contact"
     PAYMENT = "payment"
     SERVICE = "service"
+    NOTE = "note"
 
 
 class CustomerFact(Keyed, Created, VendorOwned, NamesPerson, AppendOnly, Base):

@@ -98,13 +98,14 @@ def test_one_page_holds_everything_between_the_two(
         f"/desk/customers/{bill_to.id}/contacts",
         data={"kind": "talk", "said_on": "2026-11-20", "said_by": "Paula", "words": "They move in spring"},
     )
+    acme.post(f"/desk/threads/{thread.id}/notes", data={"body": "Be kind to them"})
     text = words(acme.get(f"/desk/customers/{bill_to.id}"))
     for shown in (
         "USD 1,300.00", "A-1", "A-2", "Order PO-7", "On hold by you until 19 Dec 2026", "Agreed by phone",
         "A mail asked for 1 invoice: A-2", "USD 80.00", "Paula wrote", "Which order?", "Mia answered", "Order 4711.",
         "USD 1,200.00 paid, by your books", "45 days net", "Hall 3, gate B", "owner@acme.example, 23 Nov 2026",
         "Bank transfer payments in your books, since 3 Oct 2026", "ap@cobalt.example your books", "1 conversation",
-        "They move in spring", "We talked",
+        "They move in spring", "We talked", "owner@acme.example noted : Be kind to them",
     ):  # fmt: skip
         assert shown in text, shown
     assert "B-1" not in text
@@ -171,7 +172,7 @@ def test_the_page_costs_the_same_for_one_row_and_for_many(
     few = [cost(path) for path in paths]
     grow(12)
     assert [cost(path) for path in paths] == few
-    assert few[0] <= 26
+    assert few[0] <= 28
     assert few[1] <= 7
 
 
