@@ -72,7 +72,7 @@ def _headers(parcel: Parcel, domain: str, public_url: str) -> dict[str, str]:
 
 
 def _with_token(body: str, token: str | None) -> str:
-    if TOKEN_PLACE not in body:
+    if TOKEN_PLACE not in body and CODE_PLACE not in body:  # a proof of an address holds a code and no link
         return body
     if not token:
         raise ValueError("the links have no token")

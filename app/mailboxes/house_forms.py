@@ -75,8 +75,8 @@ class PayRunForm:
 def _is_spread(numbers: Sequence[int]) -> bool:
     """A week apart in every month, the shortest too, where the last days fall together."""
     days = [min(number, _SHORTEST_MONTH) for number in numbers]
-    apart = [after - before for before, after in zip(days, [*days[1:], days[0] + _SHORTEST_MONTH], strict=True)]
-    return len(days) < 2 or all(each >= BETWEEN_RUNS.days for each in apart)
+    following = [*days[1:], *(day + _SHORTEST_MONTH for day in days[:1])]
+    return all(after - before >= BETWEEN_RUNS.days for before, after in zip(days, following, strict=True))
 
 
 @dataclass
