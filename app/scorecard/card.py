@@ -28,6 +28,7 @@ from app.scorecard.owed import (
 from app.scorecard.periods import Period
 from app.scorecard.queries import ResponseTimes, response_times
 from app.scorecard.satisfaction import Satisfaction, satisfaction
+from app.scorecard.segments import Segment, segments
 from app.settings import Limits
 
 
@@ -69,6 +70,7 @@ class Card:
     touches: Touches
     accounts: list[Account]
     unhappy: list[Customer]
+    segments: list[Segment]
 
 
 def scorecard(session: Session, vendor: Vendor, about: Period, now: datetime, limits: Limits) -> Card:
@@ -77,6 +79,7 @@ def scorecard(session: Session, vendor: Vendor, about: Period, now: datetime, li
     today = now.astimezone(zone).date()
     live_on = vendor.live_at.astimezone(zone).date() if vendor.live_at else None
     paid = paid_since(session, vendor, min(about.first, today - LOOKED_BACK, (live_on or today) - JOINING))
+    in_period = [one for one in paid if about.first <= one.paid_on <= about.last]
     lately = [one for one in paid if one.paid_on > today - LOOKED_BACK]
     return Card(
         period=about,
@@ -85,7 +88,7 @@ def scorecard(session: Session, vendor: Vendor, about: Period, now: datetime, li
         accuracy=accuracy(session, vendor.id, about),
         satisfaction=satisfaction(session, vendor, about, limits),
         owed=owed(session, vendor.id, today),
-        late=lateness(one for one in paid if about.first <= one.paid_on <= about.last),
+        late=lateness(in_period),
         joining=joining(paid, live_on) if live_on else None,
         months=by_month(paid, today),
         methods=methods(session, vendor.id, about),
@@ -94,6 +97,7 @@ def scorecard(session: Session, vendor: Vendor, about: Period, now: datetime, li
         touches=touches(session, vendor.id, about),
         accounts=accounts(session, vendor, lately, risks(session, vendor, lately, today), today),
         unhappy=bad_experiences(session, vendor, now, limits),
+        segments=segments(session, vendor, in_period, about, today, limits),
     )
 
 

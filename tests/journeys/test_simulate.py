@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from app.house import House
 from app.receivables import matching
 from app.settings import Settings
+from demo.manners import tell_measures
 from demo.show import CUSTOMER
 from demo.simulate import Simulation, monday_before_clock_change
 from demo.verdict import judge
@@ -61,3 +63,22 @@ def test_the_verdict_sees_a_reminder_of_what_was_settled(make_stage: MakeStage) 
     stage.sandbox.act("Acme Supply", "pay", customer=CUSTOMER)
     (found,) = judge(simulation).broken
     assert "Acme Supply 1001 in window 2026-10-19 was settled at 19 Oct 12:00 and mailed as open after that" in found
+
+
+@pytest.mark.slow
+def test_a_vendor_that_gets_better_shows_it_in_its_measures(make_stage: MakeStage) -> None:
+    """[G2 G3 G4 004-12 004-14] It answers after two days, later within hours; its invoices are asked about for what is
+    wrong with them, later for a copy. The answers to its customers' questions are what is measured, nothing else."""
+    start = monday_before_clock_change()
+    stage = make_stage(now=start, ticking=False)
+    busy = replace(CALM, new_invoice=1, ask_by_mail=1)
+    simulation = Simulation(stage, start, chances=busy, hours=(1, 14, 15, 20))
+    simulation.open_vendors(lambda words: None, limit=1)
+    played = list(simulation.days(9))
+    assert sum(day.happened["question|questions answered at the desk"] for day in played) > 3
+    (told,) = tell_measures(stage, ["Acme Supply"], start, 9)
+    assert told.manner.words == "gets better"
+    assert told.first.answer
+    assert told.last.answer
+    assert told.first.answer > timedelta(hours=40)
+    assert told.last.answer < timedelta(hours=8)

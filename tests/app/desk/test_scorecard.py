@@ -13,7 +13,9 @@ from app.models import AuditEntry, HoldKind, HoldResult, Outgoing, VendorMember,
 from app.scorecard.reports import next_monday, send_reports
 from tests.support import story
 from tests.support import world as make
+from tests.support.browser import NewPage, axe_violations
 from tests.support.house import signed_in
+from tests.support.server import live_server
 from tests.support.story import DAY, HOUR
 from tests.support.world import EVERYTHING, NOW, World
 
@@ -151,3 +153,29 @@ def test_the_report_comes_on_the_vendors_monday(zone: str, now: datetime, expect
     """[G10 inv-C3] Over a clock change, and where Monday is another day."""
     assert next_monday(zone, now) == expected
     assert next_monday(zone, expected) - expected >= timedelta(days=6)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
+def test_a_manager_reads_last_month_in_one_minute(
+    app: Flask, busy: World, new_page: NewPage, width: int, dark: bool
+) -> None:
+    """[G2 G3 G4 G5 004-14 B13] From the queue two links away: the three measures and the money stand on the first
+    screen, or within two of a phone; the rest below reads without JavaScript and breaks no rule of WCAG 2.2 AA."""
+    cookie = signed_in(app, busy.acme.person).get_cookie("sheaf")
+    assert cookie
+    with live_server(app) as base:
+        page = new_page(width=width, dark=dark)
+        page.context.add_cookies([{"name": "sheaf", "value": cookie.value, "url": base}])
+        page.goto(f"{base}/desk")
+        page.get_by_role("navigation", name="Desk").get_by_role("link", name="Scorecard").click()
+        page.get_by_role("link", name="Last month").click()
+        assert page.get_by_text("1 Oct 2026 to 31 Oct 2026.").is_visible()
+        for words in ("until the first answer, median", "invoice accuracy", "satisfaction", "late on average"):
+            box = page.locator("main .stat", has_text=words).first.bounding_box()
+            assert box
+            assert box["y"] + box["height"] < 800 * (1 if width > 800 else 2), words
+        for summary in page.locator("main details > summary").all():
+            summary.click()
+        page.evaluate("scrollTo(0, 0)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert axe_violations(page) == []

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 from app.house import House
 from app.models import (
     AuditEntry,
+    BillTo,
     ContactKind,
     HoldKind,
     HoldResult,
     Invoice,
     InvoiceState,
     OfflineContact,
+    Policy,
     TaskKind,
     Vendor,
 )
@@ -27,6 +29,7 @@ from app.scorecard.experiences import REMINDED_LATE, Bad, bad_experiences
 from app.scorecard.owed import is_electronic, joining, methods, owed, paid_since
 from app.scorecard.periods import NAMES, period
 from app.scorecard.satisfaction import sums_of
+from app.scorecard.segments import segments
 from app.tasks.actions import raise_task
 from tests.support import story
 from tests.support import world as make
@@ -321,3 +324,26 @@ def test_bad_experiences_are_counted_by_customer(house: House, world: World) -> 
         [found] = bad_experiences(session, session.get_one(Vendor, world.acme.vendor.id), NOW, house.limits)
     assert found.name == "Cobalt"
     assert dict(found.counts) == dict.fromkeys(Bad, 1)
+
+
+def test_the_measures_by_segment(house: House, world: World) -> None:
+    """[G4 G5 G6 003-22 004-12] Those in none stand last together; a segment's few answers stay hidden."""
+    with house.database.transaction(EVERYTHING) as session:
+        vendor = session.get_one(Vendor, world.acme.vendor.id)
+        assert segments(session, vendor, [], ABOUT, TODAY, house.limits) == []
+        large = Policy(vendor_id=vendor.id, name="Large", rank=1)
+        session.add_all([large, Policy(vendor_id=vendor.id, name="Everybody", rank=9, is_default=True)])
+        session.flush()
+        row = story.paid(session, world.acme, world.outsider, due=20, late=6)
+        assert row.bill_to_id
+        session.get_one(BillTo, row.bill_to_id).policy_id = large.id
+        story.claimed(session, row, HoldKind.PROMISE, NOW - 9 * DAY, HoldResult.KEPT)
+        for score in (5, 5, 5, 5):
+            story.rating(session, row, world.outsider, score=score, at=NOW - DAY)
+        for score in (1, 1, 1, 1, 2):
+            story.rating(session, world.acme_invoice, world.cobalt, score=score, at=NOW - DAY)
+        paid = paid_since(session, vendor, ABOUT.first)
+        first, others = segments(session, vendor, paid, ABOUT, TODAY, house.limits)
+    assert (first.name, first.late.average, first.promises_kept.share, first.content) == ("Large", 6, 1, None)
+    assert [(others.name, str(sum_)) for sum_ in others.overdue] == [("", "1250.00 USD")]
+    assert (others.late.average, others.promises_kept.of, others.content) == (None, 0, pytest.approx(1.2))
