@@ -9,10 +9,9 @@ from uuid import UUID
 from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import Session
 
-from app.models import BillTo, Invoice, InvoiceState, Policy
+from app.models import BillTo, Invoice, Policy
 from app.policies.rules import Customer, Segment, Treatment, policy_of, treatment
-
-IS_OPEN = (Invoice.state == InvoiceState.OPEN, Invoice.balance_minor > 0)
+from app.receivables.queries import IS_OPEN
 
 
 def policies_of(session: Session, vendor_id: UUID) -> Sequence[Policy]:
@@ -56,9 +55,9 @@ def its_policy() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Whom a segment has: (bill_to, what comes first and takes it away, or ""), and how many there are in all."""
+    """Whom a segment has: (bill_to's id, name, the segment that comes first, if any), and how many in all."""
 
-    listed: list[tuple[BillTo, str]]
+    listed: list[tuple[UUID, str, str]]
     count: int
     others: int  # of them, those that another policy takes
 
@@ -74,30 +73,28 @@ def members(session: Session, vendor_id: UUID, policy: Policy | None, segment: S
     stronger = segments(before)
     with_products = bool(segment.products) or any(each.products for _key, each in stronger)
     customers = customers_of(session, vendor_id, with_products=with_products)
-    names = {each.id: each.name for each in before}
+    names: dict[UUID | None, str] = {each.id: each.name for each in before}
     taken = {
-        key: names.get(policy_of(customer, stronger), "")  # type: ignore[arg-type]
+        key: names.get(policy_of(customer, stronger), "")
         for key, customer in customers.items()
         if segment.has(customer)
     }
-    query = select(BillTo).where(BillTo.vendor_id == vendor_id, BillTo.is_active, BillTo.id.in_(list(taken)[:5000]))
-    found = session.execute(query.order_by(BillTo.name, BillTo.id)).scalars().all()
-    return Members([(each, taken[each.id]) for each in found[:_LISTED]], len(found), sum(map(bool, taken.values())))
+    named = select(BillTo.id, BillTo.name).where(BillTo.vendor_id == vendor_id, BillTo.is_active)
+    rows = session.execute(named.order_by(BillTo.name, BillTo.id))
+    found = [(row[0], row[1], taken[row[0]]) for row in rows if row[0] in taken]
+    return Members(found[:_LISTED], len(found), sum(bool(other) for _key, _name, other in found))
 
 
 def customers_of(session: Session, vendor_id: UUID, *, with_products: bool) -> dict[UUID, Customer]:
-    """What is known of each of the vendor's customers, by bill_to. In two statements however many there are, or three
+    """What is known of each of the vendor's customers, by bill_to. In three statements however many there are, or four
     where what they buy matters."""
     known = select(BillTo.id, BillTo.country, BillTo.size, BillTo.industry, BillTo.tags, BillTo.late_risk)
     found = {
         row[0]: Customer(row[1], row[2], row[3], tags_in(row[4]), row[5])
         for row in session.execute(known.where(BillTo.vendor_id == vendor_id))
     }
-    owed = select(
-        Invoice.bill_to_id,
-        Invoice.currency,
-        func.sum(Invoice.balance_minor),
-    ).where(Invoice.vendor_id == vendor_id, *IS_OPEN)
+    owed = select(Invoice.bill_to_id, Invoice.currency, func.sum(Invoice.balance_minor))
+    owed = owed.where(Invoice.vendor_id == vendor_id, IS_OPEN)
     balances: dict[UUID | None, dict[str, int]] = defaultdict(dict)
     for bill_to_id, currency, minor in session.execute(owed.group_by(Invoice.bill_to_id, Invoice.currency)):
         balances[bill_to_id][currency] = int(minor)
@@ -117,7 +114,7 @@ def _terms(session: Session, vendor_id: UUID) -> dict[UUID | None, int]:
     """Days from issue to due date, of each customer's newest open invoice."""
     query = (
         select(Invoice.bill_to_id, Invoice.issued_on, Invoice.due_on)
-        .where(Invoice.vendor_id == vendor_id, *IS_OPEN, Invoice.issued_on.is_not(None), Invoice.due_on.is_not(None))
+        .where(Invoice.vendor_id == vendor_id, IS_OPEN, Invoice.issued_on.is_not(None), Invoice.due_on.is_not(None))
         .order_by(Invoice.issued_on, Invoice.id)
     )
     return {row[0]: (row[2] - row[1]).days for row in session.execute(query) if row[1] and row[2]}
@@ -126,7 +123,7 @@ def _terms(session: Session, vendor_id: UUID) -> dict[UUID | None, int]:
 def _about(session: Session, vendor_id: UUID) -> dict[UUID | None, str]:
     """What each customer's open invoices are for, in small letters: number, order, memo and lines as the books have
     them."""
-    query = select(Invoice.bill_to_id, Invoice.details).where(Invoice.vendor_id == vendor_id, *IS_OPEN)
+    query = select(Invoice.bill_to_id, Invoice.details).where(Invoice.vendor_id == vendor_id, IS_OPEN)
     words: dict[UUID | None, list[str]] = defaultdict(list)
     for bill_to_id, details in session.execute(query):
         words[bill_to_id].extend(_texts(details))

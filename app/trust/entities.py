@@ -51,7 +51,7 @@ def describe_entity(
         return
     books.entity, books.entity_colour = shown, colour
     books.bank_account_id = account.id if account else None
-    record(session, vendor.id, "entity.described", now, person.id, books=str(books.id), **changed)
+    record(session, vendor.id, "entity.described", now, person.id, books=str(books.id), changed=changed)
 
 
 def _must_be_its_own(session: Session, vendor: Vendor, books: Connection, name: str) -> None:

@@ -50,7 +50,7 @@ def test_customers_read_which_company_invoices_them(app: Flask, acme: FlaskClien
     assert "Invoiced by Acme Iberia" in mails(house)[0].text
     with house.database.reading(EVERYTHING) as session:
         entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "entity.described")).one()
-    assert entry.detail["entity"] == ["", "Acme Iberia"]
+    assert entry.detail["changed"]["entity"] == ["", "Acme Iberia"]
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_every_field_of_a_segment_selects_whom_it_says(house: House, world: Worl
     with house.database.reading(EVERYTHING) as session:
         for rules in selecting:
             found = members(session, world.acme.vendor.id, None, Segment(**rules))  # type: ignore[arg-type]
-            assert [each.name for each, _taken in found.listed] == ["Dune"], rules
+            assert [name for _key, name, _taken in found.listed] == ["Dune"], rules
         for rules in ({"countries": ("DE",), "sizes": ("large",)}, {"balance_currency": "EUR", "balance_from": 1001}):
             assert not members(session, world.acme.vendor.id, None, Segment(**rules)).count  # type: ignore[arg-type]
 
