@@ -132,15 +132,9 @@ class HoldForm:
     @classmethod
     def read(cls, form: Mapping[str, str], *, zone: str, today: date) -> "HoldForm":
         read = cls(day=form.get("day", "").strip(), note=" ".join(form.get("note", "").replace("\0", "").split()))
-        try:
-            day = date.fromisoformat(read.day)
-        except ValueError:
-            read.errors["day"] = _("Choose the last day of the hold.")
-        else:
-            if not today <= day <= today + LONGEST_HOLD:
-                read.errors["day"] = _("Choose a day from today on, within a year.")
-            else:
-                read.until = datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(zone))
+        read.until = _end_of(read.day, zone, today)
+        if read.until is None:
+            read.errors["day"] = _("Choose a day from today on, within a year.")
         if not read.note:
             read.errors["note"] = _("Say why; your customer can read it.")
         elif len(read.note) > 200:
@@ -181,6 +175,14 @@ def _day(text: str) -> date | None:
         return None
 
 
+def _end_of(text: str, zone: str, today: date) -> datetime | None:
+    """The end of a day that a hold may last to, in the vendor's zone; None for any other."""
+    day = _day(text)
+    if day is None or not today <= day <= today + LONGEST_HOLD:
+        return None
+    return datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(zone))
+
+
 @dataclass
 class LetterForm:
     """A letter by hand, and until when the invoice then waits: the end of the chosen day in the vendor's zone."""
@@ -192,8 +194,11 @@ class LetterForm:
 
     @classmethod
     def read(cls, form: Mapping[str, str], *, zone: str, today: date) -> "LetterForm":
-        held = HoldForm.read({"day": form.get("day", ""), "note": "-"}, zone=zone, today=today)
-        return cls(form.get("body", ""), held.day, held.until, held.errors)
+        read = cls(form.get("body", ""), form.get("day", "").strip())
+        read.until = _end_of(read.day, zone, today)
+        if read.until is None:
+            read.errors["day"] = _("Choose a day from today on, within a year.")
+        return read
 
 
 @dataclass

@@ -476,7 +476,7 @@ def test_a_hold_is_set_changed_and_ended(house: House, world: World, acme: Flask
 @pytest.mark.parametrize(
     ("day", "note", "problem"),
     [
-        ("", "why", "Choose the last day of the hold."),
+        ("", "why", "Choose a day from today on, within a year."),
         ("2026-11-22", "why", "Choose a day from today on, within a year."),
         ("2028-01-01", "why", "Choose a day from today on, within a year."),
         ("2026-12-01", " ", "Say why; your customer can read it."),
