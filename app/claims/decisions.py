@@ -8,11 +8,23 @@ from sqlalchemy.orm import Session
 
 from app.claims import rules
 from app.claims.actions import end_claim, lock_live
-from app.claims.rules import CannotClaim
+from app.claims.rules import CannotClaim, Dues
 from app.conversations import actions as talk
 from app.filters import day, money
 from app.house import House
-from app.models import Hold, HoldKind, HoldResult, Invoice, InvoiceChange, Person, Side, Thread
+from app.models import (
+    AuditEntry,
+    BillTo,
+    Hold,
+    HoldKind,
+    HoldResult,
+    Invoice,
+    InvoiceChange,
+    InvoiceState,
+    Person,
+    Side,
+    Thread,
+)
 from app.receivables.actions import record_act
 from app.scope import widened
 from app.words import _
@@ -66,20 +78,46 @@ def cannot_find(session: Session, *, house: House, hold: Hold, person: Person, w
     record_act(session, invoice, "claim.not_found", now, person.id)
 
 
+def give_terms(session: Session, *, bill_to: BillTo, days: int, person: Person, now: datetime) -> None:
+    """Each due of this customer is so many days later than the books say, also of what is open already: reminders, and
+    how late it is, follow that (claim 003-19). What was agreed for one invoice stays as it was agreed."""
+    more = timedelta(days=days - bill_to.extra_days)
+    bill_to.extra_days = days
+    with widened(session, "an invoice's facts are a worker's to write; its vendor gives longer terms"):
+        mine = select(Invoice).where(Invoice.bill_to_id == bill_to.id, Invoice.state == InvoiceState.OPEN)
+        for row in session.execute(mine.where(Invoice.agreed_at.is_(None))).scalars():
+            if row.due_on is not None and more:
+                later = [
+                    [(date.fromisoformat(on) + more).isoformat(), part, rest] for on, part, rest in row.instalments
+                ]
+                _redate(session, row, Dues(row.due_on + more, row.due_minor, later), now)
+    session.add(
+        AuditEntry(
+            at=now, actor="person", person_id=person.id, vendor_id=bill_to.vendor_id, action="terms.given",
+            subject_id=bill_to.id, detail={"days": str(days)},
+        )
+    )  # fmt: skip
+
+
 def agree_dues(session: Session, invoice: Invoice, dues: list[list[object]], now: datetime) -> None:
     """The invoice falls due as agreed from now on, whatever its books say; they are not changed (claim 003-16)."""
     found = rules.dues_of(dues, invoice.balance_minor)
     with widened(session, "an invoice's facts are a worker's to write; both sides have agreed on its dues"):
         row = session.get_one(Invoice, invoice.id, with_for_update=True)
-        if session.execute(select(InvoiceChange.id).where(InvoiceChange.invoice_id == row.id)).first() is None:
-            session.add(InvoiceChange.arrival(row))
         row.agreed_at, row.agreed_dues = now, dues
-        row.due_on, row.due_minor, row.instalments = found.due_on, found.due_minor, found.instalments
-        row.updated_at, row.due_on_derived = now, False
-        change = InvoiceChange.arrival(row)
-        change.at = now
-        session.add(change)
+        _redate(session, row, found, now)
     log.info("dues agreed", invoice=str(invoice.id), parts=len(dues))
+
+
+def _redate(session: Session, row: Invoice, dues: Dues, now: datetime) -> None:
+    """Other dues, and a line of its history, before which stands how it came."""
+    if session.execute(select(InvoiceChange.id).where(InvoiceChange.invoice_id == row.id)).first() is None:
+        session.add(InvoiceChange.arrival(row))
+    row.due_on, row.due_minor, row.instalments = dues.due_on, dues.due_minor, dues.instalments
+    row.updated_at, row.due_on_derived = now, False
+    change = InvoiceChange.arrival(row)
+    change.at = now
+    session.add(change)
 
 
 def _agreement(hold: Hold, invoice: Invoice) -> str:

@@ -154,9 +154,10 @@ def kept(hold: Hold) -> Said:
         case HoldKind.DISPUTE:
             return Dispute(hold.reason, hold.wanted, minor, tuple(Line(*each) for each in facts.get("lines", ())))
         case HoldKind.ALREADY_PAID:
-            return SaidPaid(date.fromisoformat(facts["paid_on"]), facts["method"], facts["reference"], minor)
+            paid_on = date.fromisoformat(facts["paid_on"]) if "paid_on" in facts else hold.created_at.date()
+            return SaidPaid(paid_on, facts.get("method", "other"), facts.get("reference", ""), minor)
         case _:
-            return Request(tuple((date.fromisoformat(day), part) for day, part in facts["dues"]))
+            return Request(tuple((date.fromisoformat(each), part) for each, part in facts.get("dues", ())))
 
 
 def summary(said: Said, currency: str) -> list[str]:

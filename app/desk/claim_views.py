@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app import clock
@@ -15,7 +16,7 @@ from app.db import database
 from app.desk.forms import read_reasons
 from app.desk.views import ANSWERING, MANAGING
 from app.house import the_house
-from app.models import AuditEntry, HoldKind, Vendor
+from app.models import AuditEntry, BillTo, HoldKind, Vendor
 from app.words import _
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/desk")
@@ -48,6 +49,22 @@ def decide(hold_id: UUID) -> Response:
             session.rollback()
             flash(str(problem), "bad")
     return redirect(url_for("desk.thread", thread_id=thread_id), 303)
+
+
+@blueprint.post("/customers/<uuid:bill_to_id>/terms")
+@vendor_member(*MANAGING)
+def terms(bill_to_id: UUID) -> Response:
+    """Longer terms for one customer than the books have."""
+    text, most = request.form.get("days", ""), the_house().limits.extra_days
+    days = int(text) if text.isdecimal() and len(text) < 4 else -1
+    with database().transaction() as session:
+        bill_to = session.execute(select(BillTo).where(BillTo.id == bill_to_id)).scalar_one_or_none() or abort(404)
+        if 0 <= days <= most:
+            decisions.give_terms(session, bill_to=bill_to, days=days, person=g.person, now=clock.now())
+            flash(_("Saved: what is open falls due by these terms from now on."), "ok")
+        else:
+            flash(_("Between 0 and %(most)s days.", most=most), "bad")
+    return redirect(url_for("customers.show", bill_to_id=bill_to_id), 303)
 
 
 @blueprint.get("/reasons")
