@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import link_holder
 from app.db import database
+from app.house import the_house
 from app.models import DigestLine, LineKind, Rating
 from app.scorecard.actions import answer_rating, comment_rating
 from app.scorecard.satisfaction import SCORES, asked_in
@@ -24,7 +25,12 @@ def rate(number: int) -> str:
     with database().reading() as session:
         line, asked = _asked(session, number)
         return render_template(
-            "links/rate.html", line=line, asked=asked, scores=SCORES, has_said="said" in request.args
+            "links/rate.html",
+            line=line,
+            asked=asked,
+            scores=SCORES,
+            at_least=the_house().limits.rating_answers,
+            has_said="said" in request.args,
         )
 
 
