@@ -85,6 +85,8 @@ class Mark(StrEnum):
     PROMISED = "promise"
     DISPUTED = "dispute"
     SAID_PAID = "already_paid"
+    ASKED_DATES = "request"
+    TAKEN_BACK = "reversed"
 
 
 @dataclass(frozen=True, slots=True)

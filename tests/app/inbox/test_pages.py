@@ -69,7 +69,7 @@ def test_every_page_is_accessible_on_a_phone_and_a_desk_in_light_and_dark(
     """[B13] WCAG 2.2 AA, and nothing sticks out at 360 pixels."""
     bill = f"/inbox/invoices/{world.acme_invoice.id}"
     paths = ["/inbox", "/inbox?q=nothing", "/inbox?tab=settled", bill, f"{bill}/pay", f"{bill}/ask", "/inbox/threads"]
-    paths += ["/inbox/digests", f"/inbox/digests/{digest.id}", "/inbox/rhythm", "/inbox/suppliers"]
+    paths += ["/inbox/digests", f"/inbox/digests/{digest.id}", "/inbox/rhythm", "/inbox/suppliers", "/inbox/addresses"]
     for width, dark in ((360, False), (1280, True)):
         page = inbox(width=width, dark=dark)
         for path in paths:
