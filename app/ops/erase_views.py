@@ -52,7 +52,8 @@ def organisation(customer_id: UUID) -> ResponseReturnValue:
     """All of its mailboxes, and the people who belong nowhere else; its name is typed out."""
     with database().reading() as session:
         found = organisation_of(session, customer_id) or abort(404)
-    return _erased(found, typed=" ".join(request.form.get("typed", "").split()) == found.names[-1])
+        name = session.get_one(Customer, customer_id).name
+    return _erased(found, typed=request.form.get("typed", "").split() == name.split())
 
 
 def _erased(found: Subject, *, typed: bool) -> ResponseReturnValue:

@@ -113,11 +113,9 @@ def _empty_files(session: Session, subject: Subject) -> None:
     whose: ColumnElement[bool] = Message.person_id.in_(subject.person_ids)
     told: ColumnElement[bool] = DetailsChange.person_id.in_(subject.person_ids)
     if subject.customer_id:
-        whose, told = (
-            whose | (Message.customer_id == subject.customer_id),
-            DetailsChange.customer_id == subject.customer_id,
-        )
-        _delete(session, ForwardedInvoice, ForwardedInvoice.customer_id == subject.customer_id)
+        whose = whose | Message.customer_id.in_(subject.customer_ids)
+        told = DetailsChange.customer_id.in_(subject.customer_ids)
+        _delete(session, ForwardedInvoice, ForwardedInvoice.customer_id.in_(subject.customer_ids))
     session.execute(update(DetailsChange).where(told).values(file_data=None))
     sent = select(Message.id).where(whose, Message.side == Side.CUSTOMER)
     empty = {"name": MARK, "size": 0, "sha256": sha256(b"").digest(), "data": b""}
@@ -134,14 +132,14 @@ def _unname(session: Session, subject: Subject, now: datetime) -> None:
         box.address, box.proven_at, box.next_digest_at = nobody(box.id), None, None
         box.suppressed_at, box.suppressed_reason, box.reminders_off_at = now, "erased", now
     if subject.customer_id:
-        session.get_one(Customer, subject.customer_id).name = MARK
+        session.execute(update(Customer).where(Customer.id.in_(subject.customer_ids)).values(name=MARK))
     session.flush()
     for table in all_tables():
         columns = table.__table__.columns
         if {"said_by", "person_id", "customer_id"} <= set(columns.keys()):  # the customer's own words
             which = table.person_id.in_(subject.person_ids)
             if subject.customer_id:
-                which = which | (table.customer_id == subject.customer_id)
+                which = which | table.customer_id.in_(subject.customer_ids)
             session.execute(update(table).where(which, table.said_by != "").values(said_by=""))
     by_mail = Message.sender_address.in_(subject.addresses)
     session.execute(update(Message).where(by_mail).values(sender_address="", said_by=""))
@@ -153,7 +151,7 @@ def _let_books_go(session: Session, subject: Subject) -> None:
         known = update(BillTo).where(column.in_(subject.addresses))
         session.execute(known.values({column.key: None, "issue": AddressIssue.INVALID}))
     if subject.customer_id:
-        session.execute(update(BillTo).where(BillTo.customer_id == subject.customer_id).values(name=MARK))
+        session.execute(update(BillTo).where(BillTo.customer_id.in_(subject.customer_ids)).values(name=MARK))
     session.execute(update(Invoice).where(Invoice.address.in_(subject.addresses)).values(address=None))
 
 

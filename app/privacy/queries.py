@@ -14,6 +14,7 @@ from app.models import (
     CustomerMember,
     Invoice,
     Mailbox,
+    Merge,
     Message,
     Outgoing,
     Person,
@@ -32,7 +33,7 @@ class Subject:
     names: list[str]
     person_ids: list[UUID]
     mailbox_ids: list[UUID]
-    customer_ids: list[UUID]  # those it belongs to; of an organisation, itself
+    customer_ids: list[UUID]  # those it belongs to; of an organisation, itself and what it has taken in
     vendor_ids: list[UUID]
     counts: dict[str, int]
     customer_id: UUID | None = None  # the organisation, when all of it goes
@@ -55,7 +56,14 @@ def organisation_of(session: Session, customer_id: UUID) -> Subject | None:
     elsewhere = select(CustomerMember.person_id).where(CustomerMember.customer_id != customer_id)
     only = (Person.id.in_(mine), Person.id.not_in(elsewhere), Person.id.not_in(select(VendorMember.person_id)))
     found = _subject(session, list(session.scalars(select(Person).where(*only))), boxes)
-    return replace(found, names=[*found.names, customer.name], customer_ids=[customer_id], customer_id=customer_id)
+    taken_in = select(Customer).join(Merge, Merge.other_id == Customer.id).where(Merge.customer_id == customer_id)
+    all_of_it = [customer, *session.scalars(taken_in.where(Merge.undone_at.is_(None)))]
+    return replace(
+        found,
+        names=[*found.names, *(each.name for each in all_of_it)],
+        customer_ids=[each.id for each in all_of_it],
+        customer_id=customer_id,
+    )
 
 
 def _subject(session: Session, people: list[Person], boxes: list[Mailbox]) -> Subject:

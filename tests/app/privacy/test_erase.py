@@ -19,6 +19,7 @@ from app.models import (
     Base,
     BillTo,
     CalendarFeed,
+    Customer,
     CustomerMember,
     DeliveryEvent,
     DetailKind,
@@ -28,6 +29,7 @@ from app.models import (
     JobRun,
     LoginToken,
     Mailbox,
+    Merge,
     Message,
     Outgoing,
     OutgoingKind,
@@ -190,6 +192,11 @@ def test_an_organisation_goes_with_its_mailboxes_and_its_people(
         both = person(session, "books@keeper.example", name="Bo Keeper")
         for owing in (world.cobalt, world.outsider):
             session.add(CustomerMember(customer_id=owing.customer.id, person_id=both.id))
+        taken_in = Customer(name="Cobalt Branch Works")
+        session.add(taken_in)
+        session.flush()
+        merged = {"customer_id": world.cobalt.customer.id, "other_id": taken_in.id, "other_name": taken_in.name}
+        session.add(Merge(**merged, person_id=ada.person.id, at=NOW, undo_until=NOW))
     path = f"/ops/erase/organisations/{world.cobalt.customer.id}"
     operator.post(path, data={"typed": "Cobald", "reason": "Letter 4711"})
     assert _where(_everything(house), "cobalt.example")
