@@ -21,13 +21,17 @@ from app.desk.threads import Box, QueueRow, QueueSearch, Whose
 from app.models import ContactKind, Vendor
 from app.names import NameRefused, vendor_name
 from app.receivables.queries import Key
-from app.words import _
+from app.words import _, locale
 
 LONGEST_HOLD = timedelta(days=365)
 COLOUR = re.compile(r"#[0-9a-f]{6}")
-TERRITORIES = {
-    code: name for code, name in Locale("en").territories.items() if re.fullmatch("[A-Z]{2}", code) and code != "ZZ"
-}
+TERRITORIES = frozenset(code for code in Locale("en").territories if re.fullmatch("[A-Z]{2}", code) and code != "ZZ")
+
+
+def countries() -> list[tuple[str, str]]:
+    """Every country's code and name, by name, in the language spoken now."""
+    names = Locale.parse(locale()).territories
+    return sorted(((code, names.get(code, code)) for code in TERRITORIES), key=lambda each: each[1])
 
 
 def read_queue(args: Mapping[str, str], vendor_id: UUID, person_id: UUID) -> QueueSearch:

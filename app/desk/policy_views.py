@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from app import clock
 from app.access import vendor_member
 from app.db import database
-from app.desk.forms import TERRITORIES
+from app.desk.forms import countries
 from app.desk.outlook import bill_to_of
 from app.desk.policy_forms import SegmentForm, TermsForm, TraitsForm, read_note
 from app.desk.views import ANSWERING, MANAGING
@@ -174,7 +174,7 @@ def _customer_page(bill_to_id: UUID, form: TraitsForm | None = None) -> str:
             bill_to=bill_to,
             policy=policy,
             form=form or TraitsForm.of(bill_to),
-            countries=sorted(TERRITORIES.items(), key=lambda each: each[1]),
+            countries=countries(),
         )
 
 

@@ -20,9 +20,9 @@ from app.db import database
 from app.desk import queries, rules, threads
 from app.desk.actions import change_profile
 from app.desk.forms import (
-    TERRITORIES,
     HoldForm,
     ProfileForm,
+    countries,
     optional_id,
     queue_page,
     queue_place,
@@ -290,7 +290,7 @@ def _profile_page(form: ProfileForm | None = None) -> str:
             "desk/profile.html",
             vendor=vendor,
             form=form or ProfileForm.of(vendor),
-            countries=sorted(TERRITORIES.items(), key=lambda item: item[1]),
+            countries=countries(),
         )
 
 
