@@ -3,7 +3,6 @@
 Messages are only ever added. A thread's state and waiting time are what its last messages made of it.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,20 +15,18 @@ from sqlalchemy.orm import Session
 from app.care.actions import meet_writer
 from app.care.queries import colleagues, who_answers
 from app.conversations import notices, rules
+from app.conversations.messages import add_message, cover_invoices, end, record, turn
 from app.conversations.queries import open_thread, recent_messages
 from app.conversations.rules import ByMail, File
 from app.house import House
 from app.models import (
-    AuditEntry,
     Customer,
     Invoice,
     Mailbox,
     Message,
-    MessageAttachment,
     Person,
     Side,
     Thread,
-    ThreadInvoice,
     ThreadState,
 )
 from app.scope import widened
@@ -146,8 +143,8 @@ def answer(
         session, thread, Side.VENDOR, words, now,
         via=via, person=person, said_by=said_by, by_mail=by_mail, canned_id=canned_id, files=files,
     )  # fmt: skip
-    _turn(thread, ThreadState.WAITING_CUSTOMER, None)
-    _audit(session, thread, "question_answered", now, person, message)
+    turn(thread, ThreadState.WAITING_CUSTOMER, None)
+    record(session, thread, "question_answered", now, person, message)
     notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
     return message
 
@@ -183,8 +180,8 @@ def close_thread(
         return None
     was_waiting = thread.state == ThreadState.WAITING_VENDOR
     message = add_message(session, thread, side, words, now, via="page", person=person, result=result)
-    _end(thread, result, now)
-    _audit(session, thread, "thread_closed", now, person, message, result=result)
+    end(thread, result, now)
+    record(session, thread, "thread_closed", now, person, message, result=result)
     if side == Side.VENDOR and (words or was_waiting):
         notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
     return message
@@ -208,7 +205,7 @@ def tell_both(
         via=rules.HOUSE, person=None, result=result, is_automatic=True,
     )  # fmt: skip
     if result and thread.state != ThreadState.CLOSED:
-        _end(thread, result, now)
+        end(thread, result, now)
     if Side.CUSTOMER in to:
         notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
     if Side.VENDOR in to:
@@ -233,22 +230,6 @@ def _invoices(session: Session, vendor_id: UUID, customer_id: UUID, wanted: Sequ
     if len(found) != len(set(wanted)):
         raise NotYours("an invoice is not this vendor's to this customer")
     return list(found)
-
-
-def cover_invoices(session: Session, thread: Thread, invoices: Sequence[Invoice]) -> None:
-    """Let the thread be about these invoices too."""
-    known = set(session.execute(select(ThreadInvoice.invoice_id).where(ThreadInvoice.thread_id == thread.id)).scalars())
-    for invoice in invoices:
-        if invoice.id not in known:
-            session.add(
-                ThreadInvoice(
-                    thread_id=thread.id,
-                    invoice_id=invoice.id,
-                    vendor_id=thread.vendor_id,
-                    customer_id=thread.customer_id,
-                )
-            )
-    session.flush()
 
 
 def _lock(session: Session, thread: Thread, now: datetime) -> None:
@@ -287,10 +268,10 @@ def _say(session: Session, house: House, thread: Thread, saying: _Saying, now: d
         via=saying.via, person=saying.person, said_by=saying.said_by, by_mail=saying.by_mail, is_own=is_own,
     )  # fmt: skip
     if saying.closes:
-        _end(thread, saying.closes, now)
+        end(thread, saying.closes, now)
     else:
-        _turn(thread, ThreadState.WAITING_VENDOR, since or now)
-    _audit(session, thread, "question_asked", now, saying.person, message, via=saying.via)
+        turn(thread, ThreadState.WAITING_VENDOR, since or now)
+    record(session, thread, "question_asked", now, saying.person, message, via=saying.via)
     meet_writer(session, message, now)
     people = who_answers(team, thread.assignee_id, now)
     notices.tell_vendor(session, house=house, thread=thread, message=message, people=people, now=now)
@@ -330,97 +311,3 @@ def _is_one_of(session: Session, people: Sequence[Person], saying: _Saying, mail
     mailbox = session.get(Mailbox, mailbox_id) if mailbox_id else None
     addresses = {mailbox.address if mailbox else "", saying.by_mail.address if saying.by_mail else ""}
     return any(colleague.address in addresses for colleague in people)
-
-
-def add_message(
-    session: Session,
-    thread: Thread,
-    side: Side,
-    words: str,
-    now: datetime,
-    *,
-    via: str,
-    person: Person | None,
-    said_by: str = "",
-    result: str = "",
-    by_mail: ByMail | None = None,
-    is_own: bool = False,
-    is_automatic: bool = False,
-    canned_id: UUID | None = None,
-    files: Sequence[File] = (),
-) -> Message:
-    message = Message(
-        vendor_id=thread.vendor_id,
-        customer_id=thread.customer_id,
-        thread_id=thread.id,
-        created_at=now,
-        side=side,
-        person_id=person.id if person else None,
-        said_by="" if person else rules.clean_name(said_by),
-        via=via,
-        body=words,
-        result=result,
-        is_own=is_own,
-        is_automatic=is_automatic,
-        canned_id=canned_id,
-        sender_address=by_mail.address if by_mail else "",
-        is_unverified=by_mail is not None and not by_mail.is_verified,
-    )
-    session.add(message)
-    session.flush()
-    _attach(session, message, by_mail.files if by_mail else files)
-    log.info("message", thread=str(thread.id), message=str(message.id), side=side.value, via=via, result=result)
-    return message
-
-
-def _attach(session: Session, message: Message, files: Sequence[File]) -> None:
-    session.add_all(
-        MessageAttachment(
-            vendor_id=message.vendor_id,
-            customer_id=message.customer_id,
-            thread_id=message.thread_id,
-            message_id=message.id,
-            created_at=message.created_at,
-            name=file.name,
-            kind=rules.file_kind(file.name) or "application/octet-stream",
-            size=len(file.data),
-            sha256=hashlib.sha256(file.data).digest(),
-            data=file.data,
-        )
-        for file in files
-    )
-    session.flush()
-
-
-def _turn(thread: Thread, state: ThreadState, waiting_since: datetime | None) -> None:
-    """Whose turn it is now; whatever closed the thread before is over."""
-    thread.state, thread.waiting_since = state, waiting_since
-    thread.closed_at, thread.result = None, ""
-
-
-def _end(thread: Thread, result: str, now: datetime) -> None:
-    _turn(thread, ThreadState.CLOSED, None)
-    thread.closed_at, thread.result = now, result
-
-
-def _audit(
-    session: Session,
-    thread: Thread,
-    action: str,
-    now: datetime,
-    person: Person | None,
-    message: Message,
-    **detail: str,
-) -> None:
-    session.add(
-        AuditEntry(
-            at=now,
-            actor="person" if person else "mail" if message.via == "mail" else "link",
-            person_id=person.id if person else None,
-            vendor_id=thread.vendor_id,
-            customer_id=thread.customer_id,
-            action=action,
-            subject_id=thread.id,
-            detail={"message": str(message.id), **detail},
-        )
-    )

@@ -7,12 +7,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.conversations import notices, rules
-from app.conversations.actions import add_message, answer, cover_invoices
+from app.conversations.actions import answer
+from app.conversations.messages import add_message, cover_invoices, record
 from app.conversations.queries import open_thread
 from app.conversations.rules import ConversationError, TooMuch
 from app.house import House
 from app.models import (
-    AuditEntry,
     Customer,
     Invoice,
     Mailbox,
@@ -67,12 +67,7 @@ def write_letter(
     session.flush()
     cover_invoices(session, thread, [invoice])
     message = add_message(session, thread, Side.VENDOR, words, now, via="page", person=person)
-    session.add(
-        AuditEntry(
-            at=now, actor="person", person_id=person.id, vendor_id=thread.vendor_id, customer_id=thread.customer_id,
-            action="letter.written", subject_id=thread.id, detail={"message": str(message.id)},
-        )
-    )  # fmt: skip
+    record(session, thread, "letter.written", now, person, message)
     if _takes_mail(session, invoice, now):
         notices.tell_asker(session, house=house, thread=thread, message=message, now=now)
     return thread
