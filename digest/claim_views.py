@@ -19,7 +19,7 @@ from app.conversations.rules import ConversationError
 from app.db import database
 from app.forms import allow_files, sent_files
 from app.house import the_house
-from app.models import HoldKind
+from app.models import Hold, HoldKind
 from app.receivables.queries import Row
 from digest.links import invoice_line, opened
 
@@ -64,21 +64,36 @@ def change(number: int, hold_id: UUID) -> Response:
     with database().transaction() as session:
         row = _row(session, number)
         hold = claim_of(session, hold_id) or abort(404)
-        if hold.invoice_id != row.id:
-            abort(404)
-        act, house, now = request.form.get("act", ""), the_house(), clock.now()
-        try:
-            if act == "withdraw":
-                claims.withdraw(session, house=house, by=_by(), hold=hold, now=now)
-            elif act == "reopen":
-                words = request.form.get("words", "")
-                claims.reopen(session, house=house, by=_by(), hold=hold, words=words, now=now)
-            else:
-                abort(400)
-        except ConversationError:
-            session.rollback()
-            act = "refused"
-    return redirect(url_for("links.line", token=g.token, number=number, done=act), 303)
+        done = _change(session, hold) if hold.invoice_id == row.id else abort(404)
+    return redirect(url_for("links.line", token=g.token, number=number, done=done), 303)
+
+
+@blueprint.post("/thread/claims/<uuid:hold_id>")
+@link_holder
+@opened
+def change_in_thread(hold_id: UUID) -> Response:
+    """The same for a claim that the conversation of an answer's link is about."""
+    with database().transaction() as session:
+        hold = claim_of(session, hold_id) or abort(404)
+        done = _change(session, hold) if hold.thread_id and hold.thread_id == g.scope.thread_id else abort(404)
+    return redirect(url_for("links.thread", token=g.token, done=done), 303)
+
+
+def _change(session: Session, hold: Hold) -> str:
+    """What was done, for the page that is shown next."""
+    act = request.form.get("act", "")
+    if act not in ("withdraw", "reopen"):
+        abort(400)
+    try:
+        if act == "withdraw":
+            claims.withdraw(session, house=the_house(), by=_by(), hold=hold, now=clock.now())
+        else:
+            words = request.form.get("words", "")
+            claims.reopen(session, house=the_house(), by=_by(), hold=hold, words=words, now=clock.now())
+    except ConversationError:
+        session.rollback()
+        return "refused"
+    return act
 
 
 def _kind(name: str) -> HoldKind:

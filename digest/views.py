@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import link_holder
-from app.claims.queries import claims_about
+from app.claims.queries import claims_about, claims_in
 from app.conversations import actions as talk
 from app.conversations.queries import file_of, invoices_of, messages_of, thread_of
 from app.conversations.rules import QUICK_QUESTIONS, RESULTS, ConversationError
@@ -307,6 +307,8 @@ def _thread_page(error: str = "") -> str:
             messages=messages_of(session, found.id),
             invoices=invoices_of(session, [found.id])[found.id],
             results=RESULTS,
+            claims=claims_in(session, found.id, clock.now(), the_house().limits),
+            claim_url=lambda claim: url_for("links.claims.change_in_thread", token=g.token, hold_id=claim.id),
             file_url=lambda file: url_for("links.thread_file", token=g.token, file=file.id),
             action=url_for("links.thread", token=g.token),
             error=error,

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from app import clock
 from app.access import customer_member
+from app.claims.queries import claims_in
 from app.conversations import actions as talk
 from app.conversations.queries import customer_threads, file_of, invoices_of, messages_of, thread_of
 from app.conversations.rules import RESULTS, RESULTS_OF, ConversationError
@@ -16,7 +17,7 @@ from app.forms import allow_files, sent_files
 from app.headers import download
 from app.house import the_house
 from app.inbox.forms import read_moment, write_moment
-from app.inbox.views import LIST
+from app.inbox.views import ACTS, LIST
 from app.models import Side, Vendor
 from app.words import _
 
@@ -106,6 +107,9 @@ def _thread_page(thread_id: UUID, error: str = "", body: str = "", close_error: 
             results=RESULTS,
             endings=RESULTS_OF[Side.CUSTOMER],
             close_error=close_error,
+            may_act=g.role in ACTS,
+            claims=claims_in(session, thread_id, clock.now(), the_house().limits),
+            claim_url=lambda claim: url_for("claims.change", hold_id=claim.id),
             file_url=lambda file: url_for("talks.file", thread_id=thread_id, file_id=file.id),
             error=error,
             body=body,

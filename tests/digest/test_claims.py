@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
+from app.claims import decisions
 from app.house import House
 from app.models import (
     AuditEntry,
@@ -20,13 +21,14 @@ from app.models import (
     MessageAttachment,
     Outgoing,
     OutgoingKind,
+    Person,
     Thread,
 )
 from digest.channels.base import Envelope
 from digest.deliver import deliver_batch
 from digest.plan import plan_batch
 from digest.recompose import recompose
-from tests.support.links import hold, sent_digest, with_wings
+from tests.support.links import hold, sent_digest, thread_link, with_wings
 from tests.support.sinks import MemoryChannel
 from tests.support.world import EVERYTHING, NOW, World
 
@@ -147,3 +149,26 @@ def test_a_plan_is_asked_for_in_equal_parts(app: Flask, house: House, link: str)
     with house.database.reading(EVERYTHING) as session:
         facts = session.execute(select(Hold.facts)).scalar_one()
     assert facts["dues"] == [["2026-12-10", 41_668], ["2027-01-10", 41_666], ["2027-02-10", 41_666]]
+
+
+def test_a_declined_dispute_is_opened_again_from_the_link_in_its_answer(
+    app: Flask, house: House, world: World, link: str
+) -> None:
+    """[F11 F3 B3 inv-L2] That link knows its conversation and the claims in it, and no other."""
+    browser = app.test_client()
+    for number in (1, 2):
+        said = {"reason": "price", "wanted": "credit", "words": "Too much."}
+        assert browser.post(f"/m/{link}/{number}/say/dispute", data=said).status_code == 303
+    with house.database.transaction(EVERYTHING) as session:
+        mine, other = session.execute(select(Hold).order_by(Hold.created_at)).scalars().all()
+        decline = {"person": session.get_one(Person, world.acme.person.id), "words": "No.", "now": NOW}
+        decisions.decline(session, house=house, hold=mine, **decline)
+        thread = session.get_one(Thread, mine.thread_id)
+        token = thread_link(session, thread, session.get_one(Mailbox, world.cobalt.mailbox.id))
+    assert "Open it again" in browser.get(f"/m/{token}/thread").text
+    again = {"act": "reopen", "words": "Line 2 is wrong."}
+    assert browser.post(f"/m/{token}/thread/claims/{other.id}", data=again).status_code == 404
+    assert browser.post(f"/m/{token}/thread/claims/{mine.id}", data=again).status_code == 303
+    with house.database.reading(EVERYTHING) as session:
+        live = session.execute(select(Hold.invoice_id).where(Hold.ended_at.is_(None))).scalars().all()
+    assert sorted(live) == sorted([mine.invoice_id, other.invoice_id])
