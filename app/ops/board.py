@@ -65,7 +65,8 @@ class Worker:
 
 
 def job_states(session: Session, jobs: Sequence[Job], now: datetime) -> list[JobState]:
-    """Those this process knows, in the order they run in, then others that ran lately; what fails or is late first."""
+    """Those this process knows, in the order they run in, then others that ran lately; what fails or is late
+    first, what never had anything to do last."""
     days, last = _days(session, now - LATELY), _last(session)
     every = {job.name: job.every_seconds for job in jobs}
     names = [*every, *sorted(last.keys() - every.keys())]
@@ -74,7 +75,7 @@ def job_states(session: Session, jobs: Sequence[Job], now: datetime) -> list[Job
         JobState(name, every.get(name, 0.0), last.get(name), *days.get(name, (0, 0, 0)), queues.get(name))
         for name in names
     ]
-    return sorted(found, key=lambda job: (not job.is_failing, not job.is_late(now)))
+    return sorted(found, key=lambda job: (not job.is_failing, not job.is_late(now), job.last is None))
 
 
 def _days(session: Session, since: datetime) -> dict[str, tuple[int, int, int]]:
