@@ -24,7 +24,7 @@ DIGEST = re.compile("^Sheaf: .* open from")
 def test_it_brings_two_vendors_into_one_mail_that_is_paid_and_asked_about(
     make_stage: MakeStage, new_page: NewPage, database_url: str
 ) -> None:
-    """[A1 B1 B2 B3 C1 C4 C6 D1 E1 E2 F1 F8 F9 G1 G2 I1 L7 inv-L1 inv-L7 000-1 004-3 004-4 004-5 004-7 004-8 004-9
+    """[A1 B1 B2 B3 C1 C4 C6 D1 E1 E2 F1 F8 F9 G1 G2 I1 L7 inv-L1 inv-L7 000-1 000-2 004-3 004-4 004-5 004-7 004-8 004-9
     004-10]"""
     stage = make_stage(database_url=database_url)
     acme, birch, customer = new_page(), new_page(), new_page(width=360)
