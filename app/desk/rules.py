@@ -23,7 +23,7 @@ TOPICS: dict[str, str] = {
     HoldKind.DISPUTE: marked("Dispute"),
     HoldKind.ALREADY_PAID: marked("Said to be paid"),
     HoldKind.PROMISE: marked("Promise to pay"),
-    HoldKind.REQUEST: marked("Other dates asked for"),
+    HoldKind.REQUEST: marked("Asked for time"),
     LETTER: marked("Written by us"),
     FREE_WORDS: marked("Other words"),
 }
@@ -93,7 +93,7 @@ HOLD_WORDS = {
     HoldKind.VENDOR: marked("On hold by you"),
     HoldKind.NOT_MINE: marked("Said not to be theirs"),
     HoldKind.REVERSED: marked("Rests after a payment was taken back"),
-    HoldKind.REQUEST: marked("Other dates asked for"),
+    HoldKind.REQUEST: marked("Asked for time"),
 }
 
 
