@@ -25,6 +25,7 @@ from app.models import (
     Outgoing,
     OutgoingKind,
     PayHost,
+    Policy,
     Remittance,
     Setback,
     SetbackKind,
@@ -137,6 +138,7 @@ def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
         "remittance_id": _sent(session, owed).id,
         "setback_id": _short(session, owed).id,
         "merge_id": _merged(session, to).id,
+        "policy_id": _wanted(session, by).id,
         "route_id": _routed(session, to).id,
         "upload_id": keep_waiting(session, house, by.vendor.id, by.person.id, brought, clock.now()),
     }
@@ -156,6 +158,13 @@ def _sent(session: Session, owed: Invoice) -> Remittance:
 def _merged(session: Session, to: Owing) -> Merge:
     owners = {"customer_id": to.customer.id, "other_id": to.customer.id, "person_id": to.person.id}
     made = Merge(other_name="Other", at=NOW, undo_until=NOW + timedelta(days=1), **owners)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _wanted(session: Session, by: Selling) -> Policy:
+    made = Policy(vendor_id=by.vendor.id, name="A segment", rules={"countries": ["DE"]})
     session.add(made)
     session.flush()
     return made
