@@ -79,11 +79,11 @@ def contact(bill_to_id: UUID) -> Response | tuple[str, int]:
 @vendor_member(*ANSWERING)
 def describe(bill_to_id: UUID) -> Response:
     """One field of the profile; empty takes it away."""
-    field = request.form.get("field", "")
-    if field not in set(FactField):
-        abort(400)
+    field, value = request.form.get("field", ""), request.form.get("value", "")
     with database().transaction() as session:
-        bill_to, value = _found(session, bill_to_id), request.form.get("value", "")
+        bill_to = _found(session, bill_to_id)
+        if field not in set(FactField):
+            abort(400)
         care.note_fact(session, bill_to=bill_to, field=FactField(field), value=value, by=g.person, now=clock.now())
     flash(_("Saved."), "ok")
     return redirect(url_for("customers.show", bill_to_id=bill_to_id, _anchor="profile"), 303)

@@ -282,8 +282,12 @@ def test_a_ready_answer_is_changed_and_taken_away_and_stays_counted(
 
 
 def test_a_planned_row_becomes_a_letter_and_then_waits(house: House, world: World, acme: FlaskClient) -> None:
-    """[F10 003-15 D12 J1] The customer gets the words by mail with a way to answer; the row is on hold until then."""
+    """[F10 003-15 D12 D22 J1] The customer gets the words by mail with a way to answer; the row is on hold until then,
+    and no longer among those that come."""
     path = f"/desk/invoices/{world.acme_invoice.id}/letter"
+    with house.database.transaction(EVERYTHING) as session:
+        session.get_one(Mailbox, world.cobalt.mailbox.id).next_digest_at = NOW + timedelta(days=1)
+    assert path in acme.get("/desk/coming").text
     assert "Write it yourself" in words(acme.get(path))
     gone = acme.post(path, data={"body": "Dear Cobalt, shall we talk?", "day": "2026-12-04"}, follow_redirects=True)
     assert "Dear Cobalt, shall we talk?" in words(gone)
@@ -298,6 +302,7 @@ def test_a_planned_row_becomes_a_letter_and_then_waits(house: House, world: Worl
     invoice = words(acme.get(f"/desk/invoices/{world.acme_invoice.id}"))
     assert "On hold by you until" in invoice
     assert "Not before 5 Dec 2026" in invoice
+    assert path not in acme.get("/desk/coming").text
 
 
 @on_sqlite
