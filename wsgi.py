@@ -18,6 +18,7 @@ from app.claims.endings import end_claims
 from app.db import migrate
 from app.dns import txt_records
 from app.house import House
+from app.mailboxes.instant import tell_new_invoices
 from app.ops import jobs as ops_jobs
 from app.paying.actions import PayDesk
 from app.paying.telling import tell_setbacks
@@ -64,6 +65,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         Job("end claims", 30.0, end_claims),
         Job("account owners", 600.0, tell_first_late),
         Job("payment setbacks", 5.0, tell_setbacks),
+        Job("new invoices at once", 30.0, tell_new_invoices),
         Job("scorecard", 60.0, score_vendors),
         Job("weekly report", 60.0, send_reports),
         *account_jobs.JOBS,

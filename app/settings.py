@@ -78,6 +78,7 @@ class Limits(BaseSettings):
     transfer_ahead_days: int = 60  # E11: a customer may say today that it pays then
     reversal_days: int = 5  # I6: an invoice that is owed again rests so long
     accepted_short_days: int = 30  # I7: the rest of a short payment that the vendor lets be is out of its books by then
+    instant_minutes: int = 10  # D21: how often we look for new invoices that a mailbox wants to read of at once
     failure_again_days: int = 7  # I4: further failures of the same reason within so many days are told no more
     link_days: int = 60  # L2
     login_minutes: int = 10  # L3

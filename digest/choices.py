@@ -20,6 +20,7 @@ from app.house import the_house
 from app.mailboxes import actions as mailboxes
 from app.mailboxes.forms import CADENCES, PAUSES, RhythmForm, countries, read_pause, zones_by_region
 from app.mailboxes.house_forms import LANGUAGE_NAMES, MannerForm
+from app.mailboxes.instant import CannotChoose, read_instant
 from app.mailboxes.queries import WEEKDAYS, cadence_words, mailbox_of
 from app.models import Mailbox, Relation
 from digest.links import View, opened, vendors_of
@@ -78,7 +79,21 @@ def set_manner() -> Response:
     return redirect(url_for(".rhythm", token=g.token, done=1), 303)
 
 
-def _rhythm_page(form: RhythmForm) -> str:
+@blueprint.post("/instant")
+@link_holder
+@opened
+@_of_digest
+def set_instant() -> Response | tuple[str, int]:
+    """From which amount on a new invoice is told at once."""
+    try:
+        with database().transaction() as session:
+            mailboxes.choose_instant(session, _box(session), read_instant(request.form), clock.now())
+    except CannotChoose as problem:
+        return _rhythm_page(RhythmForm.of(g.box), str(problem)), 422
+    return redirect(url_for(".rhythm", token=g.token, done=1), 303)
+
+
+def _rhythm_page(form: RhythmForm, problem: str = "") -> str:
     with database().reading() as session:
         suppliers = [(key, name, key in muted) for muted in (_muted(session),) for key, name in vendors_of(session)]
     return render_template(
@@ -94,6 +109,7 @@ def _rhythm_page(form: RhythmForm) -> str:
         zones=zones_by_region(),
         countries=countries(),
         is_done=request.args.get("done") == "1" and not form.errors,
+        problem=problem,
     )
 
 

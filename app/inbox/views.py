@@ -26,6 +26,7 @@ from app.inbox.queries import Mark, Tab
 from app.mailboxes import actions as mailboxes
 from app.mailboxes.forms import CADENCES, PAUSES, RhythmForm, countries, read_pause, zones_by_region
 from app.mailboxes.house_forms import LANGUAGE_NAMES, MannerForm
+from app.mailboxes.instant import CannotChoose, read_instant
 from app.mailboxes.queries import (
     WEEKDAYS,
     cadence_words,
@@ -306,7 +307,14 @@ def _resume(session: Session, box: Mailbox) -> None:
     mailboxes.resume(session, box, **_by_person())
 
 
-_SIMPLE = {"manner": _change_manner, "pause": _pause, "stop": _stop, "resume": _resume}
+def _choose_instant(session: Session, box: Mailbox) -> None:
+    try:
+        mailboxes.choose_instant(session, box, read_instant(request.form), clock.now(), g.person.id)
+    except CannotChoose as problem:
+        abort(422, str(problem))
+
+
+_SIMPLE = {"manner": _change_manner, "instant": _choose_instant, "pause": _pause, "stop": _stop, "resume": _resume}
 
 
 def _on_its_way(due_at: datetime) -> str:

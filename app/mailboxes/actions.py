@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.models import AuditEntry, BillTo, Cadence, Customer, Mailbox, Relation, TaskKind
+from app.money import Money
 from app.scope import widened
 from app.settings import Limits
 from app.tasks.actions import drop_task, raise_task
@@ -69,6 +70,16 @@ def change_manner(
     mailbox.amounts_in_subject = manner.amounts_in_subject
     private = "yes" if manner.is_private else "no"
     _record_box(session, mailbox, "manner.changed", now, person_id, locale=manner.locale, private=private)
+
+
+def choose_instant(
+    session: Session, mailbox: Mailbox, least: Money | None, now: datetime, person_id: UUID | None = None
+) -> None:
+    """New invoices from ``least`` on are told at once, those that come from now on; None: all wait for the digest."""
+    mailbox.instant_minor = least.minor if least else None
+    mailbox.instant_currency = least.currency if least else ""
+    mailbox.instant_upto = mailbox.instant_due_at = now if least else None
+    _record_box(session, mailbox, "instant.chosen", now, person_id, least=str(least or "never"))
 
 
 def say_pay_runs(

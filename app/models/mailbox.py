@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import BigInt
 from app.models.base import Base, Created, Keyed, owner
+from app.money import Money
 from app.scope import CustomerOwned, ReadOnly, Removable, VendorOwned
 
 
@@ -24,12 +25,16 @@ class Cadence(StrEnum):
     ON_DEMAND = "on_demand"
 
 
+_INSTANT = text("instant_due_at IS NOT NULL")
+
+
 class Mailbox(Keyed, Created, CustomerOwned, Base):
     """The window, the caps and the unsubscribe belong here, never to a vendor (DESIGN.md section 1)."""
 
     __tablename__ = "mailbox"
     __table_args__ = (
         Index("ix_mailbox_due", "next_digest_at", postgresql_where=text("next_digest_at IS NOT NULL")),
+        Index("ix_mailbox_instant", "instant_due_at", postgresql_where=_INSTANT, sqlite_where=_INSTANT),
         {"postgresql_with": {"fillfactor": 90}},
     )
 
@@ -50,6 +55,10 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
     amounts_in_subject: Mapped[bool] = mapped_column(default=False)
     is_private: Mapped[bool] = mapped_column(default=False)  # its mails say how many and a link: no names, no amounts
     pay_days: Mapped[str] = mapped_column(String(20), default="")  # its customer's (Customer.pay_days): claimed with it
+    instant_minor: Mapped[int | None] = mapped_column(BigInt, default=None)  # a new invoice of so much is told at once
+    instant_currency: Mapped[str] = mapped_column(String(3), default="")
+    instant_upto: Mapped[datetime | None] = mapped_column(default=None)  # what came later was not looked at yet
+    instant_due_at: Mapped[datetime | None] = mapped_column(default=None)  # the next look
     next_digest_at: Mapped[datetime | None] = mapped_column(default=None)
     lease_owner: Mapped[str | None] = mapped_column(String(64), default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
@@ -64,6 +73,11 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
     )
     proven_at: Mapped[datetime | None] = mapped_column(default=None)  # somebody signed in through it
     left_at: Mapped[datetime | None] = mapped_column(default=None)  # its reader left the team: it lets nobody in again
+
+    @property
+    def instant(self) -> Money | None:
+        """From which amount on a new invoice is told at once."""
+        return None if self.instant_minor is None else Money(self.instant_minor, self.instant_currency)
 
 
 class Route(Keyed, Created, CustomerOwned, Removable, Base):

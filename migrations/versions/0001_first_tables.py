@@ -171,6 +171,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_entry_action", "audit_entry", ["action", "at"], unique=False)
     op.create_index("ix_audit_entry_at", "audit_entry", ["at"], unique=False)
+    op.create_index(
+        "ix_audit_entry_customer",
+        "audit_entry",
+        ["customer_id", "at"],
+        unique=False,
+        postgresql_where=sa.text("customer_id IS NOT NULL"),
+        sqlite_where=sa.text("customer_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_audit_entry_person",
+        "audit_entry",
+        ["person_id", "at"],
+        unique=False,
+        postgresql_where=sa.text("person_id IS NOT NULL"),
+        sqlite_where=sa.text("person_id IS NOT NULL"),
+    )
     op.create_index("ix_audit_entry_vendor", "audit_entry", ["vendor_id", "at"], unique=False)
     op.create_table(
         "bank_account",
@@ -377,6 +393,10 @@ def upgrade() -> None:
         sa.Column("amounts_in_subject", sa.Boolean(), nullable=False),
         sa.Column("is_private", sa.Boolean(), nullable=False),
         sa.Column("pay_days", sa.String(length=20), nullable=False),
+        sa.Column("instant_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("instant_currency", sa.String(length=3), nullable=False),
+        sa.Column("instant_upto", UtcDateTime(), nullable=True),
+        sa.Column("instant_due_at", UtcDateTime(), nullable=True),
         sa.Column("next_digest_at", UtcDateTime(), nullable=True),
         sa.Column("lease_owner", sa.String(length=64), nullable=True),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
@@ -404,6 +424,14 @@ def upgrade() -> None:
         ["next_digest_at"],
         unique=False,
         postgresql_where=sa.text("next_digest_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_mailbox_instant",
+        "mailbox",
+        ["instant_due_at"],
+        unique=False,
+        postgresql_where=sa.text("instant_due_at IS NOT NULL"),
+        sqlite_where=sa.text("instant_due_at IS NOT NULL"),
     )
     op.create_table(
         "merge",
@@ -2084,6 +2112,12 @@ def downgrade() -> None:
     op.drop_table("pay_host")
     op.drop_index(op.f("ix_merge_customer_id"), table_name="merge")
     op.drop_table("merge")
+    op.drop_index(
+        "ix_mailbox_instant",
+        table_name="mailbox",
+        postgresql_where=sa.text("instant_due_at IS NOT NULL"),
+        sqlite_where=sa.text("instant_due_at IS NOT NULL"),
+    )
     op.drop_index("ix_mailbox_due", table_name="mailbox", postgresql_where=sa.text("next_digest_at IS NOT NULL"))
     op.drop_index(op.f("ix_mailbox_customer_id"), table_name="mailbox")
     op.drop_table("mailbox")
@@ -2117,6 +2151,18 @@ def downgrade() -> None:
     )
     op.drop_table("bank_account")
     op.drop_index("ix_audit_entry_vendor", table_name="audit_entry")
+    op.drop_index(
+        "ix_audit_entry_person",
+        table_name="audit_entry",
+        postgresql_where=sa.text("person_id IS NOT NULL"),
+        sqlite_where=sa.text("person_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_audit_entry_customer",
+        table_name="audit_entry",
+        postgresql_where=sa.text("customer_id IS NOT NULL"),
+        sqlite_where=sa.text("customer_id IS NOT NULL"),
+    )
     op.drop_index("ix_audit_entry_at", table_name="audit_entry")
     op.drop_index("ix_audit_entry_action", table_name="audit_entry")
     op.drop_table("audit_entry")
