@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.base import Base, Keyed
 from app.scope import AppendOnly, CustomerOwned, PersonOwned, VendorOwned, WriteOnly
 
+_BY_SOMEBODY = text("person_id IS NOT NULL")
+_OF_SOMEBODY = text("customer_id IS NOT NULL")
+
 
 class AuditEntry(Keyed, VendorOwned, CustomerOwned, PersonOwned, AppendOnly, WriteOnly, Base):
     """Append-only: who, when, what, why (INVARIANTS F2). ``detail`` never holds a secret."""
@@ -20,6 +23,8 @@ class AuditEntry(Keyed, VendorOwned, CustomerOwned, PersonOwned, AppendOnly, Wri
         Index("ix_audit_entry_vendor", "vendor_id", "at"),
         Index("ix_audit_entry_at", "at"),
         Index("ix_audit_entry_action", "action", "at"),
+        Index("ix_audit_entry_person", "person_id", "at", postgresql_where=_BY_SOMEBODY, sqlite_where=_BY_SOMEBODY),
+        Index("ix_audit_entry_customer", "customer_id", "at", postgresql_where=_OF_SOMEBODY, sqlite_where=_OF_SOMEBODY),
     )
 
     at: Mapped[datetime]

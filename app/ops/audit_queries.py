@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.ids import made_at
@@ -66,12 +66,15 @@ def _found(search: AuditSearch) -> Any:
         .outerjoin(Vendor, Vendor.id == AuditEntry.vendor_id)
         .outerjoin(Customer, Customer.id == AuditEntry.customer_id)
     )
-    narrowed = [
+    person = select(Person.id).where(Person.address == search.person).scalar_subquery()
+    vendors = select(Vendor.id).where(Vendor.name.icontains(search.vendor, autoescape=True))
+    customers = select(Customer.id).where(Customer.name.icontains(search.customer, autoescape=True))
+    narrowed: list[tuple[Any, ColumnElement[bool]]] = [  # by ids, which the record's indexes are of
         (search.action, AuditEntry.action == search.action),
         (search.actor, AuditEntry.actor == search.actor),
-        (search.person, Person.address == search.person),
-        (search.vendor, Vendor.name.icontains(search.vendor, autoescape=True)),
-        (search.customer, Customer.name.icontains(search.customer, autoescape=True)),
+        (search.person, AuditEntry.person_id == person),
+        (search.vendor, AuditEntry.vendor_id.in_(vendors)),
+        (search.customer, AuditEntry.customer_id.in_(customers)),
         (search.subject_id, AuditEntry.subject_id == search.subject_id),
     ]
     query = query.where(*(condition for asked, condition in narrowed if asked))
