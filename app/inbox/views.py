@@ -268,20 +268,24 @@ def set_rhythm(mailbox_id: UUID) -> Response | tuple[str, int]:
     """A new rhythm or manner, a pause, a stop, a new start or a digest on demand, for one mailbox of this customer; of
     one's own mail everybody has the say."""
     act, form, due_at = request.form.get("act", "rhythm"), None, None
-    with database().transaction() as session:
-        box = mailbox_of(session, mailbox_id) or abort(404)
-        if g.role not in ACTS and box.address != g.person.address:
-            abort(403)
-        if act == "rhythm":
-            form = RhythmForm.read(request.form, box)
-            if form.rhythm:
-                mailboxes.change_rhythm(session, box, form.rhythm, **_by_person())
-        elif act in _SIMPLE:
-            _SIMPLE[act](session, box)
-        elif act == "now" and box.reminders_off_at is None:
-            due_at = mailboxes.ask_for_digest(session, box, **_by_person())
-        else:
-            abort(400)
+    try:
+        with database().transaction() as session:
+            box = mailbox_of(session, mailbox_id) or abort(404)
+            if g.role not in ACTS and box.address != g.person.address:
+                abort(403)
+            if act == "rhythm":
+                form = RhythmForm.read(request.form, box)
+                if form.rhythm:
+                    mailboxes.change_rhythm(session, box, form.rhythm, **_by_person())
+            elif act in _SIMPLE:
+                _SIMPLE[act](session, box)
+            elif act == "now" and box.reminders_off_at is None:
+                due_at = mailboxes.ask_for_digest(session, box, **_by_person())
+            else:
+                abort(400)
+    except CannotChoose as problem:
+        flash(str(problem), "bad")
+        return redirect(url_for("inbox.rhythm"), 303)
     if form and form.errors:
         return _rhythm_page(box, form), 422
     flash(_("Saved.") if due_at is None else _on_its_way(due_at), "ok")
@@ -308,10 +312,7 @@ def _resume(session: Session, box: Mailbox) -> None:
 
 
 def _choose_instant(session: Session, box: Mailbox) -> None:
-    try:
-        mailboxes.choose_instant(session, box, read_instant(request.form), clock.now(), g.person.id)
-    except CannotChoose as problem:
-        abort(422, str(problem))
+    mailboxes.choose_instant(session, box, read_instant(request.form), clock.now(), g.person.id)
 
 
 _SIMPLE = {"manner": _change_manner, "instant": _choose_instant, "pause": _pause, "stop": _stop, "resume": _resume}
