@@ -192,6 +192,8 @@ def test_it_finds_by_what_is_going_on(house: House, world: World, cobalt: Readin
                 "promised",
                 "disputed",
                 "said",
+                "dates",
+                "back",
                 "over",
                 "freed",
             )
@@ -206,6 +208,8 @@ def test_it_finds_by_what_is_going_on(house: House, world: World, cobalt: Readin
             ("promised", HoldKind.PROMISE),
             ("disputed", HoldKind.DISPUTE),
             ("said", HoldKind.ALREADY_PAID),
+            ("dates", HoldKind.REQUEST),
+            ("back", HoldKind.REVERSED),
         ):
             hold(session, made[name], kind)
         hold(session, made["over"], HoldKind.PROMISE, ends_at=NOW)
@@ -216,11 +220,13 @@ def test_it_finds_by_what_is_going_on(house: House, world: World, cobalt: Readin
         Mark.NEW: {"new"},
         Mark.CHANGED: {"changed"},
         Mark.ASKED: {"asked"},
-        Mark.HELD: {"paying", "promised", "disputed", "said"},
+        Mark.HELD: {"paying", "promised", "disputed", "said", "dates", "back"},
         Mark.PAYING: {"paying"},
         Mark.PROMISED: {"promised"},
         Mark.DISPUTED: {"disputed"},
         Mark.SAID_PAID: {"said"},
+        Mark.ASKED_DATES: {"dates"},
+        Mark.TAKEN_BACK: {"back"},
     }
 
 
