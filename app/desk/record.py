@@ -80,7 +80,6 @@ ACTIONS: dict[str, dict[str, str]] = {
         "vendor.signed_up": marked("Signed up"),
         "vendor.changed": marked("Changed the profile"),
         "entity.described": marked("Changed which company invoices"),
-        "entity.described": marked("Described a company behind the books"),
         "domain.claimed": marked("Named a domain"),
         "domain.mailed": marked("Asked for a domain's proof"),
         "domain.proven": marked("A domain was proven"),
