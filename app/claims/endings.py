@@ -88,35 +88,46 @@ def _claimed(session: Session, which: ColumnElement[bool]) -> Sequence[tuple[Hol
 def _is_only_paid_for(session: Session, hold: Hold, invoice: Invoice) -> bool:
     """Less is owed because the part that nobody disputes was paid: the dispute goes on about the same amount. Books
     that tell of no payments leave that open, and it goes on as well."""
-    if hold.kind != HoldKind.DISPUTE or not invoice.is_open:
+    if hold.kind != HoldKind.DISPUTE or not invoice.is_open or _is_credited(session, hold, invoice):
         return False
-    mine = and_(Payment.connection_id == invoice.connection_id, Payment.bill_to_id == invoice.bill_to_id)
-    rows = session.execute(select(Payment.created_at, Payment.applied).where(mine)).all()
-    parts = [(at, part) for at, applied in rows for external_id, part in applied if external_id == invoice.external_id]
-    paid = sum(part for at, part in parts if at > hold.created_at)
-    less = (hold.owed_minor or 0) - invoice.balance_minor
-    if rows and less - paid >= (hold.amount_minor or 0):
-        return False
-    hold.owed_minor = invoice.balance_minor
+    hold.owed_minor = invoice.balance_minor  # from here on, and what was paid until here is counted
+    hold.facts = {**hold.facts, "paid": _paid(session, hold, invoice)}
     return True
 
 
+def _is_credited(session: Session, hold: Hold, invoice: Invoice) -> bool:
+    """Whether at least the disputed amount went without being paid. Where the books tell of no payments, what is no
+    longer owed counts as granted when the vendor had said so."""
+    if invoice.state not in (InvoiceState.OPEN, InvoiceState.PAID):
+        return True
+    paid = _paid(session, hold, invoice)
+    if paid is None:
+        return not invoice.is_open and (hold.accepted_at is not None or invoice.state == InvoiceState.OPEN)
+    less = (hold.owed_minor or 0) - invoice.balance_minor - (paid - (hold.facts.get("paid") or 0))
+    return less >= (hold.amount_minor or 0)
+
+
+def _paid(session: Session, hold: Hold, invoice: Invoice) -> int | None:
+    """What was paid of the invoice since the claim; None where the books tell of no payments."""
+    mine = and_(Payment.connection_id == invoice.connection_id, Payment.bill_to_id == invoice.bill_to_id)
+    rows = session.execute(select(Payment.created_at, Payment.applied).where(mine)).all()
+    new = [applied for at, applied in rows if at > hold.created_at]
+    return sum(int(part) for applied in new for key, part in applied if key == invoice.external_id) if rows else None
+
+
 def _settle(session: Session, house: House, hold: Hold, invoice: Invoice, now: datetime) -> None:
-    """The books show it."""
-    kind = HoldKind(hold.kind)
-    is_paid = invoice.state in (InvoiceState.PAID, InvoiceState.OPEN)
-    result = _SETTLED.get(kind, HoldResult.SETTLED) if is_paid else HoldResult.SETTLED
-    if kind == HoldKind.DISPUTE and invoice.state != InvoiceState.PAID:
-        result = HoldResult.CREDITED  # less is owed, or nothing, and nobody paid it
-    end_claim(hold, result, now)
-    log.info("claim settled", hold=str(hold.id), result=str(result))
-    if result == HoldResult.CREDITED:
+    """The books show it; the conversation about it is over."""
+    kind, is_paid = HoldKind(hold.kind), invoice.state in (InvoiceState.PAID, InvoiceState.OPEN)
+    if kind == HoldKind.DISPUTE and _is_credited(session, hold, invoice):
+        end_claim(hold, HoldResult.CREDITED, now)
         words = _("The books now show it: %(amount)s of this invoice is no longer owed.", amount=_amount(hold, invoice))
-        _tell(session, house, hold, words, "credited", now, Side.CUSTOMER)
-    elif kind == HoldKind.ALREADY_PAID:
-        _tell(session, house, hold, _("The books show the payment. Thank you."), "paid", now)
-    elif kind == HoldKind.PROMISE:
-        _tell(session, house, hold, _("Paid as promised. Thank you."), "paid", now)
+        return _tell(session, house, hold, words, "credited", now, Side.CUSTOMER)
+    end_claim(hold, _SETTLED.get(kind, HoldResult.SETTLED) if is_paid else HoldResult.SETTLED, now)
+    words = {
+        HoldResult.KEPT: _("Paid as promised. Thank you."),
+        HoldResult.CONFIRMED: _("The books show the payment. Thank you."),
+    }.get(hold.result or HoldResult.SETTLED, _("The invoice is settled: there is nothing left to decide."))
+    return _tell(session, house, hold, words, "paid", now)
 
 
 def _run_out(session: Session, house: House, hold: Hold, invoice: Invoice, now: datetime) -> None:
