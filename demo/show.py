@@ -70,6 +70,6 @@ Sheaf is running. One mail for {CUSTOMER} has gone out:
   the operator   {stage.url}/ops     sign in as {OPERATOR}
   the providers  {stage.sandbox.base_url}
 
-Open the mail: pay one invoice, ask about another, answer as the vendor.
+Open the mail: pay one invoice, ask about another, dispute or promise a third, answer as the vendor.
 Sign-in links arrive at /dev/mail too. The log is {stage.house.settings.log_file}. Ctrl-C stops everything.
 """
