@@ -3,6 +3,7 @@
 import csv
 from datetime import date, datetime, timedelta
 from io import BytesIO, StringIO
+from typing import Any
 
 import icalendar
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from app.house import House
 from app.models import AuditEntry, CreditKind, CustomerMember, HoldKind, Invoice, InvoiceChange, InvoiceState, Relation
@@ -34,7 +36,12 @@ def cobalt(app: Flask, world: World) -> FlaskClient:
 def paid(house: House, world: World) -> Invoice:
     """Acme's A-0 over 400.00, paid a week ago by card; besides, credit, and what Birch's books settled in silence."""
     with house.database.transaction(EVERYTHING) as session:
-        gone = {"state": InvoiceState.PAID, "balance_minor": 0, "due_minor": 0, "settled_at": NOW - timedelta(days=3)}
+        gone: dict[str, Any] = {
+            "state": InvoiceState.PAID,
+            "balance_minor": 0,
+            "due_minor": 0,
+            "settled_at": NOW - timedelta(days=3),
+        }
         settled = invoice(session, world.acme, world.cobalt, number="A-0", amount="400.00", **gone)
         payment(session, world.acme, world.cobalt, {settled: "400.00"})
         credit(session, world.acme, world.cobalt, "110.00", issued_on=date(2026, 11, 3))
@@ -120,7 +127,7 @@ def _subscribed(browser: FlaskClient, **form: str) -> str:
     return page.split("<code>")[1].split("</code>")[0].partition("/calendar/")[2]
 
 
-def _events(app: Flask, token: str) -> dict[str, icalendar.Event]:
+def _events(app: Flask, token: str) -> dict[str, Any]:
     answer = app.test_client().get(f"/calendar/{token}")
     assert answer.status_code == 200
     assert answer.mimetype == "text/calendar"
@@ -153,12 +160,12 @@ def test_a_calendar_follows_what_changes(app: Flask, house: House, cobalt: Flask
     assert (events[f"promise-{promise.id}@sheaf"]["SEQUENCE"], promised["SEQUENCE"]) == (1, 0)
 
 
-def _change(session: object, owed: Invoice, then: date, /, **facts: object) -> None:
+def _change(session: Session, owed: Invoice, then: date, /, **facts: Any) -> None:
     """As the books tell it: the row, and one more entry of its history."""
-    session.execute(update(Invoice).where(Invoice.id == owed.id).values(updated_at=NOW, **facts))  # type: ignore[attr-defined]
+    session.execute(update(Invoice).where(Invoice.id == owed.id).values(updated_at=NOW, **facts))
     row = InvoiceChange.arrival(owed)
     row.at, row.due_on = NOW, then
-    session.add(row)  # type: ignore[attr-defined]
+    session.add(row)
 
 
 def test_a_calendars_address_is_private_and_can_be_taken_back(
