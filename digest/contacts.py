@@ -61,7 +61,9 @@ def _strangers_that_ask(book: Book, box: Box, now: datetime, limits: Limits) -> 
     near = [vendor_id for vendor_id in {item.vendor_id for item in book.items} if is_stranger(book, vendor_id)]
     if not near:
         return []
-    moment = Moment(now, box.zone, now.astimezone(ZoneInfo(box.zone)).date(), limits)
+    zone, next_at = ZoneInfo(box.zone), box.next_digest_at
+    next_on = next_at.astimezone(zone).date() if next_at else None
+    moment = Moment(now, box.zone, now.astimezone(zone).date(), limits, next_on)
     return [vendor_id for vendor_id in near if would_ask(book, moment, vendor_id)]
 
 

@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from app.db import database_now
 from app.house import House
 from app.models import Digest, DigestLine, Mailbox, Outcome, Outgoing, OutgoingKind, OutgoingState
-from app.windows import next_due
 from digest.contacts import admit
 from digest.gather import gather
 from digest.plan import Plan, compose_window, content_values, freeze_lines, line_rows
@@ -42,7 +41,7 @@ def recompose(house: House, session: Session, digest_ids: Sequence[UUID]) -> Rec
     found = gather(connection, [box.id for _, _, box in waiting], (), now)
     admit(session, [box for _, _, box in waiting], found, now, house.limits)
     for digest_id, outgoing_id, box in waiting:
-        plan = compose_window(house, box, found[box.id], next_due(box, now), now)
+        plan = compose_window(house, box, found[box.id], box.next_digest_at, now)
         if plan.mail is None:
             done.cancelled[digest_id] = plan.reason
             _take_back(connection, digest_id, outgoing_id, plan, now)

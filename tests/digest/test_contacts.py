@@ -10,7 +10,20 @@ from sqlalchemy import func, select, update
 
 from app import clock
 from app.house import House
-from app.models import Cadence, Connection, Digest, DigestLine, LineKind, Mailbox, Outcome, Relation, Trust, Vendor
+from app.models import (
+    Cadence,
+    Connection,
+    Digest,
+    DigestLine,
+    LineKind,
+    Mailbox,
+    Outcome,
+    Policy,
+    Relation,
+    Trust,
+    Vendor,
+)
+from app.policies.rules import Stage, Terms, Tone
 from digest.plan import plan_batch
 from digest.recompose import recompose
 from digest.stale import stale_digests
@@ -128,6 +141,21 @@ def test_a_mailbox_that_takes_no_mail_uses_up_no_contact(house: House, unproven:
         session.get_one(Mailbox, people[0].mailbox.id).reminders_off_at = NOW
     assert plan_batch(house)
     assert reached(house, unproven.vendor.id) == 1
+
+
+def test_a_mail_that_comes_early_for_a_policy_is_a_contact_too(house: House, unproven: Selling) -> None:
+    """[A2 J5 inv-A2] Due before the next weekly mail, and so mentioned before the vendor's first day: counted, and
+    bounded, like any other first contact."""
+    people = strangers(house, 30)
+    with house.database.transaction(EVERYTHING) as session:
+        terms = Terms((Stage(-1, Tone.AHEAD),)).stored()
+        session.add(Policy(vendor_id=unproven.vendor.id, name="All", is_default=True, terms=terms))
+        session.execute(update(Mailbox).values(cadence=Cadence.WEEKLY))
+        for owing in people:
+            invoice(session, unproven, owing, due_on=NOW.date() + 5 * DAY)
+    while plan_batch(house):
+        pass
+    assert introduced(house, unproven.vendor.id) == reached(house, unproven.vendor.id) == 25
 
 
 @pytest.mark.parametrize("trust", [Trust.NEW, Trust.VERIFIED])
