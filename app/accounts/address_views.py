@@ -101,6 +101,20 @@ def replace(mailbox_id: UUID) -> ResponseReturnValue:
     return _do(stand_in, _("Done. It goes there from the next digest on."))
 
 
+@blueprint.post("/<uuid:mailbox_id>/links")
+@customer_member()
+def end_links(mailbox_id: UUID) -> ResponseReturnValue:
+    """No link in a mail that went to this address opens anything any more; for an administrator, and of one's own."""
+
+    def end(writing: Session) -> None:
+        box = mailbox_of(writing, mailbox_id) or abort(404)
+        if g.role != CustomerRole.ADMIN and box.address != g.person.address:
+            abort(403)
+        people.end_links(writing, box, now=clock.now(), person_id=g.person.id)
+
+    return _do(end, _("Done. The links of the next mail work again."))
+
+
 @blueprint.post("/own")
 @customer_member()
 def own_mail() -> ResponseReturnValue:

@@ -125,6 +125,12 @@ def replace_mailbox(session: Session, box: Mailbox, by: Mailbox, *, now: datetim
     route_customer(session, box.customer_id)
 
 
+def end_links(session: Session, box: Mailbox, *, now: datetime, person_id: UUID) -> None:
+    """The links in all mails that went to ``box`` are dead at once: one was forwarded too far (FEATURES B11)."""
+    revoke_links(session, [box.id], now)
+    _record(session, box.customer_id, "links.ended", now, person_id, box.id)
+
+
 def end_mail_of(session: Session, customer_id: UUID, person: Person, *, now: datetime) -> None:
     """Somebody leaves the team: no link in a mail to their address opens anything any more, and what went there goes to
     another proven mailbox. Where the customer has none, mail stays as it is: the address is the only one known."""

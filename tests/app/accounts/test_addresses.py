@@ -186,3 +186,16 @@ def test_a_merge_page_says_until_when_it_can_be_undone(
     admin.post(f"{PAGE}/prove", data={"address": "nord@cobalt.example"})
     admin.post(f"{PAGE}/proven", data={"code": code_in(house, "nord@cobalt.example")})
     assert (NOW + timedelta(days=30)).strftime("%-d %b %Y") in admin.get(PAGE).text
+
+
+def test_links_that_were_forwarded_too_far_are_ended_at_once(whole_app: Flask, house: House, world: World) -> None:
+    """[000-7 B11 inv-L2 inv-F2] All of an address, by one press; the outsider's open on."""
+    with house.database.transaction(EVERYTHING) as session:
+        digest(session, world.cobalt, [world.acme_invoice], token="c" * 43)
+        digest(session, world.outsider, [], token="o" * 43)
+    stranger, admin = whole_app.test_client(), signed_in(whole_app, world.cobalt.person)
+    assert stranger.get("/m/" + "c" * 43).status_code == 200
+    assert admin.post(f"{PAGE}/{world.outsider.mailbox.id}/links").status_code == 404
+    assert admin.post(f"{PAGE}/{world.cobalt.mailbox.id}/links").status_code == 303
+    assert stranger.get("/m/" + "c" * 43).status_code == 404
+    assert stranger.get("/m/" + "o" * 43).status_code == 200
