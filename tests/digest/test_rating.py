@@ -14,9 +14,11 @@ from app.mailboxes.queries import lines_of
 from app.models import Digest, DigestLine, LineKind, Outgoing, Rating, Relation, StopSwitch, Trust, Vendor
 from app.outbox.actions import open_token
 from app.scorecard.actions import offer_ratings
+from app.scorecard.rules import usual_answer
 from digest.plan import plan_batch
 from digest.recompose import recompose
 from tests.support import story
+from tests.support.house import signed_in
 from tests.support.links import with_wings
 from tests.support.story import HOUR
 from tests.support.world import EVERYTHING, NOW, World
@@ -144,3 +146,28 @@ def test_the_mail_says_how_soon_a_vendor_answers(house: House, world: World) -> 
     mail = mail_of(house)
     assert mail.text.count("Usually answers in 3 h") == 1
     assert mail.html.count("Usually answers in 3\u00a0h") == 1
+
+
+def test_customers_read_how_soon_a_vendor_answers(app: Flask, house: House, world: World) -> None:
+    """[C10 004-17] In the inbox: at the invoice, where one asks, and beside the supplier; of Birch nothing is known."""
+    with house.database.transaction(EVERYTHING) as session:
+        session.get_one(Vendor, world.acme.vendor.id).usual_answer_minutes = 30
+    browser = signed_in(app, world.cobalt.person)
+    for path in (f"/inbox/invoices/{world.acme_invoice.id}", f"/inbox/invoices/{world.acme_invoice.id}/ask"):
+        assert "Usually answers within an hour" in browser.get(path).text
+    assert "Usually answers" not in browser.get(f"/inbox/invoices/{world.birch_invoice.id}").text
+    assert browser.get("/inbox/suppliers").text.count("Usually answers within an hour") == 1
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        (0, "Usually answers within an hour"),
+        (61, "Usually answers in 2\u00a0h"),
+        (180, "Usually answers in 3\u00a0h"),
+        (1441, "Usually answers in 2\u00a0days"),
+    ],
+)
+def test_a_badge_rather_promises_too_little(minutes: int, words: str) -> None:
+    """[C10]"""
+    assert usual_answer(minutes) == words
