@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.models import InvoiceState
+from app.money import Money
 from app.policies.rules import Treatment
 from app.settings import Limits
 
@@ -151,9 +152,15 @@ class Book:
     said: dict[UUID, Said] = field(default_factory=dict)  # by invoice
     policies: dict[UUID | None, Treatment] = field(default_factory=dict)  # by bill_to; none: as usual
     most_mentions: int | None = None
+    told_at_once: Money | None = None  # new invoices of so much have a mail of their own (app/mailboxes/instant.py)
     last_mail_at: datetime | None = None
     before: dict[UUID, Before] = field(default_factory=dict)  # by invoice: what has changed since
     ratings: list[RatingCard] = field(default_factory=list)
+
+    def had_own_mail(self, item: Item) -> bool:
+        """Never at once and in the digest for the same event (FEATURES D21)."""
+        least = self.told_at_once
+        return least is not None and item.currency == least.currency and item.total_minor >= least.minor
 
     @property
     def rating(self) -> RatingCard | None:

@@ -336,9 +336,9 @@ class _Writer:
 
     def _is_new(self, item: Item, last_mail_at: datetime) -> bool:
         """Not read of, or not old enough to be mentioned, when the last mail went out."""
-        if item.created_at and item.created_at > last_mail_at:
-            return True
-        return item.issued_on is not None and item.issued_on > self._known_until
+        came_later = bool(item.created_at and item.created_at > last_mail_at)
+        is_recent = item.issued_on is not None and item.issued_on > self._known_until
+        return (came_later or is_recent) and not self.book.had_own_mail(item)
 
     def _has_news(self, listed: Sequence[_Part], parts: Sequence[_Part]) -> bool:
         """Nothing is due before the next mail; is there something the mailbox has not heard of? (FEATURES D6)"""

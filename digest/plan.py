@@ -29,6 +29,7 @@ from app.ids import new_id
 from app.links import digest_of, new_token
 from app.mailboxes.queries import cadence_words
 from app.models import Digest, Outcome, Outgoing, OutgoingKind, Rating, TaskKind
+from app.money import Money
 from app.outbox.actions import mail_values
 from app.outbox.rendering import Mail, inert
 from app.receivables.rules import MailboxVerdict, mailbox_verdict
@@ -97,6 +98,8 @@ def _may_write(house: House, box: Box, found: Gathered, now: datetime) -> Mailbo
 def compose_window(house: House, box: Box, found: Gathered, next_at: datetime | None, now: datetime) -> Plan:
     """The same without asking whether the mailbox wants mail at all: for one that is on its way already."""
     found.book.most_mentions = box.most_mentions
+    if box.instant_minor is not None:
+        found.book.told_at_once = Money(box.instant_minor, box.instant_currency)
     next_on = next_at.astimezone(ZoneInfo(box.zone)).date() if next_at else None
     moment = Moment(now, box.zone, _soon_until(box.zone, next_on, now, house.limits.later_days), house.limits, next_on)
     with speaking(box.locale):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.models import HoldKind, LineKind, Trust
+from app.money import Money
 from app.settings import Limits
 from digest.book import Before, HoldCard, Moment, Talk
 from digest.compose import compose, with_fewer_rows
@@ -330,3 +331,14 @@ def test_an_introduction_that_is_named_like_a_vendor_one_knows_says_so() -> None
     shelf.vendor("Northwind Papers", is_known=False)  # somebody else's
     (new,) = compose(shelf.book, MOMENT).introductions
     assert (new.name, new.unlike) == ("Northvvind Paper", ("Northwind Paper",))
+
+
+def test_what_had_a_mail_of_its_own_is_no_news_in_the_digest() -> None:
+    """[D21 003-1] Never at once and in the digest for the same event; it is still asked for."""
+    shelf = Shelf()
+    shelf.book.last_mail_at = NOW - timedelta(days=7)
+    shelf.book.told_at_once = Money(50_000, "USD")
+    for number, minor, currency in (("big", 50_000, "USD"), ("small", 49_999, "USD"), ("other", 50_000, "EUR")):
+        shelf.owes("Acme", number, minor, due=TODAY, currency=currency, created_at=NOW - timedelta(days=1))
+    [section] = compose(shelf.book, MOMENT).sections
+    assert {row.number: row.is_new for row in section.rows} == {"big": False, "small": True, "other": True}
