@@ -273,8 +273,6 @@ def left_to_ask(due_minor: int, balance_minor: int, disputed_minor: int) -> int:
 
 
 def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
-    if not case.holds:
-        return _expected(case.invoice, standing)
     live = [hold for hold in case.holds if is_silencing(hold, case.invoice.balance_minor, standing.now)]
     quiet = not standing.is_introduction  # of a vendor not accepted yet, no line is shown at all
     if live:
@@ -292,13 +290,10 @@ def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
 
 def _expected(invoice: InvoiceFacts, standing: Standing) -> Eligibility | None:
     """The money comes by itself: scheduled, being processed, or collected, unless that went wrong (FEATURES E11)."""
-    if not invoice.is_autopay and invoice.awaited_on is None:
-        return None
     quiet = not standing.is_introduction
     if invoice.awaited_on and invoice.awaited_on >= standing.today:
         words = _("a payment is expected by %(day)s", day=day_in_words(invoice.awaited_on))
-        until = invoice.awaited_on + timedelta(days=1)
-        return Eligibility(Verdict.HOLD, Reason.AWAITED, words, quiet, until)
+        return Eligibility(Verdict.HOLD, Reason.AWAITED, words, quiet, invoice.awaited_on + timedelta(days=1))
     if invoice.is_autopay and invoice.charge_failed_at is None:
         return Eligibility(Verdict.HOLD, Reason.AUTOPAY, _("collected automatically"), quiet)
     return None

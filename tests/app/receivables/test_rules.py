@@ -205,6 +205,22 @@ TABLE = [
     (Asked(holds=(AHold(ends_at=NOW),)), Verdict.SEND, Reason.OVERDUE, "14 days late", False),
     (Asked(holds=(AHold(ended_at=NOW),)), Verdict.SEND, Reason.OVERDUE, "14 days late", False),
     (Asked(AnInvoice(is_autopay=True)), Verdict.HOLD, Reason.AUTOPAY, "collected automatically", True),
+    (Asked(AnInvoice(is_autopay=True, charge_failed_at=NOW)), Verdict.SEND, Reason.OVERDUE, "14 days late", False),
+    (
+        Asked(AnInvoice(awaited_on=TODAY)),
+        Verdict.HOLD,
+        Reason.AWAITED,
+        "a payment is expected by 23 Nov 2026",
+        True,
+    ),
+    (Asked(AnInvoice(awaited_on=date(2026, 11, 22))), Verdict.SEND, Reason.OVERDUE, "14 days late", False),
+    (
+        Asked(holds=(AHold(HoldKind.REVERSED),)),
+        Verdict.HOLD,
+        Reason.REVERSED,
+        "what was paid is owed again; there is time to look at it",
+        True,
+    ),
     (
         Asked(AnInvoice(issued_on=date(2026, 11, 22))),
         Verdict.HOLD,
@@ -265,7 +281,7 @@ TABLE = [
 def test_every_invoice_gets_a_verdict_with_its_reason_in_words(
     asked: Asked, verdict: Verdict, reason: Reason, words: str, quiet: bool
 ) -> None:
-    """[J1 A9 A10 A11 B8 B9 C11 D9 D12 inv-S3 inv-A1] One function, one reason, for everybody who asks."""
+    """[J1 J3 E11 I6 000-6 A9 A10 A11 B8 B9 C11 D9 D12 inv-S3 inv-A1] One function, one reason, for everybody who asks."""
     answer = found(asked)
     assert (answer.verdict, answer.reason, answer.words, answer.quiet) == (verdict, reason, words, quiet)
 
