@@ -88,7 +88,7 @@ class Limits(BaseSettings):
     document_seconds: float = 10.0  # A14: as long a page waits for it
     segment_minutes: int = 60  # J2: how often customers are sorted into segments again, besides at every change
     score_hours: int = 6  # C10: how often a vendor's badge, its accounts' risk and who may be asked are looked at
-    badge_threads: int = 10  # C10: questions of the last 90 days, before customers read how quickly a vendor answers
+    badge_threads: int = 10  # C10: conversations in 90 days, before customers read how soon a vendor answers
     rating_days: int = 30  # C16: so long after a settlement a digest may still ask
     rating_gap_days: int = 92  # C16: a mailbox is asked about one vendor at most once a quarter,
     rating_often: int = 4  # and only where so many of its invoices are settled in a year; twice a year for two of them

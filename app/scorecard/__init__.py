@@ -1,1 +1,1 @@
-"""Back room: how quickly a vendor answers."""
+"""Back room: how a vendor's customers fare with it, and how its money comes in."""

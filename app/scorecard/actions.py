@@ -58,7 +58,7 @@ def _score(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> N
 def _usual_answer(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> int | None:
     """The median by the clock, which is what a customer waits; None while too few have asked (FEATURES C10)."""
     team = response_times(session, vendor, now).team
-    if team.clock is None or team.asked < limits.badge_threads:
+    if team.clock is None or team.threads < limits.badge_threads:
         return None
     return round(team.clock.median.total_seconds() / 60)
 

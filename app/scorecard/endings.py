@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from app.conversations.letters import TOPIC as LETTER
 from app.models import (
     Hold,
     HoldKind,
@@ -91,7 +92,7 @@ def raised_before_due(session: Session, vendor_id: UUID, zone: str, about: Perio
         .join(ThreadInvoice, ThreadInvoice.thread_id == Thread.id)
         .join(Invoice, Invoice.id == ThreadInvoice.invoice_id)
         .where(Thread.vendor_id == vendor_id, Thread.created_at >= about.since, Thread.created_at < about.until)
-        .where(Invoice.due_on.is_not(None))
+        .where(Invoice.due_on.is_not(None), Thread.topic != LETTER)  # the vendor's own letters are no customer's word
     ).all()
     early = [at.astimezone(ZoneInfo(zone)).date() <= due_on for at, due_on in rows if due_on]
     return Rate(sum(early), len(early))

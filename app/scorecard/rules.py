@@ -91,6 +91,7 @@ class Summary:
     business: Times | None
     by_mail: int = 0  # of the answered
     canned: int = 0
+    threads: int = 0  # in which these questions were asked
 
 
 def replies(said: Iterable[Said]) -> list[Reply]:
@@ -147,6 +148,7 @@ def summary(found: Sequence[Reply], hours: Hours) -> Summary:
         business=times([business_time(since, until, hours) for since, until in answered]),
         by_mail=sum(reply.is_by_mail for reply in found),
         canned=sum(reply.is_canned for reply in found),
+        threads=len({reply.thread_id for reply in found}),
     )
 
 
