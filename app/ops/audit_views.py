@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, render_template, request, stream_with_context
+from flask import Blueprint, Response, render_template, request, stream_with_context
 from werkzeug.datastructures import MultiDict
 
 from app import clock
@@ -63,7 +63,7 @@ def retention() -> str:
 def _lines(search: AuditSearch) -> Iterator[str]:
     write = csv.writer(Echo()).writerow
     yield write(_COLUMNS)
-    with current_app.extensions["database"].reading(_EXPORT) as session:
+    with database().reading(_EXPORT) as session:
         for row in all_of(session, search):
             entry = row.entry
             detail = "; ".join(f"{name}={value}" for name, value in entry.detail.items())
