@@ -281,7 +281,7 @@ TABLE = [
 def test_every_invoice_gets_a_verdict_with_its_reason_in_words(
     asked: Asked, verdict: Verdict, reason: Reason, words: str, quiet: bool
 ) -> None:
-    """[J1 J3 E11 I6 000-6 A9 A10 A11 B8 B9 C11 D9 D12 inv-S3 inv-A1] One function, one reason, for everybody who asks."""
+    """[J1 J3 E11 I6 000-6 A9 A10 A11 B8 B9 C11 D9 D12 inv-S3 inv-A1] One function, one reason for all."""
     answer = found(asked)
     assert (answer.verdict, answer.reason, answer.words, answer.quiet) == (verdict, reason, words, quiet)
 
