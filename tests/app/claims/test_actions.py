@@ -254,7 +254,7 @@ def test_a_payment_nobody_finds_is_asked_for_again(table: Table, clock_at: Calla
 
 
 def test_dues_both_sides_agree_on_are_the_invoices_own(table: Table) -> None:
-    """[F12 A10 003-13 003-16]"""
+    """[F12 A10 000-14 003-13 003-16]"""
     dues = ((date(2026, 12, 10), 62_500), (date(2027, 1, 10), 62_500))
     hold = table.claim(Request(dues), words="We wait for a customer of ours.")
     assert table.row().hold == HoldKind.REQUEST
