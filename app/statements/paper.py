@@ -11,7 +11,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_date
 from markupsafe import escape
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -21,11 +20,10 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table, TableStyle
 
-from app import words
 from app.money import Money
 from app.statements.letters import visual
 from app.statements.rules import KINDS, RECEIPT_NOTE, Account, Receipt, Statement
-from app.words import _
+from app.words import _, day_in_words, locale
 
 _FONTS = Path(__file__).parent / "fonts"
 _PLAIN, _BOLD = "DejaVuSans", "DejaVuSans-Bold"
@@ -46,7 +44,7 @@ class Head:
 def statement_pdf(statement: Statement, head: Head) -> bytes:
     """The sums, then every account line by line."""
     title = _("Statement of account")
-    span = _("%(since)s to %(until)s", since=_day(statement.since), until=_day(statement.until))
+    span = _("%(since)s to %(until)s", since=day_in_words(statement.since), until=day_in_words(statement.until))
     story = [*_heading(title, head, span), _sums(statement)]
     for account in statement.accounts:
         story += [_text(account.vendor_name, "h2", after=f" ({account.currency})"), *_lines(account)]
@@ -59,17 +57,17 @@ def statement_pdf(statement: Statement, head: Head) -> bytes:
 def receipt_pdf(receipt: Receipt, head: Head) -> bytes:
     """What we saw of one payment."""
     title, entry = _("Payment"), receipt.entry
-    facts = [(_("Amount"), _money(Money(-entry.minor, entry.currency))), (_("Paid on"), _day(entry.on))]
+    facts = [(_("Amount"), _money(Money(-entry.minor, entry.currency))), (_("Paid on"), day_in_words(entry.on))]
     if entry.method:
         facts.append((_("How"), entry.method))
     facts += [(_("Invoice %(number)s", number=number), _money(part)) for _id, number, part in receipt.parts]
     rows = _table([[_text(name, "small"), _text(value, "p")] for name, value in facts], [55, None])
-    return _built(title, [*_heading(title, head, _day(entry.on)), rows, _text(_(RECEIPT_NOTE), "small")])
+    return _built(title, [*_heading(title, head, day_in_words(entry.on)), rows, _text(_(RECEIPT_NOTE), "small")])
 
 
 def _heading(title: str, head: Head, span: str) -> list[Any]:
     whose = [head.customer, *([head.vendor] if head.vendor else [])]
-    made = _("Made by Sheaf on %(day)s", day=_day(head.made_on))
+    made = _("Made by Sheaf on %(day)s", day=day_in_words(head.made_on))
     return [_text(title, "h1"), *(_text(name, "who") for name in whose), _text(span, "p"), _text(made, "small")]
 
 
@@ -88,7 +86,7 @@ def _lines(account: Account) -> list[Any]:
     rows = [["", _("Opening balance"), "", "", _money(account.opening)]]
     rows += [
         [
-            _day(line.entry.on),
+            day_in_words(line.entry.on),
             _cell(_(KINDS[line.entry.kind])),
             _cell(line.entry.number or line.entry.method),
             _money(line.entry.amount),
@@ -102,12 +100,8 @@ def _lines(account: Account) -> list[Any]:
     return [_table([head, *part], widths, is_headed=True, is_summed=part is parts[-1]) for part in parts]
 
 
-def _day(on: date | None) -> str:
-    return format_date(on, "d MMM y", locale=words.locale()) if on else ""
-
-
 def _money(amount: Money) -> str:
-    return amount.format(words.locale())
+    return amount.format(locale())
 
 
 def _cell(text: str) -> Any:
