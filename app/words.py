@@ -31,6 +31,7 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment
 
 LANGUAGES = ("en", "de", "fr", "es")  # the source is English; the others have a catalog
+LANGUAGE_NAMES = {code: Locale(code).get_display_name(code) or code for code in LANGUAGES}  # each in its own words
 TRANSLATIONS = Path(__file__).parent / "translations"
 
 _speaking: ContextVar[str] = ContextVar("locale", default="en")
@@ -45,6 +46,11 @@ def language() -> str:
     """The language of the words, for ``lang=``: English where we have no catalog."""
     spoken = _speaking.get().partition("_")[0]
     return spoken if spoken in LANGUAGES else "en"
+
+
+def in_language(spoken: str, wanted: str) -> str:
+    """``spoken`` as it is where that is ``wanted`` already, with its country: choosing German keeps de_AT."""
+    return spoken if spoken.partition("_")[0] == wanted else wanted
 
 
 def speak(wanted: str) -> None:

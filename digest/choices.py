@@ -19,10 +19,11 @@ from app.db import database
 from app.house import the_house
 from app.mailboxes import actions as mailboxes
 from app.mailboxes.forms import CADENCES, PAUSES, RhythmForm, countries, read_pause, zones_by_region
-from app.mailboxes.house_forms import LANGUAGE_NAMES, MannerForm
+from app.mailboxes.house_forms import MannerForm
 from app.mailboxes.instant import CannotChoose, read_instant
 from app.mailboxes.queries import WEEKDAYS, cadence_words, mailbox_of
 from app.models import Mailbox, Relation
+from app.words import LANGUAGE_NAMES
 from digest.links import View, opened, vendors_of
 
 blueprint = Blueprint("choices", __name__)

@@ -226,8 +226,8 @@ def _prove_mailbox(session: Session, person: Person, now: datetime) -> None:
         _record(session, "customer_joined", person, now, customer=mailbox.customer_id, role=str(role))
 
 
-def change_profile(session: Session, person_id: UUID, *, name: str, zone: str) -> None:
-    session.execute(update(Person).where(Person.id == person_id).values(name=name, zone=zone))
+def change_profile(session: Session, person_id: UUID, *, name: str, zone: str, locale: str) -> None:
+    session.execute(update(Person).where(Person.id == person_id).values(name=name, zone=zone, locale=locale))
 
 
 def stay(session: Session, token_hash: bytes, now: datetime) -> None:

@@ -6,7 +6,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.accounts.rules import is_zone
 from app.address import canonical
-from app.words import _
+from app.words import LANGUAGES, _
 
 NAME_LIMIT = 80
 
@@ -39,12 +39,14 @@ class ProfileForm:
 
     name: str = ""
     zone: str = "UTC"
+    language: str = "en"
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, form: MultiDict[str, str]) -> "ProfileForm":
         name = " ".join(form.get("name", "").split())
         zone = form.get("zone", "").strip()
+        language = form.get("language", "")
         errors = {}
         if len(name) > NAME_LIMIT:
             errors["name"] = _("At most %(name_limit)s characters, please.", name_limit=NAME_LIMIT)
@@ -52,7 +54,9 @@ class ProfileForm:
             errors["name"] = _("Plain letters only, please.")
         if not is_zone(zone):
             errors["zone"] = _("Choose a zone from the list.")
-        return cls(name, zone, errors)
+        if language not in LANGUAGES:
+            errors["language"] = _("Choose a language from the list.")
+        return cls(name, zone, language, errors)
 
 
 def read_code(form: MultiDict[str, str]) -> str:

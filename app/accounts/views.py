@@ -41,7 +41,7 @@ from app.house import the_house
 from app.links import digest_of, new_token, own_path, same
 from app.models import LoginToken
 from app.scope import Everything
-from app.words import _
+from app.words import LANGUAGE_NAMES, _, in_language, language, speak
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -196,7 +196,7 @@ def switch() -> ResponseReturnValue:
 @blueprint.get("/account")
 @person_signed_in
 def account() -> ResponseReturnValue:
-    return _account_page(ProfileForm(g.person.name, g.person.zone))
+    return _account_page(ProfileForm(g.person.name, g.person.zone, language()))
 
 
 @blueprint.post("/account")
@@ -206,7 +206,9 @@ def save_account() -> ResponseReturnValue:
     if form.errors:
         return _account_page(form), 422
     with database().transaction(_OWN) as writing:
-        change_profile(writing, g.person.id, name=form.name, zone=form.zone)
+        spoken = in_language(g.person.locale, form.language)
+        change_profile(writing, g.person.id, name=form.name, zone=form.zone, locale=spoken)
+    speak(spoken)
     flash(_("Saved."), "ok")
     return redirect(url_for("accounts.account"), 303)
 
@@ -215,7 +217,14 @@ def _account_page(form: ProfileForm) -> str:
     with database().reading(_OWN) as reading:
         open_sessions = sessions_of(reading, g.person.id, clock.now(), the_house().limits)
     here = current_user.web_session.token_hash
-    return render_template("accounts/account.html", form=form, zones=zones(), sessions=open_sessions, here=here)
+    return render_template(
+        "accounts/account.html",
+        form=form,
+        zones=zones(),
+        languages=LANGUAGE_NAMES,
+        sessions=open_sessions,
+        here=here,
+    )
 
 
 _ROOMS = {"vendor": "/desk", "customer": "/inbox"}

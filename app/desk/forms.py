@@ -25,7 +25,7 @@ from app.words import _, locale
 
 LONGEST_HOLD = timedelta(days=365)
 COLOUR = re.compile(r"#[0-9a-f]{6}")
-TERRITORIES = frozenset(re.findall(r"\b[A-Z]{2}\b", " ".join(map(str, Locale("en").territories)))) - {"ZZ"}
+TERRITORIES = frozenset(re.findall(r"\b[A-Z]{2}\b", " ".join(map(str, Locale("en").territories)))) - {"ZZ", "XA", "XB"}
 
 
 def countries() -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from app.inbox.forms import read_moment, read_search, write_key, write_moment
 from app.inbox.queries import Mark, Tab
 from app.mailboxes import actions as mailboxes
 from app.mailboxes.forms import CADENCES, PAUSES, RhythmForm, countries, read_pause, zones_by_region
-from app.mailboxes.house_forms import LANGUAGE_NAMES, MannerForm
+from app.mailboxes.house_forms import MannerForm
 from app.mailboxes.instant import CannotChoose, read_instant
 from app.mailboxes.queries import (
     WEEKDAYS,
@@ -45,7 +45,7 @@ from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
 from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, said_of
 from app.receivables.timeline import timeline
-from app.words import _
+from app.words import LANGUAGE_NAMES, _
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
 allow_files(blueprint, "send_question")

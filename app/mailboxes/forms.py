@@ -11,7 +11,7 @@ from babel.core import Locale
 
 from app.mailboxes.actions import Rhythm
 from app.models import Cadence, Mailbox
-from app.words import _, marked
+from app.words import _, locale, marked
 
 CADENCES = {
     Cadence.DAILY: marked("Every day"),
@@ -138,10 +138,14 @@ def _date(text: str) -> date | None:
         return None
 
 
-@cache
 def countries() -> dict[str, str]:
-    """The countries whose weekends and holidays we know, code and English name, by name."""
-    names = Locale("en").territories
+    """The countries whose weekends and holidays we know, by name in the language spoken now."""
+    return _countries(locale())
+
+
+@cache
+def _countries(spoken: str) -> dict[str, str]:
+    names = Locale.parse(spoken).territories
     known = [(code, names[code]) for code in holidays.list_supported_countries(include_aliases=False) if code in names]
     return dict(sorted(known, key=lambda each: each[1]))
 

@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from babel.core import Locale
-
 from app.mailboxes.people import Wish
 from app.models import Customer, Mailbox, Route
 from app.money import Money, MoneyError, amounts_meant
 from app.windows import BETWEEN_RUNS
-from app.words import LANGUAGES, _, locale
+from app.words import LANGUAGES, _, in_language, locale
 
-LANGUAGE_NAMES = {code: Locale(code).get_display_name(code) or code for code in LANGUAGES}  # each in its own words
 _SHORTEST_MONTH = 28
 _MOST_DAYS = 4
 LONGEST_CUTOFF = 10
@@ -33,13 +30,12 @@ class MannerForm:
 
     @classmethod
     def read(cls, submitted: Mapping[str, str], before: Mailbox) -> "MannerForm":
-        """A language that is spoken already stays with its country: de_AT is not made de."""
         wanted = submitted.get("locale", "")
         form = cls(before.locale, submitted.get("private") == "yes", submitted.get("amounts") == "yes")
-        if wanted not in LANGUAGES:
+        if wanted in LANGUAGES:
+            form.locale = in_language(before.locale, wanted)
+        else:
             form.errors["locale"] = _("Choose a language from the list.")
-        elif wanted != before.locale.partition("_")[0]:
-            form.locale = wanted
         return form
 
 

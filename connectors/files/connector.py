@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from app.words import marked
 from connectors.base import Batch, Connector, Context, Kind, PayLink, ProviderSpec
 
 
@@ -15,7 +16,7 @@ class Files(Connector):
         api_url="",
         scopes="",
         rotates_refresh_token=False,
-        reminders_help="In the program your files come from, under its reminders or dunning.",
+        reminders_help=marked("In the program your files come from, under its reminders or dunning."),
         kind="file",
         webhooks="none",
     )
