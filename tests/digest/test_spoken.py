@@ -37,7 +37,7 @@ def test_no_sentence_of_the_digest_was_left_out(pseudo: None) -> None:
     for facts in ({}, {"is_private": True, "organisation": "", "also": ("Birch",)}):
         mail = spoken("en", **facts)
         assert plain_words(mail.html, known=_KNOWN) == set()
-        assert {word for word in re.findall(r"[A-Za-z]{3,}", f"{mail.subject} {mail.text}")} - _names() == set()
+        assert set(re.findall(r"[A-Za-z]{3,}", f"{mail.subject} {mail.text}")) - _names() == set()
 
 
 def _names() -> set[str]:

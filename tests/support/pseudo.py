@@ -1,7 +1,7 @@
 """A made-up language: every letter of a message gets an accent, so that a plain letter on a page was never wrapped."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from gettext import NullTranslations
 from html.parser import HTMLParser
 
@@ -15,6 +15,7 @@ _ACCENTED = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "áƀçďéƒǧĥíĵķĺṁñóṗɋřšťúṽŵẋýžÁƁÇĎÉƑǦĤÍĴĶĹṀÑÓṖɊŘŠŤÚṼŴẊÝŽ",
 )
+_PLACE = re.compile(r"\{\w+\}")  # which a vendor writes into its own words
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _ATTRIBUTES = {"aria-label", "title", "placeholder", "alt", "data-label"}
 _NOT_SHOWN = {"script", "style", "svg"}
@@ -44,7 +45,7 @@ def pseudo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class _Shown(HTMLParser):
-    """What somebody reads or hears of a page; not what they or others typed, which stands in <bdi> and in fields, nor the names of time zones."""
+    """What somebody reads or hears of a page: not what people typed, in <bdi> and fields, nor names of time zones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class _Shown(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         is_zone = tag == "option" and "/" in (dict(attrs).get("value") or "")
-        if tag in _NOT_SHOWN or tag in {"bdi", "textarea"} or is_zone:
+        if tag in _NOT_SHOWN or tag in {"bdi", "code", "textarea"} or is_zone:
             self._skipped.append(tag)
         if not self._skipped:
             self.said += [value for name, value in attrs if name in _ATTRIBUTES and value]
@@ -67,8 +68,11 @@ class _Shown(HTMLParser):
             self.said.append(data)
 
 
-def plain_words(page: str, *, known: frozenset[str]) -> set[str]:
-    """Words of a page in plain letters, but for ``known`` ones."""
+def plain_words(page: str, *, known: frozenset[str], typed: Iterable[str] = ()) -> set[str]:
+    """Words of a page in plain letters, but for ``known`` ones and what somebody ``typed``."""
     shown = _Shown()
     shown.feed(page)
-    return {word for text in shown.said for word in _WORD.findall(text) if word.lower() not in known}
+    said = "\n".join(shown.said)
+    for theirs in typed:
+        said = said.replace(theirs, "")
+    return {word for word in _WORD.findall(_PLACE.sub("", said)) if word.lower() not in known}
