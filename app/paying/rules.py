@@ -92,7 +92,7 @@ def least_part(due_minor: int, rule: PayRule | None) -> int | None:
 def reference_of(number: str, details: dict[str, Any]) -> str:
     """What the payer writes so that the vendor's books find the invoice: their own payment reference (a structured one,
     a virtual account of this invoice), else its number."""
-    given = details.get("pay_reference")
+    given = details.get("payment_reference")
     return given[:REFERENCE_LIMIT] if isinstance(given, str) and given else number
 
 

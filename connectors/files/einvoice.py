@@ -54,6 +54,7 @@ class EInvoice:
     seller_name: str
     seller_contact_email: str
     payment_reference: str
+    terms: str  # of payment, in words
     iban: str
     preceding_invoice: str
     lines: int
@@ -178,6 +179,7 @@ def _ubl(kind: str) -> _Paths:
             order_reference="OrderReference/ID",
             preceding_invoice="BillingReference/InvoiceDocumentReference/ID",
             payment_reference="PaymentMeans/PaymentID",
+            terms="PaymentTerms/Note",
             iban="PaymentMeans/PayeeFinancialAccount/ID",
         )
         | _below(
@@ -225,6 +227,7 @@ def _cii(syntax: str, head: str, deal: str, agreement: str, settlement: str, sum
             prepaid=f"{sums}/TotalPrepaidAmount",
             payable=f"{sums}/DuePayableAmount",
             payment_reference="PaymentReference",
+            terms="SpecifiedTradePaymentTerms/Description",
             iban="SpecifiedTradeSettlementPaymentMeans/PayeePartyCreditorFinancialAccount/IBANID",
             preceding_invoice="InvoiceReferencedDocument/IssuerAssignedID",
         ),

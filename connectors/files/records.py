@@ -5,9 +5,10 @@ else by its address, else by its name. The version is the moment of the import, 
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from app.money import Money, MoneyError
 from app.words import _
@@ -47,6 +48,19 @@ def of_rows(rows: Sequence[Row], imported_at: datetime) -> Batch:
     return batch
 
 
+# How an XRechnung writes a discount into its terms (BT-20): 2 % within 14 days. Free words are not read.
+_SKONTO = re.compile(r"#SKONTO#TAGE=(\d{1,3})#PROZENT=(\d{1,2}\.\d{2})#")
+
+
+def _discount(said: EInvoice, owed: Money) -> tuple[int | None, date | None]:
+    """The first discount the terms name: how much, and the last day of it."""
+    found = _SKONTO.search(said.terms)
+    if found is None or said.issue_date is None or owed.minor <= 0:
+        return None, None
+    share = int(found[2].replace(".", ""))  # in basis points
+    return (owed.minor * share + 5_000) // 10_000, said.issue_date + timedelta(days=int(found[1]))
+
+
 def of_einvoice(said: EInvoice, imported_at: datetime) -> Batch:
     """One e-invoice. Raises Refused when its amounts or its currency cannot be kept."""
     batch, version = Batch(as_of=imported_at), version_of(imported_at)
@@ -61,6 +75,7 @@ def of_einvoice(said: EInvoice, imported_at: datetime) -> Batch:
     if said.kind == "credit_note" or owed < 0:
         batch.credits.append(_credit(said.number, said.issue_date, buyer, total, balance, version))
         return batch
+    discount_minor, discount_until = _discount(said, balance)
     kept = ("iban", "payment_reference", "buyer_reference", "preceding_invoice", "seller_name", "type_code")
     batch.invoices.append(
         InvoiceRecord(
@@ -77,6 +92,8 @@ def of_einvoice(said: EInvoice, imported_at: datetime) -> Batch:
             address_text=said.buyer_email,
             po_number=said.order_reference,
             details={name: value for name in kept if (value := getattr(said, name))},
+            discount_minor=discount_minor,
+            discount_until=discount_until,
         )
     )
     return batch

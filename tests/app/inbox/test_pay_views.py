@@ -104,7 +104,7 @@ def test_a_vendors_own_way_to_pay_has_the_reference_of_this_invoice(shop: Shop) 
         PayMethod(vendor_id=shop.sells.vendor.id, name="Waits", frozen_until=NOW + timedelta(days=3), **facts),
     )
     with shop.house.database.transaction(EVERYTHING) as session:
-        session.get_one(Invoice, shop.late.id).details = {"pay_reference": "9920 1144"}
+        session.get_one(Invoice, shop.late.id).details = {"payment_reference": "9920 1144"}
     page = shop.page()
     assert "VA 9920 1144 for H-1" in page
     assert "Waits" not in page

@@ -1,5 +1,6 @@
 """Files as records: what is an invoice, what is the customer's money, and who is who."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -92,6 +93,23 @@ def test_an_einvoice_becomes_one_record(shared: Path) -> None:
     assert (invoice.balance.amount, invoice.due_on, invoice.state) == (Decimal("12829.69"), date(2018, 4, 13), "open")
     assert invoice.details["iban"] == "DE79000000001234567890"
     assert batch.bill_tos[0].address_text == "tester@test.de"
+
+
+@pytest.mark.parametrize(
+    ("terms", "minor", "until"),
+    [
+        ("#SKONTO#TAGE=14#PROZENT=2.00#", 25659, date(2018, 4, 6)),
+        ("#SKONTO#TAGE=7#PROZENT=3.00#\n#SKONTO#TAGE=14#PROZENT=2.00#", 38489, date(2018, 3, 30)),
+        ("2 % within 14 days", None, None),
+    ],
+)
+def test_a_discount_is_read_where_it_is_written_for_machines(
+    shared: Path, terms: str, minor: int | None, until: date | None
+) -> None:
+    """[C17 000-10] As an XRechnung writes it; free words are read by nobody but people."""
+    said = read_xml((shared / "connectors/samples/einvoice/xrechnung_01.14a_ubl.xml").read_bytes())
+    (invoice,) = of_einvoice(replace(said, terms=terms, issue_date=date(2018, 3, 23)), NOW).invoices
+    assert (invoice.discount_minor, invoice.discount_until) == (minor, until)
 
 
 def test_a_credit_note_lowers_the_debt(shared: Path) -> None:
