@@ -18,10 +18,10 @@ from app.models import Connection, Mailbox, Person, VendorMember
 from app.trust.queries import proofs_of
 from app.trust.rules import belongs_to
 from connectors.actions import MANAGING
+from connectors.file_draft import draft_of
 from connectors.file_intake import keep_refusal, remembered, take
 from connectors.file_plan import NotTaken
 from connectors.files.brought import Brought, Sent, read_files
-from connectors.files.draft import draft_of
 from connectors.files.pdf_text import text_of
 from connectors.files.reading import question
 from connectors.queries import books_of

@@ -19,6 +19,7 @@ from app.models import (
     DetailsChange,
     DetailsProposal,
     DomainProof,
+    ForwardedInvoice,
     HoldKind,
     Invoice,
     Merge,
@@ -140,6 +141,7 @@ def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
         "merge_id": _merged(session, to).id,
         "policy_id": _wanted(session, by).id,
         "route_id": _routed(session, to).id,
+        "forwarded_id": _forwarded(session, to).id,
         "upload_id": keep_waiting(session, house, by.vendor.id, by.person.id, brought, clock.now()),
     }
 
@@ -172,6 +174,13 @@ def _wanted(session: Session, by: Selling) -> Policy:
 
 def _routed(session: Session, to: Owing) -> Routing:
     made = Routing(customer_id=to.customer.id, mailbox_id=to.mailbox.id, position=1)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _forwarded(session: Session, to: Owing) -> ForwardedInvoice:
+    made = ForwardedInvoice(customer_id=to.customer.id, file_name="f.pdf", sha256=uuid4().bytes, data=b"%PDF-")
     session.add(made)
     session.flush()
     return made

@@ -45,12 +45,14 @@ FOLLOWED = (
     "invoice.*",
     "invoice_payment.*",
     "credit_note.*",
+    "charge.dispute.created",
     "customer.created",
     "customer.updated",
     "customer.deleted",
 )
 EXPANDED = ("customer", "payments")
 SINGLY = ("customer", "payments", "payments.data.payment.payment_intent")  # too deep for a list: four steps at most [R]
+DISPUTES = ("dp_", "du_")  # how the ids of disputes begin [R]
 _ID = re.compile(r"[A-Za-z]{2,10}_[A-Za-z0-9]{1,100}")
 
 
@@ -228,11 +230,25 @@ class _Ledger(Books):
                 yield mapping.customer(self.object("customers", object_id), self._version)
             elif kind == "credit":
                 yield mapping.credit_note(self.object("credit_notes", object_id), self._version, self._zone)
+            elif kind == "payment" and object_id.startswith(DISPUTES):
+                yield from self._disputed(self.object("disputes", object_id))
             elif kind == "payment":  # its invoice knows what it paid, and for whom
                 found = self.object("invoice_payments", object_id)
                 yield from self._one("invoice", mapping.id_of(found.get("invoice")))
         except NotFound:
             yield Gone(kind, object_id, self._version)
+
+    def _disputed(self, dispute: Json) -> Iterator[Record]:
+        """The invoices that the disputed payment paid; it names only its intent."""
+        asked = {
+            "payment[type]": "payment_intent",
+            "payment[payment_intent]": mapping.id_of(dispute.get("payment_intent")),
+        }
+        for row in self.rows("invoice_payments", asked):
+            invoice_id = mapping.id_of(row.get("invoice")) if isinstance(row, dict) else ""
+            if invoice_id and (found := mapping.chargeback(dispute, invoice_id, self._version)):
+                yield from self._one("invoice", invoice_id)
+                yield found
 
     def _invoice(self, row: Any) -> Iterator[Record]:
         payer = mapping.bill_to(row, self._version)

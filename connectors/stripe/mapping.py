@@ -110,6 +110,25 @@ def _setback(fields: Fields, invoice_id: str, version: int) -> SetbackRecord | N
     )
 
 
+def chargeback(raw: Any, invoice_id: str, version: int) -> SetbackRecord | None:
+    """A dispute that a payer's bank has opened about the payment of an invoice."""
+    found = read("payment", "id", raw, lambda fields: _chargeback(fields, invoice_id, version))
+    return found if isinstance(found, SetbackRecord) else None
+
+
+def _chargeback(fields: Fields, invoice_id: str, version: int) -> SetbackRecord:
+    created = fields.number("created")
+    return SetbackRecord(
+        external_id=fields.id("id"),
+        version=version,
+        kind="charged_back",
+        invoice_external_id=invoice_id,
+        amount=_money(fields, fields.currency("currency"), "amount"),
+        happened_at=from_micros(version) if created is None else from_epoch(created, "created"),
+        code=fields.text("reason", most=80),
+    )
+
+
 def credit_note(raw: Any, version: int, zone: str = "") -> CreditRecord | BadRecord:
     return read("credit", "id", raw, lambda fields: _credit_note(fields, version, zone))
 
@@ -300,6 +319,9 @@ def touched(event: Any) -> Iterable[tuple[Kind, str]]:
     data = event.get("data") if isinstance(event, dict) else None
     target = data.get("object") if isinstance(data, dict) else None
     if not isinstance(name, str) or not isinstance(target, dict):
+        return
+    if name.startswith("charge.dispute.") and (object_id := id_of(target)):
+        yield "payment", object_id  # the payer's bank is asked to fetch one back
         return
     prefix = name.partition(".")[0]
     if prefix in PREFIXES and (object_id := id_of(target)):

@@ -16,7 +16,7 @@ from app.settings import Settings
 from connectors.file_mail import take_mail
 from digest.inbound.intake import handle_inbound, store
 from digest.replies import files_address
-from tests.connectors.files.test_draft import ENGLISH, printed
+from tests.connectors.files.test_file_draft import ENGLISH, printed
 from tests.support.house import signed_in
 from tests.support.inbound import BOUNDARY, HOST, form, message
 from tests.support.world import EVERYTHING, World, invoice

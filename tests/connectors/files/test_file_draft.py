@@ -10,7 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from app.forwarded.rules import Draft
 from app.money import Money
-from connectors.files.draft import draft_of, guessed
+from connectors.file_draft import draft_of, guessed
 from connectors.files.pdf_text import text_of
 
 ENGLISH = """Fern & Sons Ltd
