@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.money import Money
 from connectors import registry
 from connectors.base import (
     Account,
@@ -22,8 +23,10 @@ from connectors.base import (
     RetryLater,
     Tokens,
 )
+from connectors.stripe import mapping
 from connectors.stripe.connector import VERSION, Stripe
 from tests.connectors.contract import Bench, Cedar
+from tests.connectors.stripe.test_mapping import INVOICE
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 BODY = b'{"id": "evt_1"}'
@@ -220,3 +223,27 @@ class TestInTheSandbox(Cedar):
         assert (event.kind, event.op, event.account_id) == ("account", "revoked", bench.account.external_id)
         with pytest.raises(MustReconnect):
             bench.fetch("account", event.account_id)
+
+
+class Ledger(Answers):
+    """Each path has its own answer."""
+
+    def get(self, url: str, *, params: Any = None, headers: Any = None) -> Response:
+        path = url.partition("/v1/")[2]
+        return Response(200, {}, b"", self.answer[path])
+
+
+def test_a_dispute_is_followed_to_the_invoice_it_is_about() -> None:
+    """[I6] It names a payment intent; what that paid is looked up."""
+    dispute = {"id": "dp_1", "payment_intent": "pi_1", "amount": 10000, "currency": "usd", "reason": "fraudulent",
+               "created": 1770200000}  # fmt: skip
+    paid = {"object": "list", "has_more": False, "data": [{"id": "inpay_1", "invoice": "in_1"}]}
+    http = Ledger({"disputes/dp_1": dispute, "invoice_payments": paid, "invoices/in_1": INVOICE})
+    [batch] = Stripe().fetch(context(http), "payment", ["dp_1"])
+    [told] = batch.setbacks
+    assert (told.kind, told.invoice_external_id, told.code) == ("charged_back", "in_1", "fraudulent")
+    assert told.amount == Money(10000, "USD")
+    assert [each.external_id for each in batch.invoices] == ["in_1"]
+    event = {"id": "evt_1", "account": "acct_1", "created": 1770200000, "type": "charge.dispute.created",
+             "data": {"object": dispute}}  # fmt: skip
+    assert [(each.kind, each.external_id) for each in mapping.events(event)] == [("payment", "dp_1")]
