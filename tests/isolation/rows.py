@@ -9,7 +9,7 @@ from itertools import count, product
 from typing import Any, get_args, get_type_hints
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, Column, Table, insert
+from sqlalchemy import JSON, Column, PrimaryKeyConstraint, Table, UniqueConstraint, insert
 from sqlalchemy.orm import Session
 
 from app.db import Base, UtcDateTime
@@ -25,7 +25,9 @@ _PLAIN: dict[type, Any] = {
     time: time(9, 0),
     JSON: {},
 }
-_WORDS = {"currency": "USD", "account_currency": "USD", "zone": "UTC", "locale": "en", "colour": "#336699"}
+_WORDS = {
+    "currency": "USD", "account_currency": "USD", "zone": "UTC", "locale": "en", "colour": "#336699", "pay_days": "10",
+}  # fmt: skip
 _number = count(1)
 
 
@@ -66,9 +68,10 @@ def fill(session: Session) -> Tenants:
 def _write(session: Session, made: Tenants, name: str, known: dict[str, Any]) -> Any:
     table = Base.metadata.tables[name]
     values = {column.name: _value(column, known) for column in table.columns}
-    key = [column.name for column in table.primary_key]
+    unique = (PrimaryKeyConstraint, UniqueConstraint)
+    keys = [each.columns.keys() for each in table.constraints if isinstance(each, unique)]
     for row in made.rows.get(name, ()):
-        if all(row[column] == values[column] for column in key):
+        if any(all(row[column] == values[column] is not None for column in key) for key in keys):
             return row.get("id")  # one row a vendor, or a customer, whomever else it deals with
     session.connection().execute(insert(table).values(values))
     made.rows.setdefault(name, []).append(values)
