@@ -15,7 +15,7 @@ _ACCENTED = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "áƀçďéƒǧĥíĵķĺṁñóṗɋřšťúṽŵẋýžÁƁÇĎÉƑǦĤÍĴĶĹṀÑÓṖɊŘŠŤÚṼŴẊÝŽ",
 )
-_PLACE = re.compile(r"\{\w+\}")  # which a vendor writes into its own words
+_NO_WORD = re.compile(r"\{\w+\}|[\w-]*\d[\w-]*")  # a place in a vendor's own words, or an id
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _ATTRIBUTES = {"aria-label", "title", "placeholder", "alt", "data-label"}
 _NOT_SHOWN = {"script", "style", "svg"}
@@ -75,4 +75,4 @@ def plain_words(page: str, *, known: frozenset[str], typed: Iterable[str] = ()) 
     said = "\n".join(shown.said)
     for theirs in typed:
         said = said.replace(theirs, "")
-    return {word for word in _WORD.findall(_PLACE.sub("", said)) if word.lower() not in known}
+    return {word for word in _WORD.findall(_NO_WORD.sub("", said)) if word.lower() not in known}
