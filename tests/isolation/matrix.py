@@ -103,6 +103,7 @@ def _ask(browser: Any, asker: Asker, route: Route, method: str, key: str) -> Tes
         query_string=fields if method == "GET" else None,
         data=fields | _FORM if method == "POST" else None,
     )
+    answer.get_data()  # what is sent while it is written holds its request open until it is read
     return answer
 
 
@@ -115,9 +116,14 @@ def _path(route: Route, asker: Asker, key: str) -> str:
 
 def _seen(answer: TestResponse, key: str) -> tuple[int, str]:
     """What the asker sees: where it is sent to sign in, its own question stands in the address."""
-    return answer.status_code, f"{answer.location}\n{answer.get_data(as_text=True)}".replace(key, "")
+    return answer.status_code, f"{answer.location}\n{_body(answer)}".replace(key, "")
 
 
 def _whole(answer: TestResponse) -> str:
     """Body, headers and where it sends the browser."""
-    return answer.get_data(as_text=True) + str(answer.headers)
+    return _body(answer) + str(answer.headers)
+
+
+def _body(answer: TestResponse) -> str:
+    """Of a PDF, too: what of it is no text says nothing."""
+    return answer.get_data().decode(errors="replace")
