@@ -2,7 +2,7 @@
 
 An invoice carries no time of its last change, so the version of a record is the time at which it was asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -173,12 +173,24 @@ _PROCESSING_DAYS = 5  # so long a debit may take from its order to its end
 
 def _awaited_on(fields: Fields, zone: str) -> date | None:
     """When a payment is expected: a debit that is being processed, else the next automatic charge."""
-    for row in fields.items("payments", "data"):
-        intent = row.get("payment", {}).get("payment_intent") if isinstance(row, dict) else None
-        if isinstance(intent, dict) and intent.get("status") == "processing":
+    for intent in _intents(fields):
+        if intent.get("status") == "processing":
             begun = _day(Fields(intent), zone, ("created",))
             return begun + timedelta(days=_PROCESSING_DAYS) if begun else None
     return _day(fields, zone, ("next_payment_attempt",))
+
+
+def _intents(fields: Fields) -> Iterator[Json]:
+    """Those of the invoice's payments that are expanded; payments we cannot read say so themselves."""
+    try:
+        rows = fields.items("payments", "data")
+    except BadField:
+        return
+    for row in rows:
+        payment = row.get("payment") if isinstance(row, dict) else None
+        intent = payment.get("payment_intent") if isinstance(payment, dict) else None
+        if isinstance(intent, dict):
+            yield intent
 
 
 def _settled_at(fields: Fields, state: str) -> datetime | None:

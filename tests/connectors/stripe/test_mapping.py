@@ -36,6 +36,11 @@ INVOICE: dict[str, Any] = {
     "hosted_invoice_url": "https://invoice.stripe.com/i/1", "custom_fields": [{"name": "PO number", "value": "PO-9"}],
     "description": "Thanks", "payments": {"object": "list", "data": [PAID]},
 }  # fmt: skip
+TRIED: dict[str, Any] = INVOICE | {
+    "payments": {"data": [PAID | {"status": "open", "amount_requested": 36207, "payment": {"payment_intent": {
+        "status": "processing", "created": 1770100000, "last_payment_error": {"charge": "ch_1", "code": "declined"},
+    }}}]},
+}  # fmt: skip
 NOTE: dict[str, Any] = {
     "id": "cn_1", "object": "credit_note", "number": "X-CN-01", "currency": "usd", "amount": 1690, "customer": "cus_1",
     "invoice": "in_1", "created": 1770000000, "status": "issued",
@@ -233,7 +238,8 @@ def test_a_token_answer_names_the_account() -> None:
 
 
 @given(
-    raw=ANYTHING | spoiled([INVOICE, PAID, NOTE, CUSTOMER]), zone=st.sampled_from(["", "Asia/Tokyo", "../etc", "\x00"])
+    raw=ANYTHING | spoiled([INVOICE, TRIED, PAID, NOTE, CUSTOMER]),
+    zone=st.sampled_from(["", "Asia/Tokyo", "../etc", "\x00"]),
 )
 def test_any_json_is_a_record_or_a_reason(raw: Any, zone: str) -> None:
     """[M4 inv-M1] Never an exception, never a float, never what a database cannot hold."""
@@ -241,7 +247,8 @@ def test_any_json_is_a_record_or_a_reason(raw: Any, zone: str) -> None:
     check(mapping.customer(raw, VERSION))
     check(mapping.bill_to(raw, VERSION))
     check(mapping.credit_note(raw, VERSION, zone))
-    for record in mapping.payments(raw, VERSION, zone):
+    check(mapping.chargeback(raw, "in_1", VERSION))
+    for record in (*mapping.payments(raw, VERSION, zone), *mapping.setbacks(raw, VERSION)):
         check(record)
 
 
