@@ -9,12 +9,13 @@ from sqlalchemy import select
 from app.house import House
 from app.models import DigestLine, Mailbox, Outgoing, OutgoingKind
 from app.outbox.rendering import MAIL_FOLDER, Mail
-from app.words import speaking
+from app.words import LANGUAGES, speaking
 from digest.compose import compose
 from digest.plan import plan_batch
 from digest.render import render
 from tests.digest.books import MOMENT
 from tests.digest.test_render import everything, reader
+from tests.support.browser import NewPage
 from tests.support.pseudo import plain_words, pseudo
 from tests.support.world import EVERYTHING, NOW, World, invoice
 
@@ -101,3 +102,12 @@ def test_one_run_speaks_two_languages_in_two_zones_and_two_currencies(house: Hou
 
 def _listens(box: Mailbox, locale: str, zone: str) -> None:
     box.locale, box.zone, box.next_digest_at = locale, zone, NOW
+
+
+@pytest.mark.browser
+def test_the_mail_fits_a_phone_in_every_language(new_page: NewPage) -> None:
+    """[C9 C15] Longer words must not make anybody scroll sideways."""
+    page = new_page(360)
+    for language in LANGUAGES:
+        page.set_content(spoken(language).html)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, language
