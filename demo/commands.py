@@ -19,6 +19,7 @@ from demo.simulate import Simulation, monday_before_clock_change
 from demo.stage import Build, staged
 from demo.story import tell_care, tell_day, tell_end
 from demo.verdict import judge
+from demo.weather import Chances
 
 
 def register(app: Flask, build: Build) -> None:
@@ -60,7 +61,7 @@ def _simulate(build: Build, folder: Path, days: int, world: str, seed: int, firs
             build, instance=folder, world=world, seed=seed, port=ports[0], sandbox_port=ports[1],
             database_url=database_url, now=first, fast=True,
         ) as stage:  # fmt: skip
-            simulation = Simulation(stage, first, seed)
+            simulation = Simulation(stage, first, seed, Chances(newcomers_every=7))
             simulation.open_vendors(click.echo)
             played = []
             for day in simulation.days(days):

@@ -16,7 +16,7 @@ from app import clock
 from app.models import Digest, Mailbox, Outcome, Outgoing
 from app.scope import Everything
 from demo.manners import Care, asked_to_rate, manner_of
-from demo.people import answer_next, ask_by_mail, choose_daily, open_for_business, pay_by_mail, rate_by_mail
+from demo.people import answer_next, ask_by_mail, choose_daily, open_for_business, pay_by_mail, rate_by_mail, slug
 from demo.show import CUSTOMER
 from demo.stage import Stage
 from demo.visitor import Lost
@@ -70,6 +70,7 @@ class Simulation:
         self.mood = random.Random(f"mood-{self.seed}")  # noqa: S311  # likewise
         self._asked: list[tuple[str, datetime]] = []  # companies somebody waits for, and since when
         self._is_late = False  # in the second half of the days
+        self._newcomers: list[tuple[int, str, str]] = []  # on which day somebody new pays which company which invoice
         self._seen: set[UUID] = set()
 
     def open_vendors(self, say: Say, limit: int | None = None) -> None:
@@ -90,6 +91,7 @@ class Simulation:
             self._is_late = number >= count / 2
             day = Day(self.start + timedelta(days=number))
             reading_hour = self.dice.choice(self.hours)
+            self._meet_newcomers(day, number)
             for hour in self.hours:
                 is_down = number in self.chances.down_days
                 self._step(
@@ -126,6 +128,25 @@ class Simulation:
         for address, company in asked_to_rate(self.stage, now - timedelta(days=7)):
             if rate_by_mail(self.stage, address, self._care(company).score):
                 day.happened["question|questions after a settlement answered"] += 1
+
+    def _meet_newcomers(self, day: Day, number: int) -> None:
+        """Every company gets a new customer now and then, who pays the first of two invoices some days later: there
+        is always somebody who has not been asked yet how it was."""
+        every = self.chances.newcomers_every
+        if every and number % every == every // 2:
+            for name in (str(one["name"]) for one in self.weather.companies):
+                address = f"ap{number}@buys-from-{slug(name)}.example"
+                self.stage.sandbox.act(name, "new_customer", name=f"Newcomer {number}", email=address)
+                owed = [
+                    self.stage.sandbox.act(name, "new_invoice", customer=address, amount="120", due=due)
+                    for due in (5, 40)
+                ]
+                self._newcomers.append((number + 10, name, str(owed[0]["invoice_id"])))
+                day.happened["customer|customers new to a vendor"] += 1
+        for _, name, invoice in [one for one in self._newcomers if one[0] == number]:
+            still_open = {str(one["id"]) for one in self.stage.sandbox.invoices(name, only_open=True)}
+            if invoice in still_open:  # somebody may have paid it, or voided it, before
+                self.stage.sandbox.act(name, "pay", invoice=invoice)
 
     def _topic(self, company: str) -> str:
         """A mistake on the invoice, or just a copy."""

@@ -24,6 +24,7 @@ class Chances:
     long_outages: tuple[tuple[int, int], ...] = ((2, 30), (7, 90))  # (day, hours): longer than 24 h, than 72 h
     down_days: tuple[int, ...] = (4,)  # days on which no worker of ours runs
     pay_by_mail: float = 0.5  # a reader pays a line of the newest mail
+    newcomers_every: int = 0  # days from one new customer of each company to the next; 0: none comes
     ask_by_mail: float = 0.3  # a reader asks about one; the vendor answers on the day after
 
 
