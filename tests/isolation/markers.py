@@ -13,10 +13,11 @@ from app.scope import AppendOnly
 from tests.isolation.rows import choice_of, copied
 
 MARK = re.compile(r"qz\d{6}q")
-# Words that mean something to the product: changed, a row would no longer be what it is.
+# Words that mean something to the product: changed, a row would no longer be what it is. An entity is the one word of
+# a connection that customers read.
 _MEANT = {
     "account_currency", "account_id", "account_zone", "action", "actor", "cadence", "channel", "colour", "country",
-    "currency", "dedupe_key", "domain", "event_key", "external_id", "holidays", "host", "kind", "lease_owner", "locale",
+    "currency", "dedupe_key", "domain", "entity", "event_key", "external_id", "holidays", "host", "kind", "lease_owner", "locale",
     "mode", "name_key", "pay_days", "provider", "rate_key", "raw_state", "result", "sealed_key", "sealed_token", "side",
     "state", "subject_key", "template", "tokens", "via", "wanted", "window", "zone",
 }  # fmt: skip
