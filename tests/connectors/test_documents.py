@@ -51,7 +51,7 @@ def asked(toy: Toy) -> int:
 def test_the_pdf_is_fetched_once_and_kept_sealed_for_a_while(
     house: House, world: World, whole_app: Flask, books: Toy, travel: Callable[[datetime], None]
 ) -> None:
-    """[A14 inv-K1] From the inbox, the mail's link and the desk: one call; after an hour it is asked for anew."""
+    """[A14 002-2 inv-K1] From the inbox, the mail's link and the desk: one call; after an hour it is asked for anew."""
     cobalt, acme, holder = (
         signed_in(whole_app, world.cobalt.person), signed_in(whole_app, world.acme.person), whole_app.test_client(),
     )  # fmt: skip

@@ -94,7 +94,7 @@ def test_a_first_pull_brings_exactly_what_is_open(house: House, books: SandboxCo
 
 @pytest.mark.parametrize("company", COMPANIES)
 def test_changes_reach_our_copy_in_one_pull(house: House, books: SandboxControl, company: str) -> None:
-    """[A8 I1] Paid, part paid, voided and new invoices, by the change feed alone."""
+    """[A8 I1 002-7] Paid, part paid, voided and new invoices, by the change feed alone."""
     of = connected(house, books, company)
     pull_due(house)
     books.advance(60)
