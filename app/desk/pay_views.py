@@ -48,10 +48,10 @@ def index() -> str:
 def decide(setback_id: UUID) -> Response:
     """Less came than was asked for: let the rest be, or ask for it."""
     act = request.form.get("act")
-    if act not in ("accept", "ask"):
-        abort(400)
     with database().transaction() as session:
         found = setback_of(session, setback_id) or abort(404)
+        if act not in ("accept", "ask"):
+            abort(400)
         decide_short(session, the_house(), found, is_accepted=act == "accept", person_id=g.person.id, now=clock.now())
     flash(
         _("It rests. Take the rest out of your books, so that it does not come back.")
