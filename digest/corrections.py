@@ -267,7 +267,7 @@ def _record(mistake: Mistake, cause: str) -> dict[str, Any]:
 
 
 def correction_mail(house: House, box: Mailbox, told: Sequence[Mistake], handed_at: datetime) -> Mail:
-    """The apology, in the mailbox's own words and formats; its links lead to the inbox, for the digest's token is gone."""
+    """The apology, in the mailbox's own words; its links lead to the inbox, for the digest's own token is gone."""
     with speaking(box.locale):
         return _correction(house, box, told, handed_at)
 

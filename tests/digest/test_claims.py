@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from functools import partial
 from io import BytesIO
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -161,7 +162,7 @@ def test_a_declined_dispute_is_opened_again_from_the_link_in_its_answer(
         assert browser.post(f"/m/{link}/{number}/say/dispute", data=said).status_code == 303
     with house.database.transaction(EVERYTHING) as session:
         mine, other = session.execute(select(Hold).order_by(Hold.created_at)).scalars().all()
-        decline = {"person": session.get_one(Person, world.acme.person.id), "words": "No.", "now": NOW}
+        decline: dict[str, Any] = {"person": session.get_one(Person, world.acme.person.id), "words": "No.", "now": NOW}
         decisions.decline(session, house=house, hold=mine, **decline)
         thread = session.get_one(Thread, mine.thread_id)
         token = thread_link(session, thread, session.get_one(Mailbox, world.cobalt.mailbox.id))

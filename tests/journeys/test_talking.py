@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 from sqlalchemy import select, update
 
 from app.claims.endings import end_claims
@@ -19,7 +19,7 @@ from tests.support.links import sent_digest
 from tests.support.server import live_server
 from tests.support.world import EVERYTHING, World, invoice
 
-PROOF = {"name": "bank page.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
+PROOF = FilePayload(name="bank page.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7")
 
 
 @dataclass
@@ -118,7 +118,7 @@ def _payment_is_confirmed(table: Table, now: datetime) -> None:
     phone.get_by_label("Paid on").fill((now.date() - timedelta(days=3)).isoformat())
     phone.get_by_label("Bank transfer").check()
     phone.get_by_label("Reference of the payment (optional)").fill("TR-88")
-    phone.get_by_label("Proof of the payment").set_input_files([PROOF])  # type: ignore[list-item]
+    phone.get_by_label("Proof of the payment").set_input_files(PROOF)
     phone.get_by_role("button", name="Say that it is paid").click()
     expect(phone.get_by_role("status")).to_contain_text("has been told")
     table.open_thread(2)

@@ -124,7 +124,7 @@ def _play(stage: Stage) -> None:
     for address in _addresses(stage):
         send_now(stage, address)
     stage.run_jobs()
-    asked = ask_by_mail(stage, CUSTOMER, random.Random(7))
+    asked = ask_by_mail(stage, CUSTOMER, random.Random(7), lambda _: "copy")
     stage.run_jobs()
     answer_next(stage, asked)
     _was_paid_before(stage)

@@ -297,7 +297,7 @@ def test_an_invoice_handed_over_goes_to_the_colleague_and_stays_there(table: Tab
         site = mailbox(session, table.world.cobalt.customer, "site@cobalt.example", proven_at=NOW)
     with house.database.transaction(table.customer) as session:
         [to] = others_to_read(session, table.world.acme_invoice.id)
-        about = {"house": house, "by": table.by, "invoice_id": table.world.acme_invoice.id, "now": NOW}
+        about: dict[str, Any] = {"house": house, "by": table.by, "invoice_id": table.world.acme_invoice.id, "now": NOW}
         actions.hand_over(session, to=to, **about)
     [notice] = table.mails(OutgoingKind.NOTICE)
     assert (notice.address, "A-1" in notice.text) == ("site@cobalt.example", True)

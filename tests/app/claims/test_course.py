@@ -54,7 +54,12 @@ class Course:
         self.now += timedelta(minutes=20)
 
     def _claim(self, session: Session, said: rules.Said) -> None:
-        about = {"house": self.house, "by": self.by, "invoice_id": self.world.acme_invoice.id, "now": self.now}
+        about: dict[str, Any] = {
+            "house": self.house,
+            "by": self.by,
+            "invoice_id": self.world.acme_invoice.id,
+            "now": self.now,
+        }
         actions.claim(session, said=said, **about)
 
     def _promise(self, session: Session, days: int, minor: int) -> None:

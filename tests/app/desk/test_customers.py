@@ -373,7 +373,7 @@ def test_the_owner_is_copied_on_a_dispute_and_on_a_broken_promise(
     with house.database.transaction(EVERYTHING) as session:
         session.get_one(BillTo, bill_to.id).owner_id = mia.id
         other = make.invoice(session, world.acme, world.cobalt, number="A-2")
-    about = {"house": house, "by": by}
+    about: dict[str, Any] = {"house": house, "by": by}
     with house.database.transaction(scope) as session:
         claim(session, invoice_id=other.id, said=Promise(before.date(), other.balance_minor), now=before, **about)
         said = Dispute("price", "credit", world.acme_invoice.balance_minor)

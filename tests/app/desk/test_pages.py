@@ -1,6 +1,7 @@
 """The desk in a real browser: narrow and wide, light and dark, with and without JavaScript."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -106,7 +107,7 @@ def test_an_agents_morning_is_ten_questions_from_the_keyboard(
     with house.database.transaction(EVERYTHING) as session:
         mia = make.person(session, "mia@acme.example", name="Mia")
         make.vendor_member(session, world.acme.vendor, mia, VendorRole.AGENT)
-        by = {"vendor_id": world.acme.vendor.id, "by": world.acme.person, "now": NOW}
+        by: dict[str, Any] = {"vendor_id": world.acme.vendor.id, "by": world.acme.person, "now": NOW}
         save_canned(session, canned=None, title="The copy", body="Dear {customer}, here is {number}.", **by)
         for number in range(10):
             bill = make.invoice(session, world.acme, world.cobalt, number=f"M-{number}")

@@ -177,14 +177,14 @@ def test_every_field_of_a_segment_selects_whom_it_says(house: House, world: Worl
         facts = {"country": "DE", "size": "small", "industry": "Farming", "tags": "north,vip"}
         for name, value in {**facts, "late_risk": LateRisk.HIGH}.items():
             setattr(dune, name, value)
-    selecting = [
+    selecting: list[dict[str, Any]] = [
         {"countries": ("DE",)}, {"sizes": ("small",)}, {"industries": ("farming",)}, {"tags": ("vip", "x")},
         {"risks": ("high",)}, {"currencies": ("EUR",)}, {"terms_to": 10}, {"products": ("brush",)},
         {"balance_currency": "EUR", "balance_from": 1000}, {"countries": ("DE",), "sizes": ("small",)},
     ]  # fmt: skip
     with house.database.reading(EVERYTHING) as session:
         for rules in selecting:
-            found = members(session, world.acme.vendor.id, None, Segment(**rules))  # type: ignore[arg-type]
+            found = members(session, world.acme.vendor.id, None, Segment(**rules))
             assert [name for _key, name, _taken in found.listed] == ["Dune"], rules
         for rules in ({"countries": ("DE",), "sizes": ("large",)}, {"balance_currency": "EUR", "balance_from": 1001}):
             assert not members(session, world.acme.vendor.id, None, Segment(**rules)).count  # type: ignore[arg-type]

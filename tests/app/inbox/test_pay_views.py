@@ -9,7 +9,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.house import House
-from app.models import BankAccount, Hold, HoldKind, Invoice, Outgoing, PayMethod, PayRule, Remittance, Vendor
+from app.models import (
+    BankAccount,
+    Hold,
+    HoldKind,
+    Invoice,
+    InvoiceState,
+    Outgoing,
+    PayMethod,
+    PayRule,
+    Remittance,
+    Trust,
+    Vendor,
+)
 from tests.support.house import signed_in
 from tests.support.links import FakePayDesk, credit, hold, with_wings
 from tests.support.world import EVERYTHING, NOW, TODAY, Selling, World, customer_member, invoice, person, vendor
@@ -30,7 +42,7 @@ class Shop:
         self.house, self.world, self.provider = house, world, with_wings(app)
         with house.database.transaction(EVERYTHING) as session:
             self.sells: Selling = vendor(session, "Holz", address="owner@holz.example", currency="EUR")
-            facts = {"issued_on": TODAY - timedelta(days=5)}
+            facts: dict[str, Any] = {"issued_on": TODAY - timedelta(days=5)}
             self.late = invoice(
                 session, self.sells, world.cobalt, number="H-1", due_on=date(2026, 11, 2), amount="1000.00", **facts
             )
@@ -220,7 +232,7 @@ def test_progress_counts_what_is_settled_and_what_is_on_its_way(shop: Shop) -> N
     """[E3]"""
     with shop.house.database.transaction(EVERYTHING) as session:
         settled = session.get_one(Invoice, shop.late.id)
-        settled.state, settled.balance_minor, settled.due_minor = "paid", 0, 0
+        settled.state, settled.balance_minor, settled.due_minor = InvoiceState.PAID, 0, 0
         hold(session, session.get_one(Invoice, shop.later.id), HoldKind.PAYING)
     picked = {"i": [str(shop.late.id), str(shop.later.id)]}
     page = shop.ana.get(f"/inbox/suppliers/{shop.sells.vendor.id}/pay", query_string=picked).text
@@ -326,6 +338,6 @@ def test_a_suspended_suppliers_account_is_shown_to_nobody(shop: Shop) -> None:
     """[E6 inv-A1]"""
     shop.account()
     with shop.house.database.transaction(EVERYTHING) as session:
-        session.get_one(Vendor, shop.sells.vendor.id).trust = "suspended"
+        session.get_one(Vendor, shop.sells.vendor.id).trust = Trust.SUSPENDED
     assert "DE89" not in shop.page()
     assert shop.send(shown=100000).status_code == 404

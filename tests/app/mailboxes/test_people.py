@@ -1,6 +1,7 @@
 """Whose mail is whose in a customer's house: routes to people, a mail of one's own, leaving."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -78,7 +79,7 @@ def test_the_first_route_wins_and_what_is_dropped_goes_home(house: House, world:
     """[H9] The last route may take everything else; without any, the address in the books counts."""
     ben = ben_of(house, world)
     whose = (world.cobalt.customer.id,)
-    by = {"now": NOW, "person_id": world.cobalt.person.id}
+    by: dict[str, Any] = {"now": NOW, "person_id": world.cobalt.person.id}
     with house.database.transaction(scope(world)) as session:
         add_route(session, *whose, Wish(world.cobalt.mailbox.id, is_copy=False, vendor_id=world.acme.vendor.id), **by)
         add_route(session, *whose, Wish(ben.id, is_copy=False), **by)
