@@ -18,8 +18,8 @@ MARK = re.compile(r"qz\d{6}q")
 _MEANT = {
     "account_currency", "account_id", "account_zone", "action", "actor", "cadence", "channel", "colour", "country",
     "currency", "dedupe_key", "domain", "entity", "event_key", "external_id", "holidays", "host", "kind", "lease_owner",
-    "locale", "mode", "name_key", "pay_days", "provider", "rate_key", "raw_state", "result", "sealed_key", "sealed_token",
-    "side", "state", "subject_key", "template", "tokens", "via", "wanted", "window", "zone",
+    "locale", "mode", "name_key", "pay_days", "provider", "rate_key", "raw_state", "result", "sealed_key",
+    "sealed_token", "side", "state", "subject_key", "template", "tokens", "via", "wanted", "window", "zone",
 }  # fmt: skip
 _OPEN_JSON = {"details", "record", "detail"}  # where a reader expects no certain keys
 
