@@ -83,7 +83,7 @@ def begin(
     verifier = generate_token(64) if spec.pkce else ""
     state = links.new_token()
     with _client(house, connector, said or {}, scope=ends.scopes) as client:
-        url, _ = client.create_authorization_url(ends.authorize_url, state=state, code_verifier=verifier or None)
+        url, _state = client.create_authorization_url(ends.authorize_url, state=state, code_verifier=verifier or None)
     dance = {
         "provider": spec.id,
         "verifier": verifier,
@@ -178,7 +178,7 @@ def _client(house: House, connector: Connector, said: Mapping[str, Any], scope: 
     return client
 
 
-def _in_json(client: OAuth2Session, _: str, url: str, headers: Any, body: str) -> tuple[str, Any, bytes]:
+def _in_json(client: OAuth2Session, _method: str, url: str, headers: Any, body: str) -> tuple[str, Any, bytes]:
     """Client and request as one JSON object: how Square wants to be asked."""
     asked = dict(parse_qsl(body)) | {"client_id": client.client_id, "client_secret": client.client_secret}
     return url, {**headers, "Content-Type": "application/json"}, json.dumps(asked).encode()

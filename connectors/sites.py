@@ -26,7 +26,7 @@ def site(typed: str) -> str:
     text = typed.strip()
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
-        host, _ = parts.hostname or "", parts.port
+        host, _port = parts.hostname or "", parts.port
     except ValueError:
         host = ""
     if not host or parts.username is not None or parts.query or parts.fragment or not text.isascii() or " " in text:

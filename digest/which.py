@@ -58,7 +58,7 @@ def _ask(session: Session, house: House, held: HeldReply, vendor_id: UUID) -> UU
         person = session.get(Person, held.person_id) if held.person_id else None
     files = [rules.File(file.name, file.data) for file in attachments]
     limits = house.limits
-    _, kept = rules.fitted(held.body, files, count=limits.attachments, size=limits.attachment_bytes)
+    _words, kept = rules.fitted(held.body, files, count=limits.attachments, size=limits.attachment_bytes)
     thread = talk.ask_question(
         session,
         house=house,

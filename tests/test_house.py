@@ -121,3 +121,29 @@ def test_the_development_set_holds_the_same_versions() -> None:
         set(re.findall(r"^[a-z0-9._-]+==[^ ]+", (ROOT / name).read_text(), re.M)) for name in REQUIREMENTS
     )
     assert ours <= development
+
+
+def test_no_function_of_a_file_that_speaks_binds_the_word_it_speaks_with() -> None:
+    """A throwaway ``_`` makes gettext's a local of that function, which fails once a sentence is said in it."""
+    wrong = []
+    for path in (path for part in ("app", "connectors", "digest", "demo") for path in (ROOT / part).rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        if "app.words._" not in set(imported(path)):
+            continue
+        functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
+        wrong += [f"{path.relative_to(ROOT)}: {each.name}" for each in functions if _binds_underscore(each)]
+    assert wrong == []
+
+
+def _binds_underscore(function: ast.FunctionDef) -> bool:
+    """Comprehensions have names of their own."""
+    todo: list[ast.AST] = [function]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Name) and node.id == "_" and isinstance(node.ctx, ast.Store):
+            return True
+        if isinstance(node, ast.arg) and node.arg == "_":
+            return True
+        inner = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+        todo += [child for child in ast.iter_child_nodes(node) if not isinstance(child, inner)]
+    return False

@@ -183,7 +183,7 @@ def leave_everywhere() -> ResponseReturnValue:
 @person_signed_in
 def switch() -> ResponseReturnValue:
     """Open another of your desks or inboxes."""
-    kind, _, owner = request.form.get("to", "").partition(":")
+    kind, _sep, owner = request.form.get("to", "").partition(":")
     try:
         chosen = kind in _ROOMS and gate.choose(kind, UUID(owner))
     except ValueError:

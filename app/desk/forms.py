@@ -108,7 +108,7 @@ def write_instant_key(at: datetime, key: UUID) -> str:
 
 
 def instant_key(text: str) -> tuple[datetime, UUID] | None:
-    at, _, key = text.partition("~")
+    at, _sep, key = text.partition("~")
     try:
         found = datetime.fromisoformat(at)
         return (found, UUID(key)) if found.tzinfo else None
@@ -117,7 +117,7 @@ def instant_key(text: str) -> tuple[datetime, UUID] | None:
 
 
 def _day_key(text: str) -> Key | None:
-    day, _, key = text.partition("~")
+    day, _sep, key = text.partition("~")
     try:
         return date.fromisoformat(day) if day else None, UUID(key)
     except ValueError:

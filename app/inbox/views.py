@@ -118,7 +118,7 @@ def document(invoice_id: UUID) -> Response | str:
     """The provider's own file; where it makes none, what we know of the invoice, to be printed."""
     with database().reading() as session:
         row = _row_or_404(find_row(session, invoice_id, clock.now()))
-        instalments, _ = instalments_and_payments(session, row)
+        instalments, _payments = instalments_and_payments(session, row)
     if found := current_app.extensions["invoice_pdf"](row.id):
         return pdf(row.number, found)
     return render_template("inbox/document.html", row=row, instalments=instalments)
@@ -246,7 +246,7 @@ def digest(digest_id: UUID) -> Response:
 def digest_mail(digest_id: UUID) -> Response:
     """The mail as it was written, for the frame of digest(): its links are taken out, for they would open nothing."""
     with database().reading() as session:
-        found, _ = digest_of(session, digest_id) or abort(404)
+        found, _address = digest_of(session, digest_id) or abort(404)
         mail = mail_of(session, found) or abort(404)
     page = make_response(without_links(mail.html))
     page.headers["Content-Security-Policy"] = FRAMED_MAIL

@@ -162,7 +162,7 @@ def zones_by_region() -> dict[str, list[tuple[str, str]]]:
     """Every time zone by its region, as (name, place): {"Europe": [("Europe/Berlin", "Berlin"), ...], ...}."""
     found: dict[str, list[tuple[str, str]]] = {}
     for zone in sorted(available_timezones()):
-        region, _, place = zone.partition("/")
+        region, _sep, place = zone.partition("/")
         if place and region not in ("Etc", "SystemV", "US", "posix", "right"):
             found.setdefault(region, []).append((zone, place.replace("_", " ").replace("/", ", ")))
     return {**found, marked("Other"): [("UTC", "UTC")]}

@@ -274,7 +274,7 @@ def _read(root: Element, paths: _Paths) -> EInvoice:
 
 def _first(root: Element, places: tuple[str, ...]) -> str:
     for place in places:
-        path, _, attribute = place.partition("@")
+        path, _sep, attribute = place.partition("@")
         for element in _at(root, [step for step in path.split("/") if step != "."]):
             found = (element.get(attribute) if attribute else element.text) or ""
             if words := " ".join(found.split()):
