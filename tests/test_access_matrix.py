@@ -298,7 +298,9 @@ def _check(app: Flask, who: Who, browser: FlaskClient, own: Ids, others: list[Id
 
 
 def _with_ids(app: Flask, who: Who) -> list[Route]:
-    return [route for route in routes(app) if route.access and route.access.who is who and _id_names(route)]
+    """Those that remove come last: what they name is gone afterwards."""
+    found = [route for route in routes(app) if route.access and route.access.who is who and _id_names(route)]
+    return sorted(found, key=lambda route: route.rule.endswith("/remove"))
 
 
 def _id_names(route: Route) -> list[str]:

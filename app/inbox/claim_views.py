@@ -82,7 +82,10 @@ def change(hold_id: UUID) -> Response:
 def hand_over(invoice_id: UUID) -> Response:
     """Another mailbox of this customer is asked for it from now on."""
     with database().transaction() as session:
-        found = [box for box in others_to_read(session, invoice_id) if str(box.id) == request.form.get("to")]
+        if find_row(session, invoice_id, clock.now()) is None:
+            abort(404)
+        wanted = request.form.get("to") or abort(400)
+        found = [box for box in others_to_read(session, invoice_id) if str(box.id) == wanted]
         to = found[0] if found else abort(404)
         by, now, address = _by(session), clock.now(), to.address
         claims.hand_over(session, house=the_house(), by=by, invoice_id=invoice_id, to=to, now=now)

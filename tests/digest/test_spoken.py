@@ -74,6 +74,7 @@ def test_the_digest_speaks_its_readers_language(locale: str, headline: str, line
     assert f'<html lang="{locale}">' in mail.html
 
 
+@pytest.mark.usefixtures("fixed_clock")
 def test_one_run_speaks_two_languages_in_two_zones_and_two_currencies(house: House, world: World) -> None:
     """[003-23 C2 C9 D2] A German and a Mexican customer of the same supplier, planned in one batch."""
     with house.database.transaction(EVERYTHING) as session:
