@@ -93,16 +93,20 @@ def _composed(
         found = gather(session.connection(), list(boxes), (), at)
     for bill_to in bill_tos:
         assert bill_to.mailbox_id is not None
-        mine = Gathered(_of_vendor(found[bill_to.mailbox_id].book, vendor.id, now), organisation=bill_to.name)
+        mine = Gathered(_of_vendor(found[bill_to.mailbox_id].book, vendor.id, at), organisation=bill_to.name)
         keep_age(mine, now, at)
         yield bill_to, mine.book, compose_window(house, _new_box(bill_to, vendor), mine, at + _A_WEEK, at)
 
 
-def _of_vendor(whole: Book, vendor_id: UUID, now: datetime) -> Book:
-    """As if the vendor were live."""
+def _of_vendor(whole: Book, vendor_id: UUID, at: datetime) -> Book:
+    """As if the vendor were live by then: the hour looked at may be before the one at which it pressed the button."""
     items = [item for item in whole.items if item.vendor_id == vendor_id]
     return Book(
-        {key: card._replace(live_at=card.live_at or now) for key, card in whole.vendors.items() if key == vendor_id},
+        {
+            key: card._replace(live_at=min(card.live_at or at, at))
+            for key, card in whole.vendors.items()
+            if key == vendor_id
+        },
         whole.sources,
         items,
         [credit for credit in whole.credits if credit.vendor_id == vendor_id],

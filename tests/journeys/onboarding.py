@@ -50,7 +50,7 @@ def go_live(page: Page, patience_ms: float = 30_000) -> None:
     page.get_by_role("heading", name="What we found").wait_for(timeout=patience_ms)
     page.get_by_role("button", name="They are off").click()
     page.get_by_role("link", name="See the mails first").click()
-    page.get_by_role("link", name="See the mail to").first.click()
+    page.locator("table.rows").get_by_role("link", name="See the mail").first.click()
     page.locator("iframe.mail-frame").wait_for()
     page.go_back()
     page.go_back()
