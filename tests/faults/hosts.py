@@ -56,9 +56,10 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         manners = Manners(faults=0.02, fault="503", address="0.0.0.0", seed=options.seed)
         stage = stack.enter_context(staged(url, habits, ["web"], manners))
         stack.enter_context(net.relayed(stage.sink.port))
-        fleets = [stack.enter_context(_workers(net, host, stage, options)) for host in net.hosts]
-        _kill_one(stage, fleets, options)
-        found, figures = settled(stage, hasty=options.hasty)
+        with ExitStack() as hosts:  # they end before the next window is played: theirs is today's clock
+            fleets = [hosts.enter_context(_workers(net, host, stage, options)) for host in net.hosts]
+            _kill_one(stage, fleets, options)
+            found, figures = settled(stage, hasty=options.hasty)
         stage.sink.behave_well()
         held, _ = carry_on(stage)
         mails = Counter(line.to for line in stage.sink.taken())
