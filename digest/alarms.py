@@ -31,7 +31,7 @@ from app.models import (
     StopSwitch,
 )
 from app.models.connection import IS_PULLED
-from app.outbox.actions import write_mail
+from app.outbox.actions import write_notice
 from app.outbox.queries import waiting
 from app.outbox.rendering import MAIL_FOLDER, mail_template
 from app.scope import Everything
@@ -78,16 +78,7 @@ def _ring(session: Session, house: House, name: str, words: str, now: datetime) 
     )
     addresses = [address.strip() for address in settings.operators.split(",")]
     for person in session.scalars(select(Person).where(Person.address.in_(addresses))):
-        write_mail(
-            session,
-            kind=OutgoingKind.NOTICE,
-            dedupe_key=f"alarm:{alarm_id}:{person.id}",
-            subject=mail.subject,
-            text=mail.text,
-            html=mail.html,
-            due_at=now,
-            person=person,
-        )
+        write_notice(session, person, f"alarm:{alarm_id}:{person.id}", mail, now)
     return True
 
 

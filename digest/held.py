@@ -16,8 +16,8 @@ from app.conversations.rules import ByMail, quote
 from app.house import House
 from app.links import digest_of, new_token
 from app.mailboxes.queries import lines_of
-from app.models import Digest, HeldReply, LineKind, Mailbox, OutgoingKind, Person
-from app.outbox.actions import write_mail
+from app.models import Digest, HeldReply, LineKind, Mailbox, Person
+from app.outbox.actions import write_notice
 from app.outbox.rendering import TOKEN_PLACE, inert, mail_template
 from app.words import speaking
 
@@ -75,18 +75,7 @@ def hold_reply(
             days=lasting,
             postal_address=house.settings.postal_address,
         )
-    write_mail(
-        session,
-        kind=OutgoingKind.NOTICE,
-        dedupe_key=f"which:{held.id}",
-        mailbox=box,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        due_at=now,
-        token=token,
-        keys=house.keys,
-    )
+    write_notice(session, box, f"which:{held.id}", mail, now, token=token, keys=house.keys)
     return held
 
 

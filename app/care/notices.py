@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.care.rules import EVENT_WORDS, OwnerEvent
 from app.house import House
-from app.models import BillTo, Invoice, OutgoingKind, Person, Thread, ThreadNote, VendorMember
-from app.outbox.actions import write_mail
+from app.models import BillTo, Invoice, Person, Thread, ThreadNote, VendorMember
+from app.outbox.actions import write_notice
 from app.outbox.rendering import MAIL_FOLDER, amounts, inert, mail_template
 from app.scope import widened
 from app.words import _, speaking
@@ -76,7 +76,4 @@ def _write(
         why=why,
         postal_address=house.settings.postal_address,
     )
-    write_mail(
-        session, kind=OutgoingKind.NOTICE, dedupe_key=key, person=person, subject=mail.subject, text=mail.text,
-        html=mail.html, due_at=now, thread_id=thread_id,
-    )  # fmt: skip
+    write_notice(session, person, key, mail, now, thread_id=thread_id)

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.house import House
-from app.models import Invoice, Mailbox, OutgoingKind, Person, Vendor
-from app.outbox.actions import write_mail
+from app.models import Invoice, Mailbox, Person, Vendor
+from app.outbox.actions import write_notice
 from app.outbox.rendering import MAIL_FOLDER, amounts, inert, mail_template, nowrap
 from app.words import days, speaking
 
@@ -27,13 +27,4 @@ def tell_reader(
             link=f"{house.settings.public_url}/inbox/invoices/{invoice.id}",
             postal_address=house.settings.postal_address,
         )
-    write_mail(
-        session,
-        kind=OutgoingKind.NOTICE,
-        dedupe_key=f"handed:{invoice.id}:{to.id}:{now.isoformat()}",
-        mailbox=to,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        due_at=now,
-    )
+    write_notice(session, to, f"handed:{invoice.id}:{to.id}:{now.isoformat()}", mail, now)

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.db import database_now
 from app.house import House
-from app.models import Invoice, Mailbox, OutgoingKind, Relation
+from app.models import Invoice, Mailbox, Relation
 from app.money import Money, MoneyError, amounts_meant, exponent
-from app.outbox.actions import write_mail
-from app.outbox.rendering import MAIL_FOLDER, amounts, discreet, inert, mail_template
+from app.outbox.actions import write_notice
+from app.outbox.rendering import MAIL_FOLDER, amounts, inert, mail_template
 from app.receivables.queries import IS_OPEN, Row, by_due, rows_of_vendors
 from app.scope import Everything
 from app.words import _, days, speaking
@@ -90,15 +90,5 @@ def _tell(session: Session, house: House, box: Mailbox, rows: Sequence[Row], now
             rhythm=f"{house.settings.public_url}/inbox/rhythm",
             postal_address=house.settings.postal_address,
         )
-        mail = discreet(mail) if box.is_private else mail
     local = now.astimezone(ZoneInfo(box.zone))
-    write_mail(
-        session,
-        kind=OutgoingKind.NOTICE,
-        dedupe_key=f"new:{box.id}:{local.isoformat()}",
-        mailbox=box,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        due_at=now,
-    )
+    write_notice(session, box, f"new:{box.id}:{local.isoformat()}", mail, now)

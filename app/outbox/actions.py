@@ -74,6 +74,15 @@ def write_mail(
         return _written(session, dedupe_key) or _write(session, values)
 
 
+def write_notice(session: Session, to: Mailbox | Person, key: str, mail: Mail, now: datetime, **facts: Any) -> Outgoing:
+    """One mail of the house's own, due at once; ``facts`` as write_mail() takes them."""
+    reader: dict[str, Any] = {"mailbox": to} if isinstance(to, Mailbox) else {"person": to}
+    return write_mail(
+        session, kind=OutgoingKind.NOTICE, dedupe_key=key, subject=mail.subject, text=mail.text, html=mail.html,
+        due_at=now, **reader, **facts,
+    )  # fmt: skip
+
+
 def _write(session: Session, values: dict[str, Any]) -> Outgoing:
     try:
         with session.begin_nested():

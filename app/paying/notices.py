@@ -13,7 +13,6 @@ from app.models import (
     FailureText,
     Invoice,
     Mailbox,
-    OutgoingKind,
     PayRule,
     Person,
     Remittance,
@@ -21,8 +20,8 @@ from app.models import (
     SetbackKind,
     Vendor,
 )
-from app.outbox.actions import write_mail
-from app.outbox.rendering import MAIL_FOLDER, Mail, amounts, discreet, inert, mail_template
+from app.outbox.actions import write_notice
+from app.outbox.rendering import MAIL_FOLDER, Mail, amounts, inert, mail_template
 from app.paying import failures
 from app.paying.told import text_of
 from app.scope import widened
@@ -57,16 +56,7 @@ def tell_of_remittance(session: Session, house: House, sent: Remittance, now: da
                 link=f"{house.settings.public_url}/desk/payments",
                 postal_address=house.settings.postal_address,
             )
-        write_mail(
-            session,
-            kind=OutgoingKind.NOTICE,
-            dedupe_key=f"remittance:{sent.id}:{person.id}",
-            person=person,
-            subject=mail.subject,
-            text=mail.text,
-            html=mail.html,
-            due_at=now,
-        )
+        write_notice(session, person, f"remittance:{sent.id}:{person.id}", mail, now)
 
 
 def tell_of_failure(
@@ -92,17 +82,7 @@ def tell_of_failure(
             line=rule.failure_words if rule else "",
             link=f"/inbox/invoices/{invoice.id}/pay",
         )
-        mail = discreet(mail) if box.is_private else mail
-    write_mail(
-        session,
-        kind=OutgoingKind.NOTICE,
-        dedupe_key=f"setback:{setback.id}",
-        mailbox=box,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        due_at=now,
-    )
+    write_notice(session, box, f"setback:{setback.id}", mail, now)
 
 
 def failure_mail(
@@ -136,16 +116,7 @@ def failure_mail(
 
 def send_text(session: Session, mail: Mail, operator: Person, now: datetime) -> None:
     """A mail as a customer would get it, to whoever changes its words."""
-    write_mail(
-        session,
-        kind=OutgoingKind.NOTICE,
-        dedupe_key=f"text:{new_id()}",
-        person=operator,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        due_at=now,
-    )
+    write_notice(session, operator, f"text:{new_id()}", mail, now)
 
 
 def tell_of_reversal(
@@ -165,13 +136,4 @@ def tell_of_reversal(
                 link=f"{house.settings.public_url}/desk/payments",
                 postal_address=house.settings.postal_address,
             )
-        write_mail(
-            session,
-            kind=OutgoingKind.NOTICE,
-            dedupe_key=f"setback:{setback.id}:{person.id}",
-            person=person,
-            subject=mail.subject,
-            text=mail.text,
-            html=mail.html,
-            due_at=now,
-        )
+        write_notice(session, person, f"setback:{setback.id}:{person.id}", mail, now)
