@@ -19,14 +19,13 @@ from app.models import (
     BillTo,
     Connection,
     ConnectionState,
-    OutgoingKind,
     Person,
     Vendor,
     VendorMember,
     VendorRole,
 )
 from app.money import MoneyError, exponent
-from app.outbox.actions import write_mail
+from app.outbox.actions import write_notice
 from app.outbox.rendering import inert, mail_template
 from app.receivables.direct import settle_reports
 from app.receivables.matching import reach_customers, touch
@@ -168,9 +167,10 @@ def _sign_up(session: Session, person: Person, account: Account, provider: str, 
     session.add(VendorMember(vendor_id=vendor.id, person_id=person.id, role=VendorRole.OWNER, created_at=now))
     name_given(session, vendor, now)
     session.add(
-        AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=vendor.id, action="vendor.signed_up",
-                   subject_id=vendor.id, detail={"provider": provider})
-    )  # fmt: skip
+        AuditEntry.by(
+            person.id, "vendor.signed_up", now, vendor_id=vendor.id, subject_id=vendor.id, detail={"provider": provider}
+        )
+    )
     return vendor
 
 
@@ -184,10 +184,7 @@ def _currency(account: Account) -> str:
 
 def note_refusal(session: Session, *, person: Person, provider: str, now: datetime) -> None:
     """Somebody said no on the consent page."""
-    session.add(
-        AuditEntry(at=now, actor="person", person_id=person.id, action="connection.refused",
-                   detail={"provider": provider})
-    )  # fmt: skip
+    session.add(AuditEntry.by(person.id, "connection.refused", now, detail={"provider": provider}))
 
 
 # --- losing and ending ----------------------------------------------------------------------------------------------
@@ -240,16 +237,7 @@ def _tell_owners(session: Session, house: House, connection: Connection, what: s
     for owner in session.execute(owners).scalars():
         with speaking(owner.locale):
             mail = mail_template(_MAILS / what).render(**facts)
-        write_mail(
-            session,
-            kind=OutgoingKind.NOTICE,
-            dedupe_key=f"{what}:{connection.id}:{now:%Y%m%d%H%M%S%f}:{owner.id}",
-            person=owner,
-            subject=mail.subject,
-            text=mail.text,
-            html=mail.html,
-            due_at=now,
-        )
+        write_notice(session, owner, f"{what}:{connection.id}:{now:%Y%m%d%H%M%S%f}:{owner.id}", mail, now)
 
 
 def end_from_outside(session: Session, house: House, connection: Connection, now: datetime) -> None:
@@ -304,10 +292,7 @@ def go_live(session: Session, vendor: Vendor, *, person: Person, now: datetime) 
     """From now on the vendor's invoices go into its customers' digests. Idempotent."""
     if vendor.live_at is None:
         vendor.live_at = now
-        session.add(
-            AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=vendor.id, action="vendor.live",
-                       subject_id=vendor.id)
-        )  # fmt: skip
+        session.add(AuditEntry.by(person.id, "vendor.live", now, vendor_id=vendor.id, subject_id=vendor.id))
         log.info("vendor live", vendor=str(vendor.id))
 
 
@@ -331,9 +316,8 @@ def choose_address(session: Session, bill_to: BillTo, written: str, *, person: P
         return _("This is not an e-mail address.")
     bill_to.chosen_address = address
     session.add(
-        AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=bill_to.vendor_id,
-                   action="bill_to.address_chosen", subject_id=bill_to.id)
-    )  # fmt: skip
+        AuditEntry.by(person.id, "bill_to.address_chosen", now, vendor_id=bill_to.vendor_id, subject_id=bill_to.id)
+    )
     session.flush()
     with widened(session, "whose mailbox an address is, is found over all vendors, and its customer made when new"):
         bulk = Bulk(session)
@@ -353,12 +337,12 @@ def _record(
     session: Session, connection: Connection, action: str, now: datetime, person_id: UUID | None, **detail: str
 ) -> None:
     session.add(
-        AuditEntry(
-            at=now,
-            actor="person" if person_id else "worker",
-            person_id=person_id,
+        AuditEntry.by(
+            person_id,
+            action,
+            now,
+            otherwise="worker",
             vendor_id=connection.vendor_id,
-            action=action,
             subject_id=connection.id,
             detail={"provider": connection.provider, **detail},
         )

@@ -101,9 +101,14 @@ def switch(session: Session, connection: Connection, kind: str, *, is_on: bool, 
         with widened(session, "what is written back is a worker's to write; the connection was found in scope"):
             session.execute(update(WriteBack).where(waiting).values(given_up))
     session.add(
-        AuditEntry(at=now, actor="person", person_id=person.id, vendor_id=connection.vendor_id,
-                   action=f"write_back.{kind}_{'on' if is_on else 'off'}", subject_id=connection.id)
-    )  # fmt: skip
+        AuditEntry.by(
+            person.id,
+            f"write_back.{kind}_{'on' if is_on else 'off'}",
+            now,
+            vendor_id=connection.vendor_id,
+            subject_id=connection.id,
+        )
+    )
     log.info("write-back switched", connection=str(connection.id), kind=kind, on=is_on)
 
 

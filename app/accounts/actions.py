@@ -265,14 +265,4 @@ def _record(
     **detail: Any,
 ) -> None:
     log.info(action, person=str(person.id))
-    session.add(
-        AuditEntry(
-            at=now,
-            actor="person",
-            person_id=person.id,
-            customer_id=customer,
-            action=action,
-            subject_id=subject,
-            detail=detail,
-        )
-    )
+    session.add(AuditEntry.by(person.id, action, now, customer_id=customer, subject_id=subject, detail=detail))

@@ -14,8 +14,8 @@ from app.accounts.rules import Team
 from app.house import House
 from app.ids import new_id
 from app.mailboxes.people import end_mail_of, welcome_back
-from app.models import AuditEntry, CustomerMember, OutgoingKind, Person, VendorMember
-from app.outbox.actions import write_mail
+from app.models import AuditEntry, CustomerMember, Person, VendorMember
+from app.outbox.actions import write_notice
 from app.outbox.rendering import MAIL_FOLDER, inert, mail_template
 from app.scope import widened
 from app.words import _, speaking
@@ -53,7 +53,7 @@ class Place:
         return self.team.kind == "customer"
 
     @property
-    def owner(self) -> dict[str, UUID]:
+    def owner(self) -> dict[str, Any]:
         return {f"{self.team.kind}_id": self.id}
 
 
@@ -89,16 +89,7 @@ def invite(
             link=f"{house.settings.public_url}/sign-in?next={_ROOM[place.team.kind]}",
             postal_address=house.settings.postal_address,
         )
-    write_mail(
-        session,
-        kind=OutgoingKind.NOTICE,
-        dedupe_key=f"team:{new_id()}",
-        person=person,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        due_at=now,
-    )
+    write_notice(session, person, f"team:{new_id()}", mail, now)
     _record(session, _INVITED, place, by, person.id, now, role=role)
 
 
@@ -177,8 +168,4 @@ def _keep_a_head(session: Session, place: Place, before: str, after: str | None)
 
 def _record(session: Session, action: str, place: Place, by: Person, about: UUID, now: datetime, **detail: str) -> None:
     log.info(action, person=str(by.id), about=str(about), **place.owner)
-    session.add(
-        AuditEntry(
-            at=now, actor="person", person_id=by.id, action=action, subject_id=about, detail=detail, **place.owner
-        )
-    )
+    session.add(AuditEntry.by(by.id, action, now, subject_id=about, detail=detail, **place.owner))

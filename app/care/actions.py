@@ -203,9 +203,4 @@ def _colleague(session: Session, vendor_id: UUID, person_id: UUID) -> Colleague:
 def _record(
     session: Session, vendor_id: UUID, action: str, subject_id: UUID, by: Person, now: datetime, **detail: Any
 ) -> None:
-    session.add(
-        AuditEntry(
-            at=now, actor="person", person_id=by.id, vendor_id=vendor_id, action=action, subject_id=subject_id,
-            detail=detail,
-        )
-    )  # fmt: skip
+    session.add(AuditEntry.by(by.id, action, now, vendor_id=vendor_id, subject_id=subject_id, detail=detail))

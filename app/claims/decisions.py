@@ -92,11 +92,15 @@ def give_terms(session: Session, *, bill_to: BillTo, days: int, person: Person, 
                 ]
                 _redate(session, row, Dues(row.due_on + more, row.due_minor, later), now)
     session.add(
-        AuditEntry(
-            at=now, actor="person", person_id=person.id, vendor_id=bill_to.vendor_id, action="terms.given",
-            subject_id=bill_to.id, detail={"days": str(days)},
+        AuditEntry.by(
+            person.id,
+            "terms.given",
+            now,
+            vendor_id=bill_to.vendor_id,
+            subject_id=bill_to.id,
+            detail={"days": str(days)},
         )
-    )  # fmt: skip
+    )
 
 
 def agree_dues(session: Session, invoice: Invoice, dues: list[list[object]], now: datetime) -> None:

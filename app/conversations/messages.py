@@ -123,13 +123,13 @@ def record(
     **detail: str,
 ) -> None:
     session.add(
-        AuditEntry(
-            at=now,
-            actor="person" if person else "mail" if message.via == "mail" else "link",
-            person_id=person.id if person else None,
+        AuditEntry.by(
+            person.id if person else None,
+            action,
+            now,
+            otherwise="mail" if message.via == "mail" else "link",
             vendor_id=thread.vendor_id,
             customer_id=thread.customer_id,
-            action=action,
             subject_id=thread.id,
             detail={"message": str(message.id), **detail},
         )

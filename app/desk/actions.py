@@ -76,14 +76,4 @@ def log_contact(
 def _record(
     session: Session, vendor: Vendor, action: str, person: Person, now: datetime, detail: dict[str, Any]
 ) -> None:
-    session.add(
-        AuditEntry(
-            at=now,
-            actor="person",
-            person_id=person.id,
-            vendor_id=vendor.id,
-            action=action,
-            subject_id=vendor.id,
-            detail=detail,
-        )
-    )
+    session.add(AuditEntry.by(person.id, action, now, vendor_id=vendor.id, subject_id=vendor.id, detail=detail))

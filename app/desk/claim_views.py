@@ -87,9 +87,7 @@ def save_reasons() -> Response | tuple[str, int]:
         known = {reason(key): key for key in REASONS}  # ours stay ours: customers read them in their own language
         chosen = [known.get(line, line) for line in lines]
         vendor.dispute_reasons = [] if chosen == [key for key in REASONS if key != "other"] else chosen
-        session.add(
-            AuditEntry(at=now, actor="person", person_id=g.person.id, vendor_id=vendor.id, action="reasons.changed")
-        )
+        session.add(AuditEntry.by(g.person.id, "reasons.changed", now, vendor_id=vendor.id))
     flash(_("Saved: customers choose among these from now on."), "ok")
     return redirect(url_for("decisions.reasons"), 303)
 

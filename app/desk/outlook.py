@@ -171,8 +171,4 @@ def bill_to_of(session: Session, bill_to_id: UUID) -> BillTo | None:
 
 
 def _record(session: Session, vendor_id: UUID, action: str, subject_id: UUID, person: Person, now: datetime) -> None:
-    session.add(
-        AuditEntry(
-            at=now, actor="person", person_id=person.id, vendor_id=vendor_id, action=action, subject_id=subject_id
-        )
-    )
+    session.add(AuditEntry.by(person.id, action, now, vendor_id=vendor_id, subject_id=subject_id))

@@ -96,14 +96,7 @@ def _record(
 ) -> None:
     log.info(action, subject=str(subject_id))
     session.add(
-        AuditEntry(
-            at=now,
-            actor="person",
-            person_id=person.id,
-            customer_id=customer_id,
-            vendor_id=vendor_id,
-            action=action,
-            subject_id=subject_id,
-            detail=detail,
+        AuditEntry.by(
+            person.id, action, now, customer_id=customer_id, vendor_id=vendor_id, subject_id=subject_id, detail=detail
         )
     )

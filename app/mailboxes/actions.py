@@ -257,12 +257,4 @@ def _entry(
     subject_id: UUID,
     detail: dict[str, str],
 ) -> AuditEntry:
-    return AuditEntry(
-        at=now,
-        actor="person" if person_id else "link",
-        person_id=person_id,
-        customer_id=customer_id,
-        action=action,
-        subject_id=subject_id,
-        detail=dict(detail),
-    )
+    return AuditEntry.by(person_id, action, now, customer_id=customer_id, subject_id=subject_id, detail=dict(detail))

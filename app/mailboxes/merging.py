@@ -252,13 +252,7 @@ def _add_member(session: Session, customer_id: UUID, person_id: UUID, role: Cust
 def _record(session: Session, action: str, done: Merge, by: Person, now: datetime) -> None:
     log.info(action, customer=str(done.customer_id), other=str(done.other_id))
     session.add(
-        AuditEntry(
-            at=now,
-            actor="person",
-            person_id=by.id,
-            customer_id=done.customer_id,
-            action=action,
-            subject_id=done.id,
-            detail={"other": str(done.other_id)},
+        AuditEntry.by(
+            by.id, action, now, customer_id=done.customer_id, subject_id=done.id, detail={"other": str(done.other_id)}
         )
     )

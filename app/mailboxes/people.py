@@ -171,12 +171,5 @@ def _record(
 ) -> None:
     log.info(action, customer=str(customer_id), subject=str(subject_id))
     session.add(
-        AuditEntry(
-            at=now,
-            actor="person" if person_id else "worker",
-            person_id=person_id,
-            customer_id=customer_id,
-            action=action,
-            subject_id=subject_id,
-        )
+        AuditEntry.by(person_id, action, now, otherwise="worker", customer_id=customer_id, subject_id=subject_id)
     )

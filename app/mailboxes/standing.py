@@ -37,12 +37,12 @@ def let_stand_in(session: Session, moves: Mapping[UUID, UUID], now: datetime, pe
         boxes = select(Mailbox.id, Mailbox.customer_id).where(Mailbox.id.in_(moves))
         for mailbox_id, customer_id in session.execute(boxes).all():
             session.add(
-                AuditEntry(
-                    at=now,
-                    actor="person" if person_id else "worker",
-                    person_id=person_id,
+                AuditEntry.by(
+                    person_id,
+                    "mailbox.stood_in_for",
+                    now,
+                    otherwise="worker",
                     customer_id=customer_id,
-                    action="mailbox.stood_in_for",
                     subject_id=mailbox_id,
                     detail={"mailbox": str(moves[mailbox_id])},
                 )

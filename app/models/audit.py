@@ -36,6 +36,13 @@ class AuditEntry(Keyed, VendorOwned, CustomerOwned, PersonOwned, AppendOnly, Wri
     subject_id: Mapped[UUID | None] = mapped_column(default=None)
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
+    @classmethod
+    def by(
+        cls, person_id: UUID | None, action: str, now: datetime, *, otherwise: str = "link", **about: Any
+    ) -> "AuditEntry":
+        """What a person did, or ``otherwise`` somebody who is not signed in; ``about`` are columns."""
+        return cls(at=now, actor="person" if person_id else otherwise, person_id=person_id, action=action, **about)
+
 
 class StopSwitch(Base):
     """The operator can always stop it (FEATURES L1). One row a thing that is stopped: "sending", "vendor:<id>"."""

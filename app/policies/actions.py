@@ -133,9 +133,4 @@ def _record(
     person: Person,
     now: datetime,
 ) -> None:
-    session.add(
-        AuditEntry(
-            at=now, actor="person", person_id=person.id, vendor_id=vendor_id, action=action, subject_id=subject_id,
-            detail=detail,
-        )
-    )  # fmt: skip
+    session.add(AuditEntry.by(person.id, action, now, vendor_id=vendor_id, subject_id=subject_id, detail=detail))

@@ -97,13 +97,7 @@ def live_holds(session: Session, invoice_id: UUID, now: datetime) -> list[Hold]:
 
 def record_act(session: Session, invoice: Invoice, action: str, now: datetime, person_id: UUID | None) -> None:
     session.add(
-        AuditEntry(
-            at=now,
-            actor="person" if person_id else "link",
-            person_id=person_id,
-            vendor_id=invoice.vendor_id,
-            customer_id=invoice.customer_id,
-            action=action,
-            subject_id=invoice.id,
+        AuditEntry.by(
+            person_id, action, now, vendor_id=invoice.vendor_id, customer_id=invoice.customer_id, subject_id=invoice.id
         )
     )

@@ -34,14 +34,8 @@ def report_direct(
             "Switch its reminders off there, and confirm it on the Connections page.", now,
         )  # fmt: skip
     session.add(
-        AuditEntry(
-            at=now,
-            actor="person" if person_id else "link",
-            person_id=person_id,
-            vendor_id=vendor_id,
-            customer_id=customer_id,
-            action="reminder.direct",
-            subject_id=vendor_id,
+        AuditEntry.by(
+            person_id, "reminder.direct", now, vendor_id=vendor_id, customer_id=customer_id, subject_id=vendor_id
         )
     )
     log.info("direct reminder reported", vendor=str(vendor_id))

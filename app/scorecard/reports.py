@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.db import database_now
 from app.house import House
-from app.models import AuditEntry, OutgoingKind, Person, Vendor, VendorMember
-from app.outbox.actions import write_mail
+from app.models import AuditEntry, Person, Vendor, VendorMember
+from app.outbox.actions import write_notice
 from app.outbox.rendering import MAIL_FOLDER, amounts, inert, mail_template
 from app.scope import Everything
 from app.scorecard.card import Card, Measures, scorecard
@@ -47,12 +47,11 @@ def choose_readers(session: Session, vendor: Vendor, wanted: Collection[str], by
             continue
         member.next_report_at = next_monday(vendor.zone, now) if gets_it else None
         session.add(
-            AuditEntry(
-                at=now,
-                actor="person",
-                person_id=by.id,
+            AuditEntry.by(
+                by.id,
+                "report.subscribed" if gets_it else "report.ended",
+                now,
                 vendor_id=vendor.id,
-                action="report.subscribed" if gets_it else "report.ended",
                 subject_id=member.person_id,
             )
         )
@@ -99,16 +98,7 @@ def _write(session: Session, house: House, vendor: Vendor, person: Person, now: 
             link=f"{house.settings.public_url}/desk/scorecard?period=week",
             postal_address=house.settings.postal_address,
         )
-    write_mail(
-        session,
-        kind=OutgoingKind.NOTICE,
-        dedupe_key=f"report:{vendor.id}:{person.id}:{card.period.first}",
-        person=person,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        due_at=now,
-    )
+    write_notice(session, person, f"report:{vendor.id}:{person.id}:{card.period.first}", mail, now)
     log.info("report written", vendor=str(vendor.id), person=str(person.id))
 
 

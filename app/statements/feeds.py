@@ -72,13 +72,4 @@ def feed_by(session: Session, token: str) -> Feed | None:
 
 def _record(session: Session, action: str, feed: CalendarFeed, now: datetime) -> None:
     log.info(action, feed=str(feed.id))
-    session.add(
-        AuditEntry(
-            at=now,
-            actor="person",
-            person_id=feed.person_id,
-            customer_id=feed.customer_id,
-            action=action,
-            subject_id=feed.id,
-        )
-    )
+    session.add(AuditEntry.by(feed.person_id, action, now, customer_id=feed.customer_id, subject_id=feed.id))

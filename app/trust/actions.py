@@ -15,7 +15,6 @@ from app.links import digest_of, new_token
 from app.models import (
     AuditEntry,
     DomainProof,
-    OutgoingKind,
     Person,
     ProofWay,
     Report,
@@ -23,7 +22,7 @@ from app.models import (
     Trust,
     Vendor,
 )
-from app.outbox.actions import write_mail
+from app.outbox.actions import write_notice
 from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, inert, mail_template
 from app.scope import widened
 from app.settings import Limits
@@ -136,18 +135,7 @@ def mail_proof(
         link=f"{house.settings.public_url}/proof/{TOKEN_PLACE}",
         postal_address=house.settings.postal_address,
     )
-    write_mail(
-        session,
-        kind=OutgoingKind.NOTICE,
-        dedupe_key=f"proof:{proof.id}:{now:%Y%m%d%H%M%S}",
-        person=reader,
-        subject=mail.subject,
-        text=mail.text,
-        html=mail.html,
-        due_at=now,
-        token=token,
-        keys=house.keys,
-    )
+    write_notice(session, reader, f"proof:{proof.id}:{now:%Y%m%d%H%M%S}", mail, now, token=token, keys=house.keys)
     record(session, vendor.id, "domain.mailed", now, person.id, domain=proof.domain, box=box)
     return True
 
