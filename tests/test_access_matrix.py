@@ -77,10 +77,10 @@ class Tenants:
 def tenants(house: House, whole_app: Flask, world: World, fixed_clock: datetime) -> Tenants:
     with house.database.transaction(EVERYTHING) as session:
         cedar = vendor(session, "Cedar", address="owner@cedar.example")  # unknown to Cobalt
-        ours = _pair(house, session, world.acme, world.cobalt)
-        same_customer = _pair(house, session, world.birch, world.cobalt)
-        same_vendor = _pair(house, session, world.acme, world.outsider)
-        others = _pair(house, session, cedar, world.outsider)
+        ours = everything_between(house, session, world.acme, world.cobalt)
+        same_customer = everything_between(house, session, world.birch, world.cobalt)
+        same_vendor = everything_between(house, session, world.acme, world.outsider)
+        others = everything_between(house, session, cedar, world.outsider)
     same_vendor["vendor_id"] = cedar.vendor.id  # Acme itself is no secret to Cobalt
     same_customer["mailbox_id"] = world.outsider.mailbox.id
     return Tenants(
@@ -93,7 +93,8 @@ def tenants(house: House, whole_app: Flask, world: World, fixed_clock: datetime)
     )
 
 
-def _pair(house: House, session: Session, by: Selling, to: Owing) -> Ids:
+def everything_between(house: House, session: Session, by: Selling, to: Owing) -> Ids:
+    """One of everything that an address may name; tests/shots opens every page with it."""
     owed = invoice(session, by, to)
     sent = digest(session, to, [owed])
     mail = Outgoing(
@@ -317,12 +318,12 @@ def _ask(browser: FlaskClient, route: Route, ids: Ids) -> TestResponse:
 
 
 def _path(route: Route, ids: Ids) -> str:
-    return route.path({name: ids[name] if name.endswith("_id") else _PLAIN[name] for name in route.arguments})
+    return route.path({name: ids[name] if name.endswith("_id") else PLAIN[name] for name in route.arguments})
 
 
 # What any form here may ask for, so that an answer is about the id and not about an empty field.
 _FORM = {"act": "mute", "body": "Which order is this for?", "result": "answered", "reason": "a reason"}
-_PLAIN = {
+PLAIN = {
     "kind": "promise", "language": "en", "reason": "no_funds",
     "token": FOREIGN_TOKEN, "number": 1, "line": 1, "provider": "quickbooks", "name": "x", "mail": "x", "file": uuid4(),
 }  # fmt: skip
