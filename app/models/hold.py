@@ -21,6 +21,7 @@ class HoldKind(StrEnum):
     VENDOR = "vendor"
     NOT_MINE = "not_mine"  # the customer says the invoice is somebody else's; the vendor has a task
     REVERSED = "reversed"  # what was paid is owed again: nobody is pressed for it at once
+    UNCLEAR = "unclear"  # two of the vendor's books differ about it: rests until the vendor says which is right
     REQUEST = "request"  # the customer asks for a later date, or for instalments: rests until the vendor decides
 
 

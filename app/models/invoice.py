@@ -25,12 +25,14 @@ class InvoiceState(StrEnum):
     WRITTEN_OFF = "written_off"
     GONE = "gone"  # deleted at the provider
     UNKNOWN = "unknown"
+    TWIN = "twin"  # another of the vendor's connections tells of it, too, and there it is read
 
 
 _OPEN = text("state = 'open'")
 _HANDED = text("handed_to_id IS NOT NULL")
 _AGREED = text("agreed_at IS NOT NULL")
 _UNCHECKED = text("checked_at IS NULL")
+_SAME = text("same_as_id IS NOT NULL")
 
 
 class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, ReadOnly, Base):
@@ -51,6 +53,7 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
         Index("ix_invoice_bill_to", "bill_to_id"),
         Index("ix_invoice_handed", "handed_to_id", postgresql_where=_HANDED, sqlite_where=_HANDED),
         Index("ix_invoice_agreed", "connection_id", postgresql_where=_AGREED, sqlite_where=_AGREED),
+        Index("ix_invoice_same", "same_as_id", postgresql_where=_SAME, sqlite_where=_SAME),
         {"postgresql_with": {"fillfactor": 90}},
     )
 
@@ -89,6 +92,11 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
     agreed_at: Mapped[datetime | None] = mapped_column(default=None)  # both sides agreed on other dues than the books',
     agreed_dues: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)  # [[due_on iso, amount_minor]]
     handed_to_id: Mapped[UUID | None] = mapped_column(default=None)  # the customer's mailbox that was to have it
+    # of a twin (app/receivables/twins.py): the invoice that stands for it; itself: the vendor says it is another one
+    same_as_id: Mapped[UUID | None] = mapped_column(default=None)
+    told_state: Mapped[InvoiceState | None] = mapped_column(String(12), default=None)  # by its own books
+    differs_at: Mapped[datetime | None] = mapped_column(default=None)  # since when the vendor is asked which is right
+    ruled_at: Mapped[datetime | None] = mapped_column(default=None)  # when it last said so
 
     @property
     def balance(self) -> Money:

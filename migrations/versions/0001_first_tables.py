@@ -1342,6 +1342,10 @@ def upgrade() -> None:
         sa.Column("agreed_at", UtcDateTime(), nullable=True),
         sa.Column("agreed_dues", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("handed_to_id", sa.Uuid(), nullable=True),
+        sa.Column("same_as_id", sa.Uuid(), nullable=True),
+        sa.Column("told_state", sa.String(length=12), nullable=True),
+        sa.Column("differs_at", UtcDateTime(), nullable=True),
+        sa.Column("ruled_at", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("external_id", sa.String(length=120), nullable=False),
@@ -1388,6 +1392,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'open'"),
         sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        "ix_invoice_same",
+        "invoice",
+        ["same_as_id"],
+        unique=False,
+        postgresql_where=sa.text("same_as_id IS NOT NULL"),
+        sqlite_where=sa.text("same_as_id IS NOT NULL"),
     )
     op.create_index("ix_invoice_vendor", "invoice", ["vendor_id", "issued_on", "id"], unique=False)
     op.create_index(
@@ -1885,6 +1897,12 @@ def downgrade() -> None:
         sqlite_where=sa.text("state = 'open'"),
     )
     op.drop_index("ix_invoice_vendor", table_name="invoice")
+    op.drop_index(
+        "ix_invoice_same",
+        table_name="invoice",
+        postgresql_where=sa.text("same_as_id IS NOT NULL"),
+        sqlite_where=sa.text("same_as_id IS NOT NULL"),
+    )
     op.drop_index(
         "ix_invoice_mailbox_open",
         table_name="invoice",
