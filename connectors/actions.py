@@ -29,6 +29,7 @@ from app.outbox.actions import write_notice
 from app.outbox.rendering import inert, mail_template
 from app.receivables.direct import settle_reports
 from app.receivables.matching import reach_customers, touch
+from app.receivables.twins import look_again
 from app.scope import widened
 from app.settings import ROOT, Limits
 from app.trust.actions import judge, name_given
@@ -265,7 +266,14 @@ def disconnect(session: Session, connection: Connection, *, person: Person | Non
 
 
 def _forget_books(bulk: Bulk, connection_id: UUID, now: datetime) -> None:
-    """Nothing that came through this connection is owed any more, as far as we know."""
+    """Nothing that came through this connection is owed any more, as far as we know. What stood for the same invoice in
+    other books of the vendor, or had that stand for it, is found to be alone first."""
+    look_again(
+        bulk,
+        "SELECT id FROM invoice WHERE connection_id = :c AND (state = 'open' OR same_as_id IS NOT NULL)",
+        now,
+        c=connection_id,
+    )
     remember_ends(bulk, "invoice i WHERE i.connection_id = :c AND i.state = 'open'", now, c=connection_id)
     forgotten: dict[str, Any] = {"c": connection_id, "version": UNSEEN_VERSION, "hash": GONE_HASH}
     bulk.run(

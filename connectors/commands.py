@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from app.house import House, the_house
-from app.models import BillTo, Connection, ConnectionState, Invoice, InvoiceState, Vendor
+from app.models import IN_BOOKS_OPEN, BillTo, Connection, ConnectionState, Invoice, Vendor
 from app.money import Money
 from app.names import inert_cell
 from app.scope import Everything
@@ -87,7 +87,7 @@ def _open_rows(house: House, vendor: UUID | None) -> Iterator[dict[str, Any]]:
         select(Invoice, Vendor.name, BillTo)
         .join(Vendor, Vendor.id == Invoice.vendor_id)
         .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
-        .where(Invoice.state == InvoiceState.OPEN)
+        .where(IN_BOOKS_OPEN)
         .order_by(Invoice.vendor_id, Invoice.connection_id, Invoice.external_id)
         .execution_options(yield_per=1000)
     )

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import case, literal, select
 from sqlalchemy.orm import Session
 
-from app.models import BillTo, Connection, Credit, Invoice, InvoiceState
+from app.models import IN_BOOKS_OPEN, BillTo, Connection, Credit, Invoice, InvoiceState
 from app.money import Money
 from app.words import _
 from connectors.base import Batch, BillToRecord, Gone, InvoiceRecord, Kind
@@ -182,7 +182,7 @@ class _Held:
 
 
 def _held(session: Session, books: Connection, kind: Kind, names: set[str]) -> dict[str, _Held]:
-    open_minor = case((Invoice.state == InvoiceState.OPEN, Invoice.balance_minor), else_=0)
+    open_minor = case((IN_BOOKS_OPEN, Invoice.balance_minor), else_=0)
     columns: tuple[Any, ...] = (Invoice.version, Invoice.content_hash, Invoice.currency, open_minor)
     query = select(Invoice.external_id, literal(""), *columns).where(Invoice.connection_id == books.id)
     table: Any = Invoice
@@ -266,7 +266,7 @@ def _news_of_people(session: Session, books: Connection, records: Sequence[BillT
 def _close_missing(session: Session, books: Connection, found: Plan, listed: Batch, now: datetime) -> None:
     """What we hold open and the complete list does not name."""
     held: list[tuple[Kind, Any, Any, Any, Sequence[Any]]] = [
-        ("invoice", Invoice, Invoice.balance_minor, Invoice.state == InvoiceState.OPEN, listed.invoices),
+        ("invoice", Invoice, Invoice.balance_minor, IN_BOOKS_OPEN, listed.invoices),
         ("credit", Credit, Credit.remaining_minor, Credit.remaining_minor != 0, listed.credits),
     ]
     for kind, table, minor, is_open, records in held:

@@ -17,11 +17,13 @@ _INTO = """INSERT INTO invoice_change
     (id, vendor_id, customer_id, invoice_id, at, state, balance_minor, total_minor, due_on)
     SELECT {new_id}, i.vendor_id, i.customer_id, i.id,"""
 
+_TOLD = "CASE WHEN i.state = 'twin' THEN i.told_state ELSE i.state END"  # by the invoice's own books
+
 
 def remember_arrivals(bulk: Bulk, found: str, **values: Any) -> None:
     """Before they change for the first time: how they came."""
     bulk.run(
-        f"""{_INTO} i.created_at, i.state, i.balance_minor, i.total_minor, i.due_on FROM {found}
+        f"""{_INTO} i.created_at, {_TOLD}, i.balance_minor, i.total_minor, i.due_on FROM {found}
         AND i.content_hash <> {GONE_HASH} AND NOT EXISTS (SELECT 1 FROM invoice_change c WHERE c.invoice_id = i.id)""",
         **values,
     )

@@ -16,6 +16,7 @@ from app.bulk import Bulk, Kind, json_text
 from app.models import Connection
 from app.receivables.matching import TOUCHED, reach_customers
 from app.receivables.routing import route_fresh
+from app.receivables.twins import look_again, several_books
 from connectors.agreed import keep_agreed
 from connectors.base import BadRecord, Batch, Gone
 from connectors.history import remember, remember_arrivals, remember_ends
@@ -56,9 +57,16 @@ def ingest(
     Of two facts with the same version the one read later wins.
     """
     bulk = Bulk(session)
-    place = {"c": connection.id, "v": connection.vendor_id, "now": now, "read_at": read_at or now, "told_at": told_at}
+    place: dict[str, Any] = {
+        "c": connection.id,
+        "v": connection.vendor_id,
+        "now": now,
+        "read_at": read_at or now,
+        "told_at": told_at,
+    }
     if not bulk.is_sqlite:  # one writer a connection; FOR NO KEY UPDATE, so that rows may refer to it meanwhile
         bulk.read("SELECT id FROM connection WHERE id = :c FOR NO KEY UPDATE", c=connection.id)
+    place["several"] = several_books(bulk, place["v"])
     rows, bad = rows_of(batch)
     changed = _write_bill_tos(bulk, rows[BILL_TO.table], place)
     changed += _write_invoices(bulk, rows[INVOICE.table], place)
@@ -117,6 +125,8 @@ def _write_invoices(bulk: Bulk, rows: list[Row], place: Mapping[str, Any]) -> in
     )
     if touched:
         reach_customers(bulk, place["now"])
+    if place["several"]:
+        look_again(bulk, f"SELECT i.id FROM fresh_invoice f {_KEPT}", place["now"], c=place["c"])
     return found.changed
 
 
@@ -173,6 +183,8 @@ _OLD_INVOICE: dict[str, Kind] = {
 }
 
 _NAMED = "n.connection_id = :c AND n.external_id = f.bill_to"
+
+_KEPT = "JOIN invoice i ON i.connection_id = :c AND i.external_id = f.external_id"
 
 # What the invoice's history tells.
 _DIFFERS = """f.old_id IS NOT NULL AND (f.old_state <> f.state OR f.old_balance_minor <> f.balance_minor
@@ -261,6 +273,8 @@ def _close_gone(bulk: Bulk, gone: list[Gone], place: Mapping[str, Any]) -> int:
     remember_ends(bulk, ending, place["now"], c=place["c"], kind=INVOICE.kind)
     closed = sum(_close(bulk, noun, place) for noun in NOUNS)
     _reach_without_gone(bulk, place)
+    if place["several"]:
+        look_again(bulk, f"SELECT i.id FROM stage_gone f {_KEPT} WHERE f.noun = 'invoice'", place["now"], c=place["c"])
     _remember_deletions(bulk, place)
     return closed
 

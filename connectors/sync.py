@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import database_now
 from app.house import House
-from app.models import Connection, Credit, Invoice, InvoiceState, SyncRun
+from app.models import IN_BOOKS_OPEN, Connection, Credit, Invoice, SyncRun
 from app.models.connection import IS_PULLED
 from connectors import registry
 from connectors.actions import lose_permission
@@ -331,7 +331,7 @@ def _note(batch: Batch, seen: dict[Kind, set[str]]) -> None:
 def _held_open(house: House, connection_id: UUID, kind: Kind) -> dict[str, int]:
     """External ids we believe open, with their versions."""
     if kind == "invoice":
-        query = select(Invoice.external_id, Invoice.version).where(Invoice.state == InvoiceState.OPEN)
+        query = select(Invoice.external_id, Invoice.version).where(IN_BOOKS_OPEN)
         query = query.where(Invoice.connection_id == connection_id)
     else:
         query = select(Credit.external_id, Credit.version).where(Credit.remaining_minor != 0)

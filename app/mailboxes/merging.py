@@ -30,6 +30,7 @@ from app.models import (
     ThreadInvoice,
 )
 from app.receivables.routing import route_customer
+from app.receivables.twins import look_at_customer
 from app.scope import widened
 from app.settings import Limits
 from app.words import _
@@ -87,6 +88,7 @@ def merge(session: Session, customer_id: UUID, proven: Person, *, by: Person, no
         _join_decisions(session, other.id, customer_id)
         session.flush()
         _settle(session, boxes, customer_id)
+        look_at_customer(session, customer_id, now)
     _record(session, "inbox.merged", done, by, now)
     return done
 
@@ -104,6 +106,8 @@ def split(session: Session, done: Merge, *, by: Person, now: datetime) -> None:
         session.flush()
         _settle(session, boxes, done.other_id)
         route_customer(session, done.customer_id)
+        look_at_customer(session, done.customer_id, now)
+        look_at_customer(session, done.other_id, now)
     done.undone_at = now
     _record(session, "inbox.split", done, by, now)
 

@@ -23,6 +23,7 @@ from app.models.gate import SendGate
 from app.models.hold import Hold, HoldKind, HoldResult
 from app.models.inbound import HeldReply, InboundMail, InboundOutcome
 from app.models.invoice import (
+    IN_BOOKS_OPEN,
     Credit,
     CreditKind,
     Invoice,
@@ -52,6 +53,7 @@ from app.models.trust import BankAccount, DirectReminder, DomainProof, Payee, Pa
 from app.models.vendor import Trust, Vendor
 
 __all__ = [
+    "IN_BOOKS_OPEN",
     "AddressIssue",
     "Alarm",
     "Attempt",

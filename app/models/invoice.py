@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, or_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import BigInt
@@ -117,6 +117,10 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
     @property
     def label(self) -> str:
         return self.number or "without number"
+
+
+# What the books of its own connection hold open, whether or not another invoice stands for it.
+IN_BOOKS_OPEN = or_(Invoice.state == InvoiceState.OPEN, Invoice.told_state == InvoiceState.OPEN)
 
 
 class InvoiceChange(Keyed, VendorOwned, CustomerOwned, ReadOnly, AppendOnly, Base):

@@ -18,6 +18,7 @@ from app.ids import new_id
 from app.models import Customer, Mailbox
 from app.privacy.rules import hash_of
 from app.receivables.routing import route_moved
+from app.receivables.twins import look_again
 from app.windows import SPREAD_SECONDS, first_due
 
 TOUCHED: dict[str, Kind] = {"bill_to_id": "uuid", "is_new": "bool"}  # a new one: nothing is owed by it yet
@@ -46,6 +47,11 @@ _EFFECTIVE = """coalesce(b.chosen_address, b.address, (
     ORDER BY i.version DESC, i.external_id DESC LIMIT 1))"""
 
 
+# Where they may be the same as what comes through other books of the vendor.
+_MOVED = """SELECT i.id FROM stage_wanted w JOIN invoice i ON i.bill_to_id = w.bill_to_id WHERE NOT w.is_new
+    AND EXISTS (SELECT 1 FROM connection c WHERE c.vendor_id = w.vendor_id AND c.id <> w.connection_id)"""
+
+
 def touch(bulk: Bulk, bill_to_ids: Iterable[UUID]) -> None:
     """Name the bill_tos the next reach_customers() is about."""
     bulk.stage("stage_touched", TOUCHED, ([one, False] for one in bill_to_ids))
@@ -70,7 +76,7 @@ def reach_customers(bulk: Bulk, now: datetime) -> None:
     )
     _mark_issues(bulk)
     if bulk.read("SELECT 1 FROM stage_wanted WHERE NOT is_new LIMIT 1"):
-        _take_along(bulk)
+        _take_along(bulk, now)
         route_moved(bulk)
 
 
@@ -125,7 +131,7 @@ def _mark_issues(bulk: Bulk) -> None:
     )
 
 
-def _take_along(bulk: Bulk) -> None:
+def _take_along(bulk: Bulk, now: datetime) -> None:
     """Whatever is owed by a bill_to belongs to the customer it reaches now; so does its history."""
     moved = 0
     for table, has_mailbox in (("invoice", True), ("credit", True), ("payment", False)):
@@ -145,6 +151,7 @@ def _take_along(bulk: Bulk) -> None:
             FROM stage_wanted w JOIN invoice i ON i.bill_to_id = w.bill_to_id
             WHERE t.invoice_id = i.id AND t.customer_id IS DISTINCT FROM i.customer_id"""
         )
+        look_again(bulk, _MOVED, now)
 
 
 def _first_window(zone: str, now: datetime) -> tuple[int, datetime | None]:

@@ -67,7 +67,7 @@ class Copy(NamedTuple):
     @property
     def stands_apart(self) -> bool:
         """The vendor says that it is another invoice."""
-        return self.same_as_id == self.id
+        return bool(self.same_as_id == self.id)
 
     @property
     def may_be_same(self) -> bool:
@@ -134,7 +134,7 @@ def _rank(copy: Copy) -> tuple[Any, ...]:
 def several_books(bulk: Bulk, vendor_id: UUID) -> bool:
     """Whether the vendor has more than one connection; if so, one of them writes at a time: two that bring the same
     invoice at once would not see each other's."""
-    found = bulk.read("SELECT count(*) FROM connection WHERE vendor_id = :v AND account_id IS NOT NULL", v=vendor_id)
+    found = bulk.read("SELECT count(*) FROM connection WHERE vendor_id = :v", v=vendor_id)
     if found[0][0] < 2:
         return False
     if not bulk.is_sqlite:
@@ -145,7 +145,7 @@ def several_books(bulk: Bulk, vendor_id: UUID) -> bool:
 def look_again(bulk: Bulk, which: str, now: datetime, **values: Any) -> None:
     """Find the twins of the invoices that ``which`` selects the ids of, and let go of those that are none any more."""
     bulk.make("stage_look", LOOK)
-    if not bulk.run(f"INSERT INTO stage_look {which}", **values):  # noqa: S608  written beside what calls this
+    if not bulk.run(f"INSERT INTO stage_look {which}", **values):
         return
     bulk.run(_PARTNERS)
     bulk.run(_NAMESAKES)
@@ -173,10 +173,10 @@ def _row(bulk: Bulk, verdict: Verdict, now: datetime) -> tuple[Any, ...] | None:
 
 
 def _hold(bulk: Bulk, verdicts: Sequence[Verdict], now: datetime) -> None:
-    begin = [verdict.copy.id for verdict in verdicts if not verdict.same_as_id and verdict.differs]
-    wanted = set(begin)
-    over = [v.copy.id for v in verdicts if v.copy.is_held and v.copy.id not in wanted]
-    begin = [v.copy.id for v in verdicts if v.copy.id in wanted and not v.copy.is_held]
+    """What stands and is doubtful rests; nothing else does."""
+    rests = {each.copy.id: each.differs and each.same_as_id is None for each in verdicts}
+    over = [each.copy.id for each in verdicts if each.copy.is_held and not rests[each.copy.id]]
+    begin = [each.copy.id for each in verdicts if rests[each.copy.id] and not each.copy.is_held]
     if over:
         bulk.stage("stage_look", LOOK, ([each] for each in over))
         bulk.run(_END_HOLDS, now=now, kind=HoldKind.UNCLEAR.value)

@@ -33,7 +33,7 @@ from app.words import _, marked
 
 TOPICS = ("order", "address", "breakdown", "received")
 _CORRECTED = {"corrected": marked("Corrected after a question"), "credited": marked("Credited after a question")}
-_NOT_ISSUED = (InvoiceState.DRAFT, InvoiceState.UNKNOWN)
+_NOT_ISSUED = (InvoiceState.DRAFT, InvoiceState.UNKNOWN, InvoiceState.TWIN)
 
 
 @dataclass(frozen=True, slots=True)

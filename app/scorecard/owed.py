@@ -22,7 +22,7 @@ from app.scorecard.periods import Period
 
 DSO_DAYS = 90
 JOINING = timedelta(days=365)  # of payments before a vendor joined are looked at
-_NOT_SOLD = (InvoiceState.DRAFT, InvoiceState.VOID, InvoiceState.GONE, InvoiceState.UNKNOWN)
+_NOT_SOLD = (InvoiceState.DRAFT, InvoiceState.VOID, InvoiceState.GONE, InvoiceState.UNKNOWN, InvoiceState.TWIN)
 _BY_HAND = ("cheque", "check", "cash", "paper", "money order")
 
 
