@@ -33,7 +33,16 @@ from connectors import views as connector_views
 from connectors.documents import invoice_pdf
 from connectors.file_mail import read_draft, take_mail
 from digest import commands as digest_commands
-from digest import corrections, delivery_jobs, dev_mail, hooks, plan, preview_views, vendor_preview_views
+from digest import (
+    corrections,
+    deliverability_views,
+    delivery_jobs,
+    dev_mail,
+    hooks,
+    plan,
+    preview_views,
+    vendor_preview_views,
+)  # fmt: skip
 from digest import views as digest_views
 from digest.inbound import commands as inbound_commands
 from digest.recompose import recompose
@@ -55,7 +64,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
     for blueprint in (
         connector_views.blueprint, file_views.blueprint, health_views.blueprint, hook_views.blueprint,
         write_views.blueprint, digest_views.blueprint, preview_views.blueprint, vendor_preview_views.blueprint,
-        hooks.delivery, dev_mail.dev_mail,
+        hooks.delivery, dev_mail.dev_mail, deliverability_views.blueprint,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     sending = _sending(house)

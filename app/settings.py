@@ -145,6 +145,8 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
     mail_from: str = "Sheaf <digest@sheaf.example>"
     login_from: str = "Sheaf sign-in <sign-in@sheaf.example>"
+    dkim_selectors: str = "s1,s2"  # names of the keys our mail is signed with; SendGrid's are these
+    seed_addresses: str = ""  # addresses of ours at the big mail services: a sample goes there to see where it lands
     postal_address: str = "Sheaf, 1 Example Street, Example Town"
     sendgrid_api_key: SecretStr = SecretStr("")
     sendgrid_api_host: str = "https://api.sendgrid.com"

@@ -151,6 +151,7 @@ _TYPED = (
     "Card",
     "In QuickBooks: Account and settings, Sales, Reminders.",
     "open.csv",
+    "digest@sheaf.example",
     "A segment",
     "Other",
     "Files",  # in the place of a provider's name
