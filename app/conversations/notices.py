@@ -15,6 +15,7 @@ from app import links
 from app.conversations import rules
 from app.conversations.queries import files_of, invoices_of, last_from, name_in_books
 from app.house import House
+from app.mailboxes.rules import digest_tells
 from app.models import (
     Invoice,
     Mailbox,
@@ -65,7 +66,8 @@ def tell_vendor(
 def tell_asker(session: Session, *, house: House, thread: Thread, message: Message, now: datetime) -> None:
     """One mail to whoever asked last, with the question, the answer, what is owed now, and a link to the thread.
 
-    A mailbox gets a link of its own that shows this thread and replies to it; a person without one signs in.
+    A mailbox gets a link of its own that shows this thread and replies to it; a person without one signs in. One that
+    wants no answers at once reads it in the digest, where that will show what it is about.
     """
     with widened(session, "where the answer goes, and what was asked"):
         question = last_from(session, thread.id, Side.CUSTOMER)
@@ -75,7 +77,7 @@ def tell_asker(session: Session, *, house: House, thread: Thread, message: Messa
         invoices = invoices_of(session, [thread.id])[thread.id]
         writer = session.get(Person, message.person_id) if message.person_id else None
     reader = mailbox or asker
-    if reader is None:
+    if reader is None or (mailbox and not mailbox.answers_at_once and digest_tells(mailbox, invoices)):
         return
     path = f"/m/{TOKEN_PLACE}/thread" if mailbox else f"/inbox/threads/{thread.id}"
     lasting = house.limits.link_days

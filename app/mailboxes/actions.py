@@ -72,14 +72,29 @@ def change_manner(
     _record_box(session, mailbox, "manner.changed", now, person_id, locale=manner.locale, private=private)
 
 
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """What has a mail of its own: new invoices from ``least`` on (None: none of them), answers to questions, payments
+    that failed. All else waits for the digest, but for changed bank details, which nobody may read too late."""
+
+    least: Money | None
+    answers: bool = True
+    failures: bool = True
+
+
 def choose_instant(
-    session: Session, mailbox: Mailbox, least: Money | None, now: datetime, person_id: UUID | None = None
+    session: Session, mailbox: Mailbox, wanted: AtOnce, now: datetime, person_id: UUID | None = None
 ) -> None:
-    """New invoices from ``least`` on are told at once, those that come from now on; None: all wait for the digest."""
+    """Of what happens from now on."""
+    least = wanted.least
+    mailbox.answers_at_once, mailbox.failures_at_once = wanted.answers, wanted.failures
     mailbox.instant_minor = least.minor if least else None
     mailbox.instant_currency = least.currency if least else ""
     mailbox.instant_upto = mailbox.instant_due_at = now if least else None
-    _record_box(session, mailbox, "instant.chosen", now, person_id, least=str(least or "never"))
+    _record_box(
+        session, mailbox, "instant.chosen", now, person_id, least=str(least or "never"),
+        answers="yes" if wanted.answers else "no", failures="yes" if wanted.failures else "no",
+    )  # fmt: skip
 
 
 def say_pay_runs(

@@ -1,5 +1,5 @@
-"""A word at once about a new invoice of an amount that the mailbox chose; all others wait for the digest (FEATURES
-D21 003-1)."""
+"""What a mailbox reads of at once, by its own choice (FEATURES D21 003-1): here it is read, and here new invoices of an
+amount that it chose are told; all others wait for the digest."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import database_now
 from app.house import House
+from app.mailboxes.actions import AtOnce
 from app.models import Invoice, Mailbox, Relation
 from app.money import Money, MoneyError, amounts_meant, exponent
 from app.outbox.actions import write_notice
@@ -28,8 +29,12 @@ class CannotChoose(ValueError):
     """No amount one can mean; the message is for whoever typed it."""
 
 
-def read_instant(form: Mapping[str, str]) -> Money | None:
-    """From which amount on, as typed; an empty field: not at all. Raises CannotChoose."""
+def read_instant(form: Mapping[str, str]) -> AtOnce:
+    """An amount as typed, an empty field for none, and what was ticked. Raises CannotChoose."""
+    return AtOnce(_least(form), answers=form.get("answers") == "yes", failures=form.get("failures") == "yes")
+
+
+def _least(form: Mapping[str, str]) -> Money | None:
     text, currency = form.get("instant", "").strip(), form.get("instant_currency", "").strip().upper()
     if not text:
         return None

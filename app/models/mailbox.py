@@ -55,6 +55,8 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
     amounts_in_subject: Mapped[bool] = mapped_column(default=False)
     is_private: Mapped[bool] = mapped_column(default=False)  # its mails say how many and a link: no names, no amounts
     pay_days: Mapped[str] = mapped_column(String(20), default="")  # its customer's (Customer.pay_days): claimed with it
+    answers_at_once: Mapped[bool] = mapped_column(default=True)  # or with the digest, which marks what was answered
+    failures_at_once: Mapped[bool] = mapped_column(default=True)  # a failed payment, or with the digest that asks again
     instant_minor: Mapped[int | None] = mapped_column(BigInt, default=None)  # a new invoice of so much is told at once
     instant_currency: Mapped[str] = mapped_column(String(3), default="")
     instant_upto: Mapped[datetime | None] = mapped_column(default=None)  # what came later was not looked at yet

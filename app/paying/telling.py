@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import database_now
 from app.house import House
 from app.ids import new_id
+from app.mailboxes.rules import digest_tells
 from app.models import (
     Hold,
     HoldKind,
@@ -60,6 +61,12 @@ class Case(NamedTuple):
         quiet = self.relation is not None and (self.relation.blocked_at or self.relation.muted_at)
         return bool(known) and not quiet and self.vendor.trust != Trust.SUSPENDED
 
+    @property
+    def digest_will_tell(self) -> bool:
+        """The payer wants no mail of its own about a payment that failed, and is asked for the invoice again."""
+        box = self.mailbox
+        return box is not None and not box.failures_at_once and digest_tells(box, [self.invoice])
+
 
 def tell_setbacks(house: House) -> int:
     """One batch; returns how many. Any number of workers may call it."""
@@ -105,7 +112,7 @@ def _failed(session: Session, house: House, case: Case, now: datetime) -> None:
         return
     if invoice.is_autopay:  # from now on it is asked for like any other
         invoice.charge_failed_at = setback.happened_at
-    if case.may_write_to_payer and not _said_before(session, setback, house.limits):
+    if case.may_write_to_payer and not case.digest_will_tell and not _said_before(session, setback, house.limits):
         assert case.mailbox
         tell_of_failure(session, house, setback, invoice, case.vendor, case.mailbox, case.rule, now)
     log.info("payment failed", invoice=str(invoice.id), reason=setback.reason)

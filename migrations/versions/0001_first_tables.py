@@ -393,6 +393,8 @@ def upgrade() -> None:
         sa.Column("amounts_in_subject", sa.Boolean(), nullable=False),
         sa.Column("is_private", sa.Boolean(), nullable=False),
         sa.Column("pay_days", sa.String(length=20), nullable=False),
+        sa.Column("answers_at_once", sa.Boolean(), nullable=False),
+        sa.Column("failures_at_once", sa.Boolean(), nullable=False),
         sa.Column("instant_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("instant_currency", sa.String(length=3), nullable=False),
         sa.Column("instant_upto", UtcDateTime(), nullable=True),

@@ -7,10 +7,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app.conversations.actions import answer, ask_question
 from app.house import House
-from app.mailboxes.actions import choose_instant
+from app.mailboxes.actions import AtOnce, choose_instant
 from app.mailboxes.instant import tell_new_invoices
-from app.models import Invoice, Mailbox, Outgoing, Relation
+from app.models import Invoice, InvoiceState, Mailbox, Outgoing, OutgoingKind, Relation
 from app.money import Money
 from tests.support.house import signed_in
 from tests.support.links import sent_digest, with_wings
@@ -28,7 +29,7 @@ def choose(house: House, world: World, least: Money | None = A_THOUSAND) -> None
     with house.database.transaction(EVERYTHING) as session:
         session.get_one(Invoice, world.acme_invoice.id).created_at = NOW - timedelta(hours=2)
         box = session.get_one(Mailbox, world.cobalt.mailbox.id)
-        choose_instant(session, box, least, NOW - timedelta(hours=1))
+        choose_instant(session, box, AtOnce(least), NOW - timedelta(hours=1))
 
 
 def comes(house: House, world: World, amount: str, **facts: Any) -> None:
@@ -93,6 +94,37 @@ def test_it_is_chosen_in_the_inbox_and_from_the_mails_link(app: Flask, house: Ho
     assert _box(house, world).instant == Money(100000, "EUR")
     assert link.post(sent.at("instant"), data={"instant": ""}).status_code == 303
     assert _box(house, world).instant is None
+    ticked = link.post(sent.at("instant"), data={"answers": "yes"})
+    box = _box(house, world)
+    assert (ticked.status_code, box.answers_at_once, box.failures_at_once) == (303, True, False)
+
+
+@pytest.mark.parametrize("why", ["it waits", "wanted at once", "about no invoice", "all paid", "no more digests"])
+def test_an_answer_waits_for_the_digest_where_that_will_tell_it(house: House, world: World, why: str) -> None:
+    """[D21 C6] It never gets lost: where no digest will speak of it, it comes at once."""
+    asked = [] if why == "about no invoice" else [world.acme_invoice.id]
+    people = {"vendor_id": world.acme.vendor.id, "customer_id": world.cobalt.customer.id}
+    with house.database.transaction(EVERYTHING) as session:
+        box = session.get_one(Mailbox, world.cobalt.mailbox.id)
+        box.next_digest_at = NOW + timedelta(days=3)
+        choose_instant(session, box, AtOnce(None, answers=why == "wanted at once"), NOW)
+        if why == "no more digests":
+            box.reminders_off_at = NOW
+        elif why == "all paid":
+            session.get_one(Invoice, world.acme_invoice.id).state = InvoiceState.PAID
+        thread = ask_question(
+            session,
+            house=house,
+            **people,
+            mailbox_id=box.id,
+            invoice_ids=asked,
+            body="Which?",
+            now=NOW,
+            via="link",
+        )
+        answer(session, house=house, thread=thread, person=world.acme.person, body="Order 7.", now=NOW)
+    told = [mail.mailbox_id for mail in mails(house) if mail.kind == OutgoingKind.ANSWER]
+    assert told == ([] if why == "it waits" else [world.cobalt.mailbox.id])
 
 
 def _box(house: House, world: World) -> Mailbox:

@@ -128,6 +128,18 @@ def test_the_first_failure_is_told_at_once_and_the_same_one_only_once(house: Hou
     assert len(mails(house)) == 2
 
 
+def test_who_wants_no_mail_of_its_own_reads_it_in_the_digest_that_asks_again(
+    house: House, world: World, befall: Befall
+) -> None:
+    """[I4 D21]"""
+    change(house, Mailbox, world.cobalt.mailbox.id, failures_at_once=False, next_digest_at=NOW + timedelta(days=3))
+    befall()
+    assert mails(house) == []
+    change(house, Mailbox, world.cobalt.mailbox.id, next_digest_at=None)
+    befall(reason="expired_card")
+    assert len(mails(house)) == 1
+
+
 def test_a_failure_ends_the_payment_in_progress(house: House, world: World, befall: Befall) -> None:
     """[E7 I4]"""
     with house.database.transaction(EVERYTHING) as session:
