@@ -18,7 +18,7 @@ from app.address import canonical
 from app.db import database, database_now
 from app.house import the_house
 from app.models import AttemptResult, Digest, Outcome, Outgoing
-from app.ops import actions, board, queries
+from app.ops import actions, board, queries, roles
 from app.ops.figures import read_figures, schema_is_current
 from app.ops.forms import StopForm, is_switch, read_day, read_outcome
 from app.ops.rules import SENDING, STOPPABLE, Place, exposition, read_place, vendor_of, vendor_switch, write_place
@@ -122,6 +122,7 @@ def _overview(form: StopForm) -> str:
         failed = queries.job_runs(session, "", True, None)[:5]
         days = queries.board(session, now.date())
         troubled = len(queries.troubled_connections(session, now))
+        fares = roles.fares(session, now)
     return render_template(
         "ops/overview.html",
         figures=figures,
@@ -134,6 +135,7 @@ def _overview(form: StopForm) -> str:
         outcomes=list(Outcome),
         troubled=troubled,
         alarms=alarms,
+        fares=fares,
     )
 
 
