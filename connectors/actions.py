@@ -38,12 +38,14 @@ from app.words import _, speaking
 from connectors import registry
 from connectors.base import Account
 from connectors.history import remember_ends
+from connectors.queries import Pair
 from connectors.rows import GONE_HASH, UNSEEN_VERSION
 from connectors.rules import shown_name
 
 log = structlog.get_logger()
 
 MANAGING = (VendorRole.OWNER, VendorRole.ADMIN)
+ANSWERS = ("stands", "other", "two")  # which of two differing invoices is right; or that they are two
 _MAILS = ROOT / "connectors" / "templates" / "connectors" / "mail"
 
 
@@ -333,6 +335,30 @@ def choose_address(session: Session, bill_to: BillTo, written: str, *, person: P
         reach_customers(bulk, now)
     session.expire(bill_to)
     return None
+
+
+def rule_twins(session: Session, pair: Pair, answer: str, *, person: Person, now: datetime) -> None:
+    """The vendor's word about an invoice that two of its connections tell differently. It holds until the one that was
+    not believed says something new. Whatever was promised or disputed goes along with the one that stands."""
+    stands, other = pair.stands.id, pair.other.id
+    with widened(session, "the books are only written by workers; both invoices were found in scope"):
+        bulk = Bulk(session)
+        if answer == "other":
+            bulk.run("UPDATE invoice SET same_as_id = NULL WHERE id = :id", id=other)
+            bulk.run(_TAKE_HOLDS, stands=stands, other=other, now=now)
+            stands, other = other, stands
+        same_as = other if answer == "two" else stands
+        bulk.run(
+            "UPDATE invoice SET same_as_id = :same, ruled_at = :now WHERE id = :id", same=same_as, now=now, id=other
+        )
+        look_again(bulk, "SELECT id FROM invoice WHERE id IN (:one, :two)", now, one=stands, two=other)
+    entry = AuditEntry.by(person.id, "invoice.ruled", now, vendor_id=pair.stands.vendor_id, subject_id=pair.stands.id)
+    entry.detail = {"answer": answer, "other": str(pair.other.id)}
+    session.add(entry)
+
+
+_TAKE_HOLDS = """UPDATE hold SET invoice_id = :other
+    WHERE invoice_id = :stands AND ended_at IS NULL AND ends_at > :now AND kind <> 'unclear'"""
 
 
 def pull_soon(connection: Connection, now: datetime) -> None:

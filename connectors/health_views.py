@@ -27,9 +27,10 @@ blueprint = Blueprint("connections", __name__)
 
 @blueprint.context_processor
 def _shown() -> dict[str, object]:
-    return {"may_manage": g.get("role") in MANAGING, "title_of": _title_of, "spec_of": _spec_of}
+    return {"may_manage": g.get("role") in MANAGING, "spec_of": _spec_of}
 
 
+@blueprint.app_template_global("title_of")
 def _title_of(provider: str) -> str:
     return _spec_of(provider).title
 
@@ -93,6 +94,7 @@ def _health_page(wrong: Mapping[UUID, str] | None = None) -> str:
             unreached=queries.unreached(reading),
             chosen=queries.chosen(reading),
             quarantined=queries.quarantined(reading),
+            differing=queries.differing_count(reading),
             offered=registry.offered(),
             wrong=wrong or {},
         )
@@ -204,6 +206,30 @@ def choose_address(bill_to_id: UUID) -> Response | tuple[str, int]:
         "ok",
     )
     return redirect(url_for("connections.health", _anchor="addresses"), 303)
+
+
+@blueprint.get("/desk/connections/twins")
+@vendor_member()
+def twins() -> str:
+    """Invoices that two of the vendor's connections tell differently: which of them is right?"""
+    with database().reading() as reading:
+        pairs = queries.differing(reading)
+        count = queries.differing_count(reading)
+        vendor = queries.vendor_of(reading)
+        return render_template("connectors/twins.html", vendor=vendor, pairs=pairs, count=count)
+
+
+@blueprint.post("/desk/connections/twins/<uuid:invoice_id>")
+@vendor_member(*MANAGING)
+def rule(invoice_id: UUID) -> Response:
+    answer = request.form.get("answer", "")
+    with database().transaction() as writing:
+        pair = next(iter(queries.differing(writing, invoice_id)), None) or abort(404)
+        if answer not in actions.ANSWERS:
+            abort(400)
+        actions.rule_twins(writing, pair, answer, person=g.person, now=clock.now())
+    flash(_("Saved. It stays so until those books say something new of it."), "ok")
+    return redirect(url_for("connections.twins"), 303)
 
 
 def _connection_or_404(reading: Session, connection_id: UUID) -> Connection:

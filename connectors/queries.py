@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from app.models import (
     AddressIssue,
@@ -50,6 +50,17 @@ class Unreached:
     bill_to: BillTo
     reached: str  # the address mail goes to now, if any
     open_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One invoice as two connections tell it: the one that stands, and the other, which differs (claim 002-5)."""
+
+    stands: Invoice
+    other: Invoice
+    stands_in: Connection
+    other_in: Connection
+    customer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +198,31 @@ def bill_to_of(session: Session, bill_to_id: UUID) -> BillTo | None:
 def quarantined(session: Session) -> list[Quarantined]:
     query = select(Quarantined).where(Quarantined.resolved_at.is_(None))
     return list(session.execute(query.order_by(Quarantined.created_at.desc()).limit(ROWS)).scalars())
+
+
+def differing(session: Session, other_id: UUID | None = None) -> list[Pair]:
+    """What the vendor's connections tell differently and nobody has decided yet, the oldest first; of one invoice
+    only with ``other_id``."""
+    stands, books = aliased(Invoice), aliased(Connection)
+    query = (
+        select(stands, Invoice, books, Connection, func.coalesce(BillTo.name, ""))
+        .join(stands, stands.id == Invoice.same_as_id)
+        .join(books, books.id == stands.connection_id)
+        .join(Connection, Connection.id == Invoice.connection_id)
+        .outerjoin(BillTo, BillTo.id == stands.bill_to_id)
+        .where(_DIFFERS)
+        .order_by(Invoice.differs_at, Invoice.id)
+    )
+    if other_id is not None:
+        query = query.where(Invoice.id == other_id)
+    return [Pair(*row) for row in session.execute(query.limit(ROWS))]
+
+
+def differing_count(session: Session) -> int:
+    return int(session.execute(select(func.count()).select_from(Invoice).where(_DIFFERS)).scalar_one())
+
+
+_DIFFERS = and_(Invoice.same_as_id.is_not(None), Invoice.differs_at.is_not(None))  # as the partial index has it
 
 
 def running(session: Session, connection_id: UUID) -> SyncRun | None:

@@ -234,6 +234,7 @@ _SETTLED = {
     InvoiceState.WRITTEN_OFF: marked("nothing owed"),
     InvoiceState.GONE: marked("withdrawn"),
     InvoiceState.UNKNOWN: marked("being looked at"),
+    InvoiceState.TWIN: marked("being looked at"),
 }
 
 

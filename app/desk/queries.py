@@ -175,6 +175,18 @@ def invoice_of(session: Session, invoice_id: UUID) -> tuple[Invoice, BillTo | No
     return (row[0], row[1]) if row else None
 
 
+def told_in(session: Session, invoice: Invoice) -> list[tuple[UUID, str]]:
+    """The invoice as each of the vendor's connections has it, with the provider; the one that stands comes first."""
+    stands_id = invoice.same_as_id or invoice.id
+    query = (
+        select(Invoice.id, Connection.provider)
+        .join(Connection, Connection.id == Invoice.connection_id)
+        .where(or_(Invoice.id == stands_id, Invoice.same_as_id == stands_id))
+        .order_by(Invoice.id != stands_id, Invoice.id)
+    )
+    return [(row[0], row[1]) for row in session.execute(query)]
+
+
 def reminder_of(
     session: Session, vendor: Vendor, invoice: Invoice, now: datetime, limits: Limits
 ) -> Eligibility | None:

@@ -84,6 +84,7 @@ _STATE_CHIPS = {
     InvoiceState.WRITTEN_OFF: Chip(marked("Written off"), "paid"),
     InvoiceState.GONE: Chip(marked("Deleted in your books"), "paid"),
     InvoiceState.UNKNOWN: Chip(marked("State not understood"), "bad"),
+    InvoiceState.TWIN: Chip(marked("Counted in your other books"), "paid"),
 }
 HOLD_WORDS = {
     HoldKind.PROMISE: marked("Promised"),
@@ -93,12 +94,15 @@ HOLD_WORDS = {
     HoldKind.VENDOR: marked("On hold by you"),
     HoldKind.NOT_MINE: marked("Said not to be theirs"),
     HoldKind.REVERSED: marked("Rests after a payment was taken back"),
+    HoldKind.UNCLEAR: marked("Your books differ about it"),
     HoldKind.REQUEST: marked("Asked for time"),
 }
 
 
 def hold_words(hold: Hold) -> str:
     """What silences an invoice, and until when."""
+    if hold.kind == HoldKind.UNCLEAR:
+        return _(HOLD_WORDS[hold.kind])  # until you decide
     return _("%(what)s until %(day)s", what=_(HOLD_WORDS[hold.kind]), day=day_in_words(hold.ends_at.date()))
 
 

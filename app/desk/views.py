@@ -258,6 +258,7 @@ def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
             reminder=queries.reminder_of(session, vendor, found, now, the_house().limits),
             live=live_holds(session, invoice_id, now),
             moments=timeline(session, invoice_id),
+            told_in=queries.told_in(session, found),
             results=RESULTS,
             pay_run=pay_run_of(session, found, vendor.zone, now),
             form=form or HoldForm("", ""),

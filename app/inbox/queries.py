@@ -87,6 +87,7 @@ class Mark(StrEnum):
     SAID_PAID = "already_paid"
     ASKED_DATES = "request"
     TAKEN_BACK = "reversed"
+    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     AWAITED = "awaited"
     REVERSED = "reversed"
     REQUESTED = "requested"
+    UNCLEAR = "unclear"
     IN_TALK = "in_talk"
     JUST_ISSUED = "just_issued"
     BEFORE_START = "before_start"
@@ -253,6 +254,7 @@ _HELD: dict[str, tuple[Reason, str]] = {
     HoldKind.VENDOR: (Reason.VENDOR_HOLD, marked("on hold by the supplier")),
     HoldKind.NOT_MINE: (Reason.NOT_MINE, marked("said not to be yours, the supplier is looking")),
     HoldKind.REVERSED: (Reason.REVERSED, marked("what was paid is owed again; there is time to look at it")),
+    HoldKind.UNCLEAR: (Reason.UNCLEAR, marked("the supplier's own books differ about it, the supplier is looking")),
     HoldKind.REQUEST: (Reason.REQUESTED, marked("other dates asked for, the supplier is looking")),
 }
 
@@ -284,7 +286,8 @@ def _on_hold(case: Case, standing: Standing) -> Eligibility | None:
         if last.is_hidden:  # the vendor does not say so to the customer
             return Eligibility(Verdict.HOLD, Reason.VENDOR_HOLD, _("not asked for at present"), until=until)
         reason, words = _HELD[last.kind]
-        return Eligibility(Verdict.HOLD, reason, _(words), quiet, until)
+        ends = None if reason == Reason.UNCLEAR else until  # nobody knows when the supplier decides
+        return Eligibility(Verdict.HOLD, reason, _(words), quiet, ends)
     return _expected(case.invoice, standing)
 
 

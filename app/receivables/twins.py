@@ -98,8 +98,8 @@ def judged(copies: Sequence[Copy]) -> Iterator[Verdict]:
     for copy in copies:
         if copy.may_be_same:
             groups[copy.vendor_id, copy.customer_id, copy.currency, copy.number].append(copy)
-        elif not copy.stands_apart:
-            yield Verdict(copy)
+        else:
+            yield Verdict(copy, copy.id if copy.stands_apart else None)
     for group in groups.values():
         yield from _together(group)
 
@@ -159,14 +159,14 @@ def look_again(bulk: Bulk, which: str, now: datetime, **values: Any) -> None:
 
 def _row(bulk: Bulk, verdict: Verdict, now: datetime) -> tuple[Any, ...] | None:
     """The columns as they should be, of a copy that has others."""
-    copy, is_twin = verdict.copy, verdict.same_as_id is not None
+    copy, is_twin = verdict.copy, verdict.same_as_id not in (None, verdict.copy.id)
     differs_at = (copy.differs_at or bulk.native(now)) if is_twin and verdict.differs else None
     wanted = (
         InvoiceState.TWIN.value if is_twin else copy.state,
         verdict.same_as_id,
         copy.state if is_twin else None,
         differs_at,
-        copy.ruled_at if is_twin else None,
+        copy.ruled_at if verdict.same_as_id else None,
     )
     had = (copy.kept_state, copy.same_as_id, copy.told_state, copy.differs_at, copy.ruled_at)
     return None if wanted == had else (copy.id, *wanted)

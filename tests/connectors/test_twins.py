@@ -5,15 +5,20 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app import clock
 from app.house import House
-from app.models import Connection, Hold, HoldKind, Invoice, InvoiceState
+from app.models import AuditEntry, Connection, Hold, HoldKind, Invoice, InvoiceState
 from app.money import Money
 from app.receivables.queries import find_rows_by_id
+from connectors import file_views, health_views, hook_views, views
 from connectors.actions import disconnect
 from connectors.base import Batch, BillToRecord, Gone, InvoiceRecord
 from connectors.ingest import ingest
+from tests.support.house import signed_in
 from tests.support.statements import statements
 from tests.support.world import EVERYTHING, NOW, Selling, connection, vendor
 
@@ -25,7 +30,7 @@ class Books:
     """Two connections of Acme: the older one is QuickBooks, the other Stripe."""
 
     def __init__(self, house: House) -> None:
-        self.house = house
+        self.house, self.at = house, LATER
         with house.database.transaction(EVERYTHING) as session:
             self.acme: Selling = vendor(session, "Acme", address="owner@acme.example")
             self.older = self.acme.connection
@@ -38,7 +43,7 @@ class Books:
     ) -> None:
         batch = Batch(bill_tos=list(bill_tos or (_bill_to(books),)), invoices=list(invoices), **more)
         with self.house.database.transaction(EVERYTHING) as session:
-            ingest(session, books, batch, LATER)
+            ingest(session, books, batch, self.at)
 
     def found(self, books: Connection) -> list[Any]:
         """(number, state, told_state, differs, held) of its invoices."""
@@ -203,3 +208,96 @@ def test_it_costs_the_same_statements_for_one_invoice_and_for_many(house: House)
 
     asked(1, 1)  # which brings their customer
     assert asked(1, 1000) == asked(40, 2000)
+
+
+# --- what the vendor sees and decides -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def product(app: Flask) -> Flask:
+    for room in (views, file_views, health_views, hook_views):
+        app.register_blueprint(room.blueprint)
+    return app
+
+
+def page(browser: FlaskClient, path: str) -> str:
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+@pytest.fixture
+def unlike(both: Books) -> Books:
+    """Stripe says that less is owed."""
+    both.tell(both.newer, _invoice(both.newer, version=2, balance=Money(9000, "USD")))
+    return both
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_vendor_reads_where_its_books_differ(product: Flask, unlike: Books) -> None:
+    """[002-5 A2] Both sums with their source; and the invoice's own page names both books."""
+    browser = signed_in(product, unlike.acme.person)
+    assert "1 invoice is told differently" in page(browser, "/desk/connections")
+    shown = page(browser, "/desk/connections/twins")
+    assert [words in shown for words in ("QuickBooks", "Stripe", "100.00", "90.00", "Cobalt")] == [True] * 5
+    with unlike.house.database.reading(EVERYTHING) as session:
+        for invoice_id in session.scalars(select(Invoice.id)):
+            own = page(browser, f"/desk/invoices/{invoice_id}")
+            assert "In your books" in own
+            assert "one invoice for your customer" in own
+
+
+@pytest.mark.parametrize(
+    ("answer", "states", "asked"),
+    [("stands", (OPEN, TWIN), [10000]), ("other", (TWIN, OPEN), [9000]), ("two", (OPEN, OPEN), [10000, 9000])],
+)
+def test_the_vendor_says_which_is_right(
+    product: Flask, unlike: Books, answer: str, states: tuple[str, str], asked: list[int]
+) -> None:
+    """[002-5 inv-F2] The answer stays through the next pull, and is asked again once the other books say something new;
+    what was promised stays with the one that stands."""
+    promised = _promise(unlike)
+    browser = signed_in(product, unlike.acme.person)
+    assert browser.post(_rule(unlike), data={"answer": answer}).status_code == 303
+    unlike.tell(unlike.older, _invoice(unlike.older, version=3, po_number="47"))
+    assert both_states(unlike) == states
+    assert not any(differs or held for *_, differs, held in [*unlike.found(unlike.older), *unlike.found(unlike.newer)])
+    with unlike.house.database.reading(EVERYTHING) as session:
+        query = select(Invoice).where(Invoice.state == OPEN).order_by(Invoice.balance_minor.desc())
+        open_now = session.scalars(query).all()
+        assert [one.balance_minor for one in open_now] == asked
+        assert session.get_one(Hold, promised).invoice_id == open_now[0].id
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "invoice.ruled")).one()
+        assert entry.detail["answer"] == answer
+    unlike.at = clock.now() + timedelta(days=1)
+    doubted = unlike.newer if answer == "stands" else unlike.older
+    unlike.tell(doubted, _invoice(doubted, version=9, balance=Money(5000, "USD")))
+    listed = [row for row in [*unlike.found(unlike.older), *unlike.found(unlike.newer)] if row[3]]
+    assert len(listed) == (answer != "two")
+
+
+def _promise(books: Books) -> Any:
+    with books.house.database.transaction(EVERYTHING) as session:
+        kept = session.scalars(select(Invoice).where(Invoice.state == OPEN)).one()
+        owners = {"vendor_id": kept.vendor_id, "customer_id": kept.customer_id, "invoice_id": kept.id}
+        hold = Hold(kind=HoldKind.PROMISE, ends_at=LATER + timedelta(days=9000), **owners)
+        session.add(hold)
+        session.flush()
+        return hold.id
+
+
+def _rule(books: Books) -> str:
+    with books.house.database.reading(EVERYTHING) as session:
+        return f"/desk/connections/twins/{session.scalars(select(Invoice.id).where(Invoice.state == TWIN)).one()}"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_only_its_own_vendor_decides(product: Flask, unlike: Books) -> None:
+    """[002-5 inv-I1] To another one there is no such pair; an answer nobody offered changes nothing."""
+    with unlike.house.database.transaction(EVERYTHING) as session:
+        birch = vendor(session, "Birch", address="owner@birch.example")
+    stranger, owner = signed_in(product, birch.person), signed_in(product, unlike.acme.person)
+    assert stranger.post(_rule(unlike), data={"answer": "stands"}).status_code == 404
+    assert owner.post(_rule(unlike), data={"answer": "both"}).status_code == 400
+    assert "Nothing to decide" in page(stranger, "/desk/connections/twins")
+    assert unlike.found(unlike.newer)[0][3]

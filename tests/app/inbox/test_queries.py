@@ -194,6 +194,7 @@ def test_it_finds_by_what_is_going_on(house: House, world: World, cobalt: Readin
                 "said",
                 "dates",
                 "back",
+                "doubtful",
                 "over",
                 "freed",
             )
@@ -210,6 +211,7 @@ def test_it_finds_by_what_is_going_on(house: House, world: World, cobalt: Readin
             ("said", HoldKind.ALREADY_PAID),
             ("dates", HoldKind.REQUEST),
             ("back", HoldKind.REVERSED),
+            ("doubtful", HoldKind.UNCLEAR),
         ):
             hold(session, made[name], kind)
         hold(session, made["over"], HoldKind.PROMISE, ends_at=NOW)
@@ -220,13 +222,14 @@ def test_it_finds_by_what_is_going_on(house: House, world: World, cobalt: Readin
         Mark.NEW: {"new"},
         Mark.CHANGED: {"changed"},
         Mark.ASKED: {"asked"},
-        Mark.HELD: {"paying", "promised", "disputed", "said", "dates", "back"},
+        Mark.HELD: {"paying", "promised", "disputed", "said", "dates", "back", "doubtful"},
         Mark.PAYING: {"paying"},
         Mark.PROMISED: {"promised"},
         Mark.DISPUTED: {"disputed"},
         Mark.SAID_PAID: {"said"},
         Mark.ASKED_DATES: {"dates"},
         Mark.TAKEN_BACK: {"back"},
+        Mark.UNCLEAR: {"doubtful"},
     }
 
 

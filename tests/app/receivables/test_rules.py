@@ -125,6 +125,7 @@ TABLE = [
     (Asked(AnInvoice(due_on=date(2026, 12, 1))), Verdict.SEND, Reason.LATER, "due in 8 days", False),
     (Asked(AnInvoice(due_on=None)), Verdict.SEND, Reason.LATER, "no due date", False),
     (Asked(AnInvoice(state=InvoiceState.PAID)), Verdict.LEAVE_OUT, Reason.NOT_OPEN, "no longer open", False),
+    (Asked(AnInvoice(state=InvoiceState.TWIN)), Verdict.LEAVE_OUT, Reason.NOT_OPEN, "no longer open", False),
     (Asked(AnInvoice(state=InvoiceState.VOID)), Verdict.LEAVE_OUT, Reason.NOT_OPEN, "no longer open", False),
     (Asked(AnInvoice(balance_minor=0)), Verdict.LEAVE_OUT, Reason.NOT_OPEN, "no longer open", False),
     (
@@ -214,6 +215,13 @@ TABLE = [
         True,
     ),
     (Asked(AnInvoice(awaited_on=date(2026, 11, 22))), Verdict.SEND, Reason.OVERDUE, "14 days late", False),
+    (
+        Asked(holds=(AHold(HoldKind.UNCLEAR),)),
+        Verdict.HOLD,
+        Reason.UNCLEAR,
+        "the supplier's own books differ about it, the supplier is looking",
+        True,
+    ),
     (
         Asked(holds=(AHold(HoldKind.REVERSED),)),
         Verdict.HOLD,
