@@ -1,4 +1,5 @@
-"""People at a browser: they sign in, connect books, read mail at /dev/mail and follow its links."""
+"""People at a browser: they sign in, connect books, read mail at /dev/mail and follow its links, some of them without a
+mouse: Tab to go, Enter and Space to act."""
 
 import re
 from re import Pattern
@@ -9,6 +10,9 @@ from demo.people import approve, owner_of
 from demo.stage import Stage
 
 PATIENCE = 150  # looks, a fifth of a second apart
+_MOST_STOPS = 150  # of Tab on one page
+_HAS_FOCUS = "them => them.some(it => it.matches(':focus'))"
+_SHOWS_FOCUS = "them => them.some(it => it.matches(':focus-visible') && getComputedStyle(it).outlineStyle !== 'none')"
 
 
 def reload_until(page: Page, what: Locator) -> Locator:
@@ -21,10 +25,44 @@ def reload_until(page: Page, what: Locator) -> Locator:
     raise AssertionError(f"{what} did not appear on {page.url}: {page.inner_text('body')[:800]}")
 
 
+def tab_to(page: Page, what: Locator) -> None:
+    """From where the focus is, by Tab alone, to the first of these that it reaches; it can be seen there."""
+    what.first.wait_for()
+    for _ in range(_MOST_STOPS):
+        if what.evaluate_all(_HAS_FOCUS):
+            break
+        page.keyboard.press("Tab")
+    assert what.evaluate_all(_SHOWS_FOCUS), f"Tab does not come to {what}, or nothing shows that it did"
+
+
+def press(page: Page, what: Locator) -> None:
+    """Go to a link or a button and press it, by keyboard alone; ends on the page that it leads to."""
+    tab_to(page, what)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def write(page: Page, field: Locator, words: str) -> None:
+    tab_to(page, field)
+    page.keyboard.type(words)
+
+
+def choose(page: Page, option: Locator) -> None:
+    """One of several: Tab goes to the group, an arrow from each to the next."""
+    tab_to(page, page.locator(f"input[name={option.get_attribute('name')}]"))
+    page.keyboard.press("Space")
+    for _ in range(_MOST_STOPS):
+        if option.is_checked():
+            return
+        page.keyboard.press("ArrowDown")
+    raise AssertionError(f"no arrow comes to {option}")
+
+
 def pressed(page: Page, link: Locator) -> Page:
     """The page that a link opens in a tab of its own, as links in a mail do."""
+    tab_to(page, link)
     with page.context.expect_page() as opened:
-        link.press("Enter")
+        page.keyboard.press("Enter")
     fresh = opened.value
     fresh.wait_for_load_state()
     return fresh
@@ -79,7 +117,3 @@ def row_of(mail: Page, vendor: str, position: int = 0) -> Locator:
 
 def number_in(row: Locator) -> str:
     return row.locator("th a").first.inner_text().strip()
-
-
-def href_of(row: Locator, name: str) -> str:
-    return str(row.get_by_role("link", name=name, exact=True).get_attribute("href"))
