@@ -62,6 +62,12 @@ document.addEventListener("keydown", (event) => {
   });
 });
 
+// Where the way about is wider than the screen, it shows where one is.
+document.querySelectorAll(".tabs [aria-current]").forEach((here) => {
+  const tabs = here.parentElement;
+  tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2;
+});
+
 // What is to be typed elsewhere can be copied instead, where the browser lets us.
 if (navigator.clipboard) document.querySelectorAll("button[data-copy]").forEach((button) => {
   button.hidden = false;
