@@ -15,6 +15,7 @@ from sqlalchemy import delete, or_, select
 from app import clock
 from app.db import database_now
 from app.house import House
+from app.later import later
 from app.models import (
     Connection,
     ConnectionState,
@@ -32,6 +33,7 @@ from app.settings import Limits
 from app.tasks.actions import Matter, raise_tasks
 from app.trust.queries import bare, proofs_of
 from app.trust.rules import belongs_to
+from app.words import marked
 from connectors import registry
 from connectors.asking import WORKER, connection_of, fetch, with_access
 from connectors.base import PayLink, ProviderError
@@ -130,12 +132,15 @@ def tell_of_old_books(house: House) -> int:
 
 
 def _lateness(connection: Connection, limits: Limits) -> Matter:
-    name = connection.account_name or "a company"
-    words = f"The books of {name} were last read more than a day ago."
-    remedy = f"Look at Connections. After {limits.stale_drop_hours} hours their invoices are left out of reminders."
+    name = connection.account_name or later(marked("a company"))
+    words = later(marked("The books of %(name)s were last read more than a day ago."), name=name)
+    warned = marked("Look at Connections. After %(hours)s hours their invoices are left out of reminders.")
+    remedy = later(warned, hours=limits.stale_drop_hours)
     if connection.files_since:
-        words = f"The last file of {name} came more than {limits.file_ask_days} days ago."
-        remedy = f"Import what is open now. After {limits.file_drop_days} days nobody is reminded of it."
+        days = limits.file_ask_days
+        words = later(marked("The last file of %(name)s came more than %(days)s days ago."), name=name, days=days)
+        warned = marked("Import what is open now. After %(days)s days nobody is reminded of it.")
+        remedy = later(warned, days=limits.file_drop_days)
     assert connection.vendor_id
     return Matter(connection.vendor_id, TaskKind.BOOKS, _incident(connection), words, remedy)
 

@@ -26,6 +26,7 @@ from app import clock
 from app.bulk import Bulk, Kind
 from app.house import House
 from app.ids import new_id
+from app.later import later
 from app.links import digest_of, new_token
 from app.mailboxes.queries import cadence_words
 from app.models import Digest, Outcome, Outgoing, OutgoingKind, Rating, TaskKind
@@ -36,7 +37,7 @@ from app.receivables.rules import MailboxVerdict, mailbox_verdict
 from app.scope import Everything
 from app.tasks.actions import Matter, raise_tasks
 from app.windows import Window
-from app.words import _, speaking
+from app.words import _, marked, speaking
 from digest import parts
 from digest.book import Moment
 from digest.compose import compose, with_fewer_rows
@@ -285,8 +286,13 @@ def _write_plan(rows: _Rows, house: House, box: Box, window: Window, plan: Plan,
 
 def _call(line: parts.Line) -> Matter:
     """Mails have asked often enough: a human should (FEATURES D11)."""
-    words = f"Invoice {line.number or 'without number'} is still open. It was {line.status}."
-    remedy = "Call your customer, or agree on a date and hold the invoice until then."
+    number, due_on = line.number or later(marked("without number")), line.due_on
+    said = marked("Invoice %(number)s is still open, and no mail asks for it any more.")
+    words = later(said, number=number)
+    if due_on:
+        said = marked("Invoice %(number)s was due on %(day)s, and no mail asks for it any more.")
+        words = later(said, number=number, day=due_on)
+    remedy = later(marked("Call your customer, or agree on a date and hold the invoice until then."))
     return Matter(line.vendor_id, TaskKind.CALL, f"call:{line.invoice_id}", words, remedy, invoice_id=line.invoice_id)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from app.later import later
 from app.logs import clean_text
 from app.mailboxes.standing import able_mailboxes, let_stand_in
 from app.models import (
@@ -30,6 +31,7 @@ from app.models import (
 )
 from app.outbox.rules import one_line
 from app.tasks.actions import Matter, raise_tasks
+from app.words import marked
 
 BLOCKED = "blocked"  # our name for a bounce that is the server's mood: it may pass
 _SOFT_DAYS = timedelta(days=30)
@@ -165,13 +167,14 @@ def _unreached_customers(session: Session, boxes: Sequence[Mailbox]) -> Iterable
         .where(BillTo.mailbox_id.in_([box.id for box in boxes]), Invoice.state == InvoiceState.OPEN)
         .distinct()
     )
-    remedy = "Ask the customer for another address and put it into your books, or call them."
+    words = marked("Mail to %(address)s does not arrive (%(customer)s).")
+    remedy = later(marked("Ask the customer for another address and put it into your books, or call them."))
     return [
         Matter(
             vendor_id,
             TaskKind.ADDRESS,
             f"unreached:{bill_to_id}",
-            one_line(f"Mail to {address or 'the address in your books'} does not arrive ({name}).", 300),
+            later(words, address=address or later(marked("the address in your books")), customer=one_line(name, 200)),
             remedy,
             bill_to_id,
         )
@@ -185,13 +188,14 @@ def _unreached_colleagues(session: Session, people: Sequence[Person]) -> Iterabl
         return []
     addresses = {person.id: person.address for person in people}
     query = select(VendorMember.vendor_id, VendorMember.person_id).where(VendorMember.person_id.in_(addresses))
-    remedy = "Put another address of theirs into the team, or leave the questions to the others."
+    words = marked("Mail to %(address)s, who is in your team, does not arrive.")
+    remedy = later(marked("Put another address of theirs into the team, or leave the questions to the others."))
     return [
         Matter(
             vendor_id,
             TaskKind.ADDRESS,
             f"colleague:{person_id}",
-            f"Mail to {addresses[person_id]}, who is in your team, does not arrive.",
+            later(words, address=addresses[person_id]),
             remedy,
         )
         for vendor_id, person_id in session.execute(query)

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from app import clock
 from app.access import Who
 from app.house import House
+from app.later import later
 from app.models import (
     DetailKind,
     DetailsChange,
@@ -110,7 +111,7 @@ def everything_between(house: House, session: Session, by: Selling, to: Owing) -
     session.add(mail)
     session.flush()
     talk = thread(session, by, to, owed)
-    call = VendorTask(vendor_id=by.vendor.id, kind=TaskKind.CALL, subject_key=str(owed.id), words="Call them.")
+    call = VendorTask(vendor_id=by.vendor.id, kind=TaskKind.CALL, subject_key=str(owed.id), told=later("Call them."))
     session.add(call)
     session.flush()
     proof = DomainProof(vendor_id=by.vendor.id, domain=f"{sent.id}.example", record="r", asked_by_id=by.person.id)

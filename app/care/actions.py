@@ -13,6 +13,7 @@ from app.care import notices, rules
 from app.care.queries import Colleague, colleagues
 from app.care.rules import CareError
 from app.house import House
+from app.later import later
 from app.models import (
     AuditEntry,
     BillTo,
@@ -30,7 +31,7 @@ from app.models import (
 )
 from app.scope import widened
 from app.tasks.actions import Matter, raise_tasks
-from app.words import _
+from app.words import _, marked
 
 
 def assign(
@@ -165,15 +166,15 @@ def meet_writer(session: Session, message: Message, now: datetime) -> None:
         in_books = " ".join(f"{row.address} {row.chosen_address} {row.address_text}" for row in known)
         if not known or address in in_books:
             return
-        words = _("%(address)s writes for this customer, and your books do not know that address.", address=address)
+        words = marked("%(address)s writes for this customer, and your books do not know that address.")
         if message.is_unverified:
-            words = _("A mail says it is from %(address)s, which your books do not know.", address=address)
+            words = marked("A mail says it is from %(address)s, which your books do not know.")
         matter = Matter(
             message.vendor_id,
             TaskKind.CONTACT,
             f"{known[0].id}:{address}",
-            words,
-            _("If it is right, add it to the customer in your books."),
+            later(words, address=address),
+            later(marked("If it is right, add it to the customer in your books.")),
             bill_to_id=known[0].id,
         )
         raise_tasks(session, [matter], now, is_final=True)

@@ -17,8 +17,8 @@ from app.claims import rules
 from app.claims.actions import end_claim
 from app.conversations import actions as talk
 from app.db import database_now
-from app.filters import day, money
 from app.house import House
+from app.later import Later, later, say
 from app.models import (
     Connection,
     ConnectionState,
@@ -32,9 +32,10 @@ from app.models import (
     TaskKind,
     Thread,
 )
+from app.money import Money
 from app.scope import Everything
 from app.tasks.actions import raise_task
-from app.words import _
+from app.words import _, locale, marked
 
 log = structlog.get_logger()
 
@@ -120,7 +121,10 @@ def _settle(session: Session, house: House, hold: Hold, invoice: Invoice, now: d
     kind, is_paid = HoldKind(hold.kind), invoice.state in (InvoiceState.PAID, InvoiceState.OPEN)
     if kind == HoldKind.DISPUTE and _is_credited(session, hold, invoice):
         end_claim(hold, HoldResult.CREDITED, now)
-        words = _("The books now show it: %(amount)s of this invoice is no longer owed.", amount=_amount(hold, invoice))
+        words = _(
+            "The books now show it: %(amount)s of this invoice is no longer owed.",
+            amount=_amount(hold, invoice).format(locale()),
+        )
         return _tell(session, house, hold, words, "credited", now, Side.CUSTOMER)
     end_claim(hold, _SETTLED.get(kind, HoldResult.SETTLED) if is_paid else HoldResult.SETTLED, now)
     words = {
@@ -132,35 +136,31 @@ def _settle(session: Session, house: House, hold: Hold, invoice: Invoice, now: d
 
 def _run_out(session: Session, house: House, hold: Hold, invoice: Invoice, now: datetime) -> None:
     """Its day came."""
-    kind, amount = HoldKind(hold.kind), _amount(hold, invoice)
+    kind = HoldKind(hold.kind)
     if kind == HoldKind.PROMISE:
         end_claim(hold, HoldResult.BROKEN, now)
-        words = _(
-            "%(amount)s was promised for %(day)s. The books show no payment so far.",
-            amount=amount,
-            day=day(hold.promised_on),
+        assert hold.promised_on
+        told = later(
+            marked("%(amount)s was promised for %(day)s. The books show no payment so far."),
+            amount=_amount(hold, invoice),
+            day=hold.promised_on,
         )
+        words = say(told)
         _tell(session, house, hold, words, "", now, Side.VENDOR)
         event = OwnerEvent.PROMISE_BROKEN
         tell_owner(session, house=house, event=event, invoice=invoice, about=hold.id, now=now, words=words)
-        _task(
-            session,
-            hold,
-            invoice,
-            TaskKind.PROMISE,
-            words,
-            _("Call them. It is asked for again in their next mail."),
-            now,
-        )
+        remedy = later(marked("Call them. It is asked for again in their next mail."))
+        _task(session, hold, invoice, TaskKind.PROMISE, told, remedy, now)
         return
     is_found = kind != HoldKind.ALREADY_PAID or not hold.facts.get("asked_back")
     end_claim(hold, HoldResult.LAPSED if is_found else HoldResult.NOT_FOUND, now)
-    said = _("%(what)s: nobody has decided in time, so the invoice is asked for again.", what=_(rules.NAMES[kind]))
+    undecided = marked("%(what)s: nobody has decided in time, so the invoice is asked for again.")
+    told = later(undecided, what=later(rules.NAMES[kind]))
     if hold.accepted_at is not None:
-        said = _("The books do not show what was agreed, so the invoice is asked for again.")
-    _tell(session, house, hold, said, "", now, Side.CUSTOMER)
-    remedy = _("Decide in the conversation, or see to it in your books.")
-    _task(session, hold, invoice, TaskKind.DISPUTE, said, remedy, now)
+        told = later(marked("The books do not show what was agreed, so the invoice is asked for again."))
+    _tell(session, house, hold, say(told), "", now, Side.CUSTOMER)
+    remedy = later(marked("Decide in the conversation, or see to it in your books."))
+    _task(session, hold, invoice, TaskKind.DISPUTE, told, remedy, now)
 
 
 def _tell(session: Session, house: House, hold: Hold, words: str, result: str, now: datetime, *to: Side) -> None:
@@ -170,17 +170,17 @@ def _tell(session: Session, house: House, hold: Hold, words: str, result: str, n
 
 
 def _task(
-    session: Session, hold: Hold, invoice: Invoice, kind: TaskKind, words: str, remedy: str, now: datetime
+    session: Session, hold: Hold, invoice: Invoice, kind: TaskKind, words: Later, remedy: Later, now: datetime
 ) -> None:
-    said = _("Invoice %(number)s: %(words)s", number=invoice.label, words=words)
+    said = later(marked("Invoice %(number)s: %(words)s"), number=invoice.label, words=words)
     raise_task(
         session, hold.vendor_id, kind, str(invoice.id), said, remedy, now,
         bill_to_id=invoice.bill_to_id, invoice_id=invoice.id,
     )  # fmt: skip
 
 
-def _amount(hold: Hold, invoice: Invoice) -> str:
-    return money(hold.amount_minor or 0, invoice.currency)
+def _amount(hold: Hold, invoice: Invoice) -> Money:
+    return Money(hold.amount_minor or 0, invoice.currency)
 
 
 def _end_others(session: Session, now: datetime) -> None:

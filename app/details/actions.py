@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.conversations.rules import File
 from app.details.rules import KINDS, REMEDY
+from app.later import later
 from app.models import AuditEntry, BillTo, DetailKind, DetailsChange, DetailsProposal, Person, TaskKind
 from app.scope import widened
 from app.tasks.actions import Matter, drop_task, raise_tasks
@@ -63,7 +64,8 @@ def tell_suppliers(
 
 def _task(proposal: DetailsProposal) -> Matter:
     return Matter(
-        proposal.vendor_id, TaskKind.DETAILS, str(proposal.id), f"{KINDS[proposal.kind]}: {proposal.words}", REMEDY,
+        proposal.vendor_id, TaskKind.DETAILS, str(proposal.id),
+        later("%(kind)s: %(words)s", kind=later(KINDS[proposal.kind]), words=proposal.words), later(REMEDY),
         bill_to_id=proposal.bill_to_id,
     )  # fmt: skip
 

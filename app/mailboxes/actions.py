@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.later import later
 from app.models import AuditEntry, BillTo, Cadence, Customer, Mailbox, Relation, TaskKind
 from app.money import Money
 from app.scope import widened
@@ -20,8 +21,11 @@ from app.settings import Limits
 from app.tasks.actions import drop_task, raise_task
 from app.trust.actions import file_report, withdraw_reports
 from app.windows import first_due, spaced_from
+from app.words import marked
 
 log = structlog.get_logger()
+
+_SOMEBODY = later(marked("A customer"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +245,11 @@ def _tell_of_block(session: Session, relation: Relation, now: datetime) -> None:
         )
         known = session.execute(query.order_by(BillTo.created_at).limit(1)).one_or_none()
         if known is not None:
+            words = later(marked("%(customer)s does not take reminders here."), customer=known.name or _SOMEBODY)
+            remedy = later(marked("Reach them another way; their invoices stay out of our mails."))
             raise_task(
-                session, relation.vendor_id, TaskKind.ADDRESS, f"blocked:{relation.customer_id}",
-                f"{known.name or 'A customer'} does not take reminders here.",
-                "Reach them another way; their invoices stay out of our mails.", now, bill_to_id=known.id,
+                session, relation.vendor_id, TaskKind.ADDRESS, f"blocked:{relation.customer_id}", words, remedy, now,
+                bill_to_id=known.id,
             )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.later import Later, say
 from app.models.base import Base, Created, Keyed, owner
 from app.scope import VendorOwned
 
@@ -32,8 +33,8 @@ _OPEN = text("done_at IS NULL")
 
 
 class VendorTask(Keyed, Created, VendorOwned, Base):
-    """``words`` and ``remedy`` are ours, for the vendor's people to read; they never tell of another vendor, nor why a
-    customer's mailbox takes no mail beyond what the vendor's own letters would have shown (INVARIANTS I2)."""
+    """``words`` and ``remedy`` are ours, in the language of whoever reads them. They never tell of another vendor, nor
+    why a customer's mailbox takes no mail beyond what the vendor's own letters would have shown (INVARIANTS I2)."""
 
     __tablename__ = "vendor_task"
     __table_args__ = (
@@ -46,7 +47,15 @@ class VendorTask(Keyed, Created, VendorOwned, Base):
     subject_key: Mapped[str] = mapped_column(String(120))  # one open task a matter: an invoice id, an address
     bill_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("bill_to.id", ondelete="CASCADE"), default=None)
     invoice_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoice.id", ondelete="CASCADE"), default=None)
-    words: Mapped[str] = mapped_column(String(300))
-    remedy: Mapped[str] = mapped_column(String(300), default="")
+    told: Mapped[Later]
+    advice: Mapped[Later] = mapped_column(default=dict)
     done_at: Mapped[datetime | None] = mapped_column(default=None)
     done_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), default=None)
+
+    @property
+    def words(self) -> str:
+        return say(self.told)
+
+    @property
+    def remedy(self) -> str:
+        return say(self.advice)

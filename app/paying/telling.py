@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import database_now
 from app.house import House
 from app.ids import new_id
+from app.later import Later, later
 from app.mailboxes.rules import digest_tells
 from app.models import (
     Hold,
@@ -28,13 +29,13 @@ from app.models import (
     Trust,
     Vendor,
 )
-from app.money import format_minor
+from app.money import Money
 from app.paying.notices import tell_of_failure, tell_of_reversal
 from app.receivables.actions import end_holds
 from app.scope import Everything
 from app.settings import Limits
 from app.tasks.actions import raise_task
-from app.words import _
+from app.words import _, marked
 
 log = structlog.get_logger()
 
@@ -153,19 +154,13 @@ def _reversed(session: Session, house: House, case: Case, now: datetime) -> None
                 created_at=now,
             )
         )
-    amount = format_minor(setback.amount_minor, invoice.currency)
-    is_bank = setback.kind == SetbackKind.CHARGED_BACK
-    words = (
-        f"Invoice {invoice.label}: the payer's bank was asked to fetch {amount} back."
-        if is_bank
-        else f"Invoice {invoice.label}: {amount} that was paid is owed again."
-    )
-    remedy = (
-        "Answer it with your payment service."
-        if is_bank
-        else f"Look why. Your customer is not asked for it before {until:%d %b %Y}."
-    )
-    _raise(session, case, words, remedy, now)
+    amount = Money(setback.amount_minor, invoice.currency)
+    words = marked("Invoice %(number)s: %(amount)s that was paid is owed again.")
+    remedy = later(marked("Look why. Your customer is not asked for it before %(day)s."), day=until.date())
+    if setback.kind == SetbackKind.CHARGED_BACK:
+        words = marked("Invoice %(number)s: the payer's bank was asked to fetch %(amount)s back.")
+        remedy = later(marked("Answer it with your payment service."))
+    _raise(session, case, later(words, number=invoice.label, amount=amount), remedy, now)
     tell_of_reversal(session, house, setback, invoice, until, now)
 
 
@@ -180,9 +175,13 @@ def _short(session: Session, case: Case, now: datetime) -> None:
     if invoice.instalments or not _was_paid(session, setback, invoice) or _was_announced(session, setback):
         setback.is_expected = True
         return
-    came, rest = (format_minor(minor, invoice.currency) for minor in (setback.amount_minor, invoice.balance_minor))
-    words = f"Invoice {invoice.label}: {came} came, {rest} is still open."
-    _raise(session, case, words, "Let it be, or ask for the rest, under Payments.", now)
+    words = later(
+        marked("Invoice %(number)s: %(came)s came, %(rest)s is still open."),
+        number=invoice.label,
+        came=Money(setback.amount_minor, invoice.currency),
+        rest=invoice.balance,
+    )
+    _raise(session, case, words, later(marked("Let it be, or ask for the rest, under Payments.")), now)
 
 
 def _was_paid(session: Session, setback: Setback, invoice: Invoice) -> bool:
@@ -207,7 +206,7 @@ def _was_announced(session: Session, setback: Setback) -> bool:
     return session.execute(query.limit(1)).first() is not None
 
 
-def _raise(session: Session, case: Case, words: str, remedy: str, now: datetime) -> None:
+def _raise(session: Session, case: Case, words: Later, remedy: Later, now: datetime) -> None:
     invoice = case.invoice
     raise_task(
         session, invoice.vendor_id, TaskKind.PAYMENT, str(invoice.id), words, remedy, now,

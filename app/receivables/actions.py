@@ -7,11 +7,12 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.later import later
 from app.models import AuditEntry, Hold, HoldKind, Invoice, TaskKind
 from app.scope import widened
 from app.settings import Limits
 from app.tasks.actions import drop_task, raise_task
-from app.words import _
+from app.words import _, marked
 
 log = structlog.get_logger()
 
@@ -62,12 +63,13 @@ def disown_invoice(
     end_holds(session, invoice_ids=[invoice.id], kind=HoldKind.NOT_MINE, now=now, reason=_("Said again"))
     session.add(hold)
     record_act(session, invoice, "invoice.disowned", now, person_id)
-    said = f" They say: {hold.note}" if hold.note else ""
+    told = marked("Invoice %(number)s: whoever gets our mail about it says it is not theirs. They say: %(words)s")
+    silent = marked("Invoice %(number)s: whoever gets our mail about it says it is not theirs.")
     with widened(session, "the vendor is asked whose invoice it is, by the number of its own books"):
         raise_task(
             session, invoice.vendor_id, TaskKind.NOT_MINE, str(invoice.id),
-            f"Invoice {invoice.label}: whoever gets our mail about it says it is not theirs.{said}",
-            "Look whom it is for, and correct the customer or the address in your books.", now,
+            later(told if hold.note else silent, number=invoice.label, words=hold.note),
+            later(marked("Look whom it is for, and correct the customer or the address in your books.")), now,
             bill_to_id=invoice.bill_to_id, invoice_id=invoice.id,
         )  # fmt: skip
 

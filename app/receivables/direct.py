@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_into
 from app.ids import new_id
+from app.later import later
 from app.models import AuditEntry, DirectReminder, TaskKind
 from app.scope import widened
 from app.tasks.actions import drop_task, raise_task
+from app.words import marked
 
 log = structlog.get_logger()
 
@@ -30,8 +32,8 @@ def report_direct(
         session.execute(said.on_conflict_do_update(index_elements=keys, set_={"said_at": now}))
         raise_task(
             session, vendor_id, TaskKind.DIRECT, _TASK,
-            "A customer got a reminder from your own system beside ours.",
-            "Switch its reminders off there, and confirm it on the Connections page.", now,
+            later(marked("A customer got a reminder from your own system beside ours.")),
+            later(marked("Switch its reminders off there, and confirm it on the Connections page.")), now,
         )  # fmt: skip
     session.add(
         AuditEntry.by(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db import database_now
 from app.house import House
+from app.later import later
 from app.models import BillTo, LateRisk, Rating, TaskKind, Vendor
 from app.scope import Everything
 from app.scorecard.accounts import LOOKED_BACK, risks
@@ -23,6 +24,7 @@ from app.scorecard.owed import paid_since
 from app.scorecard.queries import response_times
 from app.settings import Limits
 from app.tasks.actions import Matter, raise_tasks
+from app.words import marked
 
 log = structlog.get_logger()
 
@@ -90,8 +92,12 @@ def _tell_of_bad_experiences(session: Session, vendor: Vendor, now: datetime, li
             vendor.id,
             TaskKind.UNHAPPY,
             f"unhappy:{one.bill_to_id}:{one.count}",
-            f"{one.name or 'A customer'} had {one.count} bad experiences in the last half year.",
-            "Call before they write: the scorecard says what went wrong.",
+            later(
+                marked("%(customer)s had %(count)s bad experiences in the last half year."),
+                customer=one.name or later(marked("A customer")),
+                count=one.count,
+            ),
+            later(marked("Call before they write: the scorecard says what went wrong.")),
             one.bill_to_id,
         )
         for one in bad_experiences(session, vendor, now, limits)

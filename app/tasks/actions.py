@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_into
 from app.ids import new_id
+from app.later import Later
 from app.models import TaskKind, VendorTask
 from app.scope import widened
 
@@ -21,8 +22,8 @@ class Matter:
     vendor_id: UUID
     kind: TaskKind
     subject_key: str
-    words: str
-    remedy: str = ""
+    words: Later
+    remedy: Later
     bill_to_id: UUID | None = None
     invoice_id: UUID | None = None
 
@@ -32,8 +33,8 @@ def raise_task(
     vendor_id: UUID,
     kind: TaskKind,
     subject_key: str,
-    words: str,
-    remedy: str,
+    words: Later,
+    remedy: Later,
     now: datetime,
     *,
     bill_to_id: UUID | None = None,
@@ -56,15 +57,15 @@ def raise_tasks(session: Session, matters: Collection[Matter], now: datetime, *,
             "subject_key": matter.subject_key[:120],
             "bill_to_id": matter.bill_to_id,
             "invoice_id": matter.invoice_id,
-            "words": matter.words[:300],
-            "remedy": matter.remedy[:300],
+            "told": matter.words,
+            "advice": matter.remedy,
             "done_at": None,
             "done_by_id": None,
         }
         for matter in matters
     ]
     statement = insert_into(session, VendorTask)
-    said = {name: statement.excluded[name] for name in ("words", "remedy", "done_at", "done_by_id")}
+    said = {name: statement.excluded[name] for name in ("told", "advice", "done_at", "done_by_id")}
     keys = [VendorTask.vendor_id, VendorTask.kind, VendorTask.subject_key]
     once = statement.on_conflict_do_nothing(index_elements=keys)
     with widened(session, "a task is the vendor's, whoever gives cause for it"):

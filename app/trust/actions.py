@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.house import House
 from app.ids import new_id
+from app.later import Later, later
 from app.links import digest_of, new_token
 from app.models import (
     AuditEntry,
@@ -29,7 +30,7 @@ from app.settings import Limits
 from app.tasks.actions import raise_task
 from app.trust.queries import evidence_of, look_alikes, proofs_of, reach_of
 from app.trust.rules import PROOF_BOXES, DomainRefused, is_reported_too_often, standing
-from app.words import _
+from app.words import _, marked
 
 log = structlog.get_logger()
 
@@ -105,8 +106,8 @@ def note_dns(session: Session, proof: DomainProof, is_there: bool, now: datetime
             record(session, vendor.id, "domain.lost", now, None, domain=proof.domain)
             raise_task(
                 session, vendor.id, TaskKind.PROOF, f"domain:{proof.domain}",
-                f"{proof.domain} no longer shows that it is yours.",
-                f"Put the TXT record back, or prove it by mail, under Trust: {proof.record}", now,
+                later(marked("%(domain)s no longer shows that it is yours."), domain=proof.domain),
+                later(marked("Under Trust, prove it by mail or put the TXT record back: %(it)s"), it=proof.record), now,
             )  # fmt: skip
             judge(session, vendor, now)
     if proof.way == ProofWay.DNS and proof.lost_at is None:
@@ -190,7 +191,8 @@ def disapprove_vendor(session: Session, vendor: Vendor, operator: Person, reason
     vendor.approved_at, vendor.doubted_at = None, now
     record(session, vendor.id, "vendor.refused", now, operator.id, actor="operator", reason=reason)
     judge(session, vendor, now, operator.id)
-    _tell_vendor(session, vendor, "We could not approve your name yet.", reason, now)
+    words = later(marked("We could not approve your name yet."))
+    _tell_vendor(session, vendor, words, later("%(reason)s", reason=reason), now)
 
 
 def suspend_vendor(session: Session, vendor: Vendor, operator: Person, reason: str, now: datetime) -> None:
@@ -214,7 +216,7 @@ def unfreeze_vendor(session: Session, vendor: Vendor, operator: Person, reason: 
     record(session, vendor.id, "vendor.unfrozen", now, operator.id, actor="operator", reason=reason)
 
 
-def _tell_vendor(session: Session, vendor: Vendor, words: str, remedy: str, now: datetime) -> None:
+def _tell_vendor(session: Session, vendor: Vendor, words: Later, remedy: Later, now: datetime) -> None:
     raise_task(session, vendor.id, TaskKind.PROOF, "trust", words, remedy, now)
 
 
@@ -238,8 +240,9 @@ def file_report(
             vendor.frozen_at = now
             record(session, vendor_id, "vendor.frozen", now, None, reporters=reach.reporters, reached=reach.ever)
             _tell_vendor(
-                session, vendor, "New customers hear nothing of you for now: our people look at your account first.",
-                "Nothing to do; customers who know you still get their reminders.", now,
+                session, vendor,
+                later(marked("New customers hear nothing of you for now: our people look at your account first.")),
+                later(marked("Nothing to do; customers who know you still get their reminders.")), now,
             )  # fmt: skip
         session.flush()
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.house import House
 from app.ids import new_id
+from app.later import Later, later
 from app.models import (
     BankAccount,
     Invoice,
@@ -37,7 +38,7 @@ from app.tasks.actions import drop_task, raise_task
 from app.trust.actions import record
 from app.trust.queries import accounts_of, bare, hosts_of, methods_of
 from app.trust.rules import Account, counts_after, frozen_until, is_pending
-from app.words import days, speaking
+from app.words import days, marked, speaking
 
 _NOTICES = 500  # written in one step
 
@@ -168,19 +169,19 @@ def _begin(session: Session, payee: AnyPayee, vendor: Vendor, now: datetime, lim
         payee.approved_at = payee.counts_from = now
     else:
         payee.frozen_until = frozen_until(now, limits)
-        remedy = "Look at it under Trust. Somebody else of your team, or our people, must approve it before it counts."
-        raise_task(session, vendor.id, TaskKind.PROOF, f"payee:{payee.id}", f"{words_of(payee)} waits.", remedy, now)
+        remedy = marked("Look at it under Trust: somebody else of your team, or of ours, approves it before it counts.")
+        raise_task(session, vendor.id, TaskKind.PROOF, f"payee:{payee.id}", words_of(payee), later(remedy), now)
     session.add(payee)
     session.flush()
 
 
-def words_of(payee: AnyPayee) -> str:
-    """What changes, in words that give nothing away to whoever only reads over a shoulder."""
+def words_of(payee: AnyPayee) -> Later:
+    """What waits, in words that give nothing away to whoever only reads over a shoulder."""
     if isinstance(payee, PayHost):
-        return f"The new payment page at {payee.host}"
+        return later(marked("The new payment page at %(host)s waits."), host=payee.host)
     if isinstance(payee, PayMethod):
-        return f"The new way to pay named {payee.name}"
-    return f"The new bank account ending in {payee.last_digits}"
+        return later(marked("The new way to pay named %(name)s waits."), name=payee.name)
+    return later(marked("The new bank account ending in %(digits)s waits."), digits=payee.last_digits)
 
 
 def approve_payee(

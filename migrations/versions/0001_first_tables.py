@@ -132,6 +132,8 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=False),
         sa.Column("colour", sa.String(length=7), nullable=False),
+        sa.Column("logo_key", sa.String(length=24), server_default="", nullable=False),
+        sa.Column("logo", sa.LargeBinary(), nullable=True),
         sa.Column("support_address", sa.String(length=254), nullable=False),
         sa.Column("trust", sa.String(length=12), nullable=False),
         sa.Column("trust_reason", sa.String(length=200), nullable=False),
@@ -151,6 +153,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vendor")),
     )
+    op.create_index(op.f("ix_vendor_logo_key"), "vendor", ["logo_key"], unique=False)
     op.create_index(op.f("ix_vendor_next_scored_at"), "vendor", ["next_scored_at"], unique=False)
     op.create_index(op.f("ix_vendor_segments_due_at"), "vendor", ["segments_due_at"], unique=False)
     op.create_table(
@@ -1741,8 +1744,8 @@ def upgrade() -> None:
         sa.Column("subject_key", sa.String(length=120), nullable=False),
         sa.Column("bill_to_id", sa.Uuid(), nullable=True),
         sa.Column("invoice_id", sa.Uuid(), nullable=True),
-        sa.Column("words", sa.String(length=300), nullable=False),
-        sa.Column("remedy", sa.String(length=300), nullable=False),
+        sa.Column("told", sa.JSON(), nullable=False),
+        sa.Column("advice", sa.JSON(), nullable=False),
         sa.Column("done_at", UtcDateTime(), nullable=True),
         sa.Column("done_by_id", sa.Uuid(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -2188,6 +2191,7 @@ def downgrade() -> None:
     op.drop_table("audit_entry")
     op.drop_index(op.f("ix_vendor_segments_due_at"), table_name="vendor")
     op.drop_index(op.f("ix_vendor_next_scored_at"), table_name="vendor")
+    op.drop_index(op.f("ix_vendor_logo_key"), table_name="vendor")
     op.drop_table("vendor")
     op.drop_table("stop_switch")
     op.drop_table("send_gate")

@@ -55,7 +55,7 @@ def box(house: House, world: World) -> Mailbox:
 
 def tasks(house: House) -> list[VendorTask]:
     with house.database.reading(EVERYTHING) as session:
-        return list(session.scalars(select(VendorTask).order_by(VendorTask.words, VendorTask.vendor_id)))
+        return sorted(session.scalars(select(VendorTask)), key=lambda task: (task.words, task.vendor_id))
 
 
 @pytest.mark.parametrize(("kind", "body"), [("bounce", BOUNCE), ("spamreport", b"{}")])

@@ -146,7 +146,7 @@ def _promise_is_broken_then_kept(table: Table, now: datetime, travel: Callable[[
     table.open_line(3)
     expect(phone.get_by_text("not kept", exact=True)).to_be_visible()
     with table.house.database.reading(EVERYTHING) as session:
-        assert "promised for 27 Nov 2026" in session.execute(select(VendorTask.words)).scalar_one()
+        assert "promised for 27 Nov 2026" in session.execute(select(VendorTask)).scalar_one().words
     phone.get_by_role("link", name="Promise to pay").click()
     phone.get_by_role("button", name="Friday, 4 Dec 2026").click()
     table.books(3, now + timedelta(days=10), balance_minor=0, due_minor=0, state=InvoiceState.PAID)

@@ -16,6 +16,7 @@ from app.claims.rules import Dispute, Promise
 from app.conversations.actions import answer, ask_question
 from app.conversations.rules import ByMail
 from app.house import House
+from app.later import later
 from app.models import (
     AuditEntry,
     BillTo,
@@ -306,7 +307,7 @@ def test_tasks_of_every_kind_have_words_and_are_done(house: House, world: World,
     with house.database.transaction(EVERYTHING) as session:
         for kind in TaskKind:
             facts = {"vendor_id": world.acme.vendor.id, "subject_key": str(world.acme_invoice.id)}
-            session.add(VendorTask(kind=kind, words=f"About {kind}.", created_at=NOW, **facts))
+            session.add(VendorTask(kind=kind, told=later(f"About {kind}."), created_at=NOW, **facts))
         nobody = make.bill_to(session, world.acme, None, name="Nobody & Sons")
         owed = make.invoice(session, world.acme, None)
         owed.bill_to_id = nobody.id

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.house import House
+from app.later import later
 from app.models import Hold, HoldKind, Relation, TaskKind, VendorTask
 from app.tasks.actions import raise_task
 from digest.plan import plan_batch
@@ -139,9 +140,11 @@ def test_tasks_are_the_vendors_own_and_done_by_a_press(acme: FlaskClient, house:
     """[G11 D11 D14 inv-I1 inv-L1] Whom it is about by the name in the vendor's books."""
     with house.database.transaction(EVERYTHING) as session:
         for by, bill in ((world.acme, world.acme_invoice), (world.birch, world.birch_invoice)):
-            words = f"{bill.number} is still open."
-            raise_task(session, by.vendor.id, TaskKind.CALL, str(bill.id), words, "Call.", NOW, invoice_id=bill.id)
-        own, foreign = session.scalars(select(VendorTask).order_by(VendorTask.words))
+            words = later("%(number)s is still open.", number=bill.number)
+            raise_task(
+                session, by.vendor.id, TaskKind.CALL, str(bill.id), words, later("Call."), NOW, invoice_id=bill.id
+            )
+        own, foreign = session.scalars(select(VendorTask).order_by(VendorTask.subject_key))
     page = acme.get("/desk/tasks")
     assert "A-1 is still open." in page.text
     assert "Cobalt" in page.text

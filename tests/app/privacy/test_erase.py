@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.bulk import Bulk
 from app.house import House
+from app.later import later
 from app.models import (
     Attempt,
     AttemptResult,
@@ -106,7 +107,8 @@ def _plant(session: Session, world: World, ada: Owing) -> None:
                 customer_id=ada.customer.id, person_id=ada.person.id, kind=DetailKind.TAX, words=words, file_data=b"x"
             ),
             VendorTask(
-                vendor_id=acme.vendor.id, kind=TaskKind.CALL, subject_key="k", words=f"Call {NAME}", bill_to_id=known.id
+                vendor_id=acme.vendor.id, kind=TaskKind.CALL, subject_key="k", bill_to_id=known.id,
+                told=later("Call %(name)s", name=NAME),
             ),
             AuditEntry(at=NOW, actor="person", person_id=ada.person.id, action="x", detail={"by": [NAME, ADDRESS]}),
         ]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.house import House
+from app.later import later
 from app.models import (
     AuditEntry,
     BillTo,
@@ -317,8 +318,8 @@ def test_bad_experiences_are_counted_by_customer(house: House, world: World) -> 
         )
         bill_to_id = world.acme_invoice.bill_to_id
         raise_task(
-            session, vendor.id, TaskKind.ADDRESS, f"unreached:{bill_to_id}", "No mail arrives.", "", NOW - DAY,
-            bill_to_id=bill_to_id,
+            session, vendor.id, TaskKind.ADDRESS, f"unreached:{bill_to_id}", later("No mail arrives."), later("Call."),
+            NOW - DAY, bill_to_id=bill_to_id,
         )  # fmt: skip
     with house.database.reading(VendorScope(world.acme.vendor.id, world.acme.person.id)) as session:
         [found] = bad_experiences(session, session.get_one(Vendor, world.acme.vendor.id), NOW, house.limits)

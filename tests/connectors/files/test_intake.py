@@ -281,5 +281,5 @@ def test_the_vendor_is_asked_for_the_next_file(desk: Desk) -> None:
             session.get_one(Connection, desk.books().id).as_of = clock.now() - timedelta(days=days)
         jobs.tell_of_old_books(desk.house)
         with desk.house.database.reading(EVERYTHING) as session:
-            query = select(VendorTask.words).where(VendorTask.subject_key.contains(str(desk.books().id)))
-            assert session.execute(query).scalars().all() == words
+            query = select(VendorTask).where(VendorTask.subject_key.contains(str(desk.books().id)))
+            assert [task.words for task in session.scalars(query)] == words
