@@ -21,6 +21,7 @@ from app.desk import customer_views as customers
 from app.desk import details_views as proposals
 from app.desk import entity_views as entities
 from app.desk import letter_views as first_letter
+from app.desk import logo_views
 from app.desk import outlook_views as outlook
 from app.desk import pay_views as payments
 from app.desk import policy_views as policies
@@ -67,7 +68,7 @@ def create_app(house: House) -> Flask:
     for room in (
         accounts, team, data, addresses, inbox, paying, talks, claim_views, suppliers, forwarded, statements, cash,
         calendars, details, companies, proposals, first_letter, desk, care, customers, record, decisions, outlook,
-        policies, entities, scorecard, desk_trust, payments, ops, abuse, inbound, texts, audit, erase,
+        policies, logo_views, entities, scorecard, desk_trust, payments, ops, abuse, inbound, texts, audit, erase,
     ):  # fmt: skip
         app.register_blueprint(room.blueprint)
     return app

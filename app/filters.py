@@ -12,7 +12,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.routing import BuildError
 
-from app import clock, words
+from app import clock, logos, words
 from app.money import Money, format_minor
 from app.words import _, day_in_words
 
@@ -26,6 +26,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(moment)
     app.add_template_filter(ago)
     app.add_template_filter(plural)
+    app.add_template_filter(logos.shown, "logo")
     app.add_template_global(money)
     app.add_template_global(csrf_field)
     app.add_template_global(page_of)

@@ -21,7 +21,7 @@ _POLICY = {
     "frame-ancestors": "'none'",
 }
 # A mail in a frame of our page: no scripts, no forms, nothing from elsewhere, no origin of its own.
-FRAMED_MAIL = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+FRAMED_MAIL = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'"
 _PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
 _PRIVATE = {Who.LINK, Who.PERSON, Who.VENDOR, Who.CUSTOMER, Who.OPERATOR}
 

@@ -63,6 +63,7 @@ class VendorCard(NamedTuple):
     discount_share: int = 0  # of a PayRule
     discount_days: int = 0
     usual_answer_minutes: int | None = None
+    logo_key: str = ""  # app/logos.py
 
 
 class Source(NamedTuple):
@@ -74,6 +75,7 @@ class Source(NamedTuple):
     provider: str = ""
     is_stopped: bool = False
     files_since: datetime | None = None
+    may_remind: bool = False  # the provider itself, beside us: nobody has confirmed that it does not (FEATURES A3)
     entity: str = ""  # the vendor's company these books are of, where it goes by its own name (FEATURES A15)
 
 

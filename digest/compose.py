@@ -18,7 +18,7 @@ from app.receivables.rules import Case, Eligibility, Reason, Standing, Verdict, 
 from app.settings import Limits
 from app.trust.rules import looks_like
 from app.words import _, ngettext
-from digest.book import Before, Book, CreditItem, Item, Moment, RelationCard, VendorCard
+from digest.book import Before, Book, CreditItem, Item, Moment, RelationCard, Source, VendorCard
 from digest.parts import CreditRow, Digest, Hidden, Introduction, Later, Line, Row, Section, Total
 from digest.stages import by_order, with_leads
 
@@ -214,6 +214,7 @@ class _Writer:
         relation = self.book.relations.get(part.card.id)
         listed = [(row, item) for row, ((item, _), is_listed) in zip(rows, asked, strict=True) if is_listed]
         hidden = [item for (item, _), is_listed in asked if not is_listed]
+        is_proven = part.card.trust == Trust.VERIFIED
         return Section(
             vendor_id=part.card.id,
             name=part.name,
@@ -226,7 +227,9 @@ class _Writer:
             later=_later(part, later),
             credits=tuple(credit_rows),
             totals=_totals(part),
-            note=inert(part.card.note) if part.card.trust == Trust.VERIFIED else "",
+            note=inert(part.card.note) if is_proven else "",
+            logo_key=part.card.logo_key if is_proven else "",
+            may_remind=any(source.may_remind for source in self._sources(part)),
             usual_answer_minutes=part.card.usual_answer_minutes,
         )
 
@@ -329,10 +332,17 @@ class _Writer:
 
     def _as_of(self, part: _Part) -> datetime | None:
         """The oldest data of a vendor's lines where it is late."""
-        through = {item.connection_id for item, _ in [*part.asked, *part.later]}
-        sources = (self.book.sources[each] for each in through)
-        late = [each.as_of for each in sources if each.as_of and is_aging(each, self.moment.now, self.moment.limits)]
+        late = [
+            each.as_of
+            for each in self._sources(part)
+            if each.as_of and is_aging(each, self.moment.now, self.moment.limits)
+        ]
         return min(late, default=None)
+
+    def _sources(self, part: _Part) -> list[Source]:
+        """Through which its lines came."""
+        through = {item.connection_id for item, _ in [*part.asked, *part.later]}
+        return [self.book.sources[each] for each in through]
 
     def _is_new(self, item: Item, last_mail_at: datetime) -> bool:
         """Not read of, or not old enough to be mentioned, when the last mail went out."""

@@ -104,6 +104,7 @@ def sources_of(
         .add_columns(vendor.id, vendor.name, vendor.colour, vendor.trust, vendor.live_at, vendor.chase_from)
         .add_columns(vendor.frozen_at.is_not(None), books.files_since, vendor.note, vendor.usual_answer_minutes)
         .add_columns(func.coalesce(rule.discount_share, 0), func.coalesce(rule.discount_days, 0), books.entity)
+        .add_columns(vendor.logo_key, books.reminders_off)
         .join_from(table(Books), table(Vendor), vendor.id == books.vendor_id)
         .outerjoin(table(PayRule), rule.vendor_id == vendor.id)
         .where(among(books.id, connection_ids))
@@ -117,10 +118,13 @@ def sources_of(
             usual_answer_minutes=row[13],
             discount_share=row[14],
             discount_days=row[15],
+            logo_key=row[17],
         )
         for row in rows
     }
-    return vendors, {row[0]: Source(*row[:4])._replace(files_since=row[11], entity=row[16]) for row in rows}
+    return vendors, {
+        row[0]: Source(*row[:4])._replace(files_since=row[11], entity=row[16], may_remind=not row[18]) for row in rows
+    }
 
 
 def no(of_type: Any) -> Any:

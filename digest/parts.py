@@ -107,6 +107,8 @@ class Section:
     credits: tuple[CreditRow, ...]
     totals: tuple[Total, ...]
     note: str = ""  # one line of the vendor's own
+    logo_key: str = ""
+    may_remind: bool = False  # its own system, beside us
     usual_answer_minutes: int | None = None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app import logos
 from app.outbox.rendering import TOKEN_PLACE, Mail, amounts, inert, mail_template
 from app.scorecard.rules import usual_answer
 from app.words import _, days, marked, ngettext, speaking
@@ -51,7 +52,7 @@ def render(digest: Digest, reader: Reader, now: datetime) -> Mail:
 def _whole(digest: Digest, reader: Reader, now: datetime) -> Mail:
     words = _words(reader.locale)
     link = f"{reader.public_url}/m/{TOKEN_PLACE}"
-    template = mail_template(_FOLDER, link=link, postal_address=reader.postal_address)
+    template = mail_template(_FOLDER, link=link, house=reader.public_url, postal_address=reader.postal_address)
     headline = _elsewhere(digest, reader) or words.headline(digest)
     return template.render(
         digest=digest,
@@ -242,8 +243,8 @@ class _Words:
         return label, ", ".join(parts), self.money(total.net, total.currency)
 
     def section(self, section: Section, zone: str) -> tuple[Any, ...]:
-        """(first line, name, is new, as of, note, how soon it answers, rows, lines below them, sums): as the templates
-        take it apart."""
+        """(first line, name, is new, as of, note, that it may remind as well, logo, how soon it answers, rows, lines
+        below them, sums): as the templates take it apart."""
         extras = self._extras(section)
         together = [self.money(total.net, total.currency) for total in section.totals]
         return (
@@ -252,6 +253,8 @@ class _Words:
             section.is_new,
             self._moment(section.as_of, zone) if section.as_of else "",
             section.note,
+            _("%(name)s may also remind you from its own system.", name=section.name) if section.may_remind else "",
+            logos.shown(section.logo_key),
             usual_answer(section.usual_answer_minutes) if section.usual_answer_minutes is not None else "",
             [self._row(row) for row in section.rows],
             extras,

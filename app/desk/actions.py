@@ -44,6 +44,15 @@ def change_profile(session: Session, *, vendor: Vendor, form: ProfileForm, perso
     log.info("profile changed", vendor=str(vendor.id), fields=sorted(changed))
 
 
+def change_logo(
+    session: Session, vendor: Vendor, key: str, data: bytes | None, *, person: Person, now: datetime
+) -> None:
+    """Another logo has another address; the one before is nowhere any more."""
+    vendor.logo_key, vendor.logo = key, data
+    _record(session, vendor, "vendor.logo", person, now, {"key": key})
+    log.info("logo changed", vendor=str(vendor.id), size=len(data or b""))
+
+
 def write_by_hand(
     session: Session, *, house: House, invoice: Invoice, person: Person, body: str, until: datetime, now: datetime
 ) -> Thread:

@@ -23,6 +23,7 @@ from app.models import (
     Thread,
     ThreadInvoice,
     ThreadState,
+    Trust,
     Vendor,
 )
 from app.money import Money, Totals
@@ -173,6 +174,12 @@ def invoice_of(session: Session, invoice_id: UUID) -> tuple[Invoice, BillTo | No
         select(Invoice, BillTo).outerjoin(BillTo, BillTo.id == Invoice.bill_to_id).where(Invoice.id == invoice_id)
     ).one_or_none()
     return (row[0], row[1]) if row else None
+
+
+def logo(session: Session, key: str) -> bytes | None:
+    """Of a verified vendor: whoever has proven nothing could show another's."""
+    query = select(Vendor.logo).where(Vendor.logo_key == key, Vendor.logo_key != "", Vendor.trust == Trust.VERIFIED)
+    return session.execute(query).scalar_one_or_none()
 
 
 def told_in(session: Session, invoice: Invoice) -> list[tuple[UUID, str]]:

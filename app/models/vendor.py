@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import now
@@ -31,6 +31,9 @@ class Vendor(Keyed, Created, VendorItself, Base):
     currency: Mapped[str] = mapped_column(String(3))
     zone: Mapped[str] = mapped_column(String(64), default="UTC")
     colour: Mapped[str] = mapped_column(String(7), default="")  # "#rrggbb", beside the name in mail and inbox
+    # app/logos.py: part of its address; "" without one
+    logo_key: Mapped[str] = mapped_column(String(24), server_default="", default="", index=True)
+    logo: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True, default=None)
     support_address: Mapped[str] = mapped_column(String(254), default="")
     trust: Mapped[Trust] = mapped_column(String(12), default=Trust.NEW)
     trust_reason: Mapped[str] = mapped_column(String(200), default="")

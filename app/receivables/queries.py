@@ -72,6 +72,7 @@ class Row:
     usual_answer_minutes: int | None = None  # its vendor's, where enough customers have asked (FEATURES C10)
     entity: str = ""  # the company of the vendor's that invoices, where it is not the vendor itself (FEATURES A15)
     account_id: UUID | None = None  # its own bank account
+    vendor_logo: str = ""  # a key of app/logos.py; of a verified vendor only
     hold: HoldKind | None = None
     hold_ends_at: datetime | None = None
     disputed_minor: int = 0  # a part of it is disputed; ``due_minor`` is without that, and stays payable
@@ -111,6 +112,9 @@ SHOWN_STATES = (
 )
 
 
+SHOWN_LOGO = case((Vendor.trust == _in_words(Trust.VERIFIED), Vendor.logo_key), else_="")
+
+
 @cache
 def rows_of_vendors() -> AnySelect:
     """The columns of Row for every invoice whose vendor the customer reads of; the caller narrows, orders, and hands in
@@ -135,6 +139,7 @@ def rows_of_vendors() -> AnySelect:
         Vendor.usual_answer_minutes,
         Connection.entity,
         Connection.bank_account_id,
+        SHOWN_LOGO,
     )
     query = beside_vendor(select(*columns), Invoice)
     return query.where(VENDOR_IS_LIVE, ~is_blocked(Invoice), is_known(Invoice))
