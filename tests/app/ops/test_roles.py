@@ -65,4 +65,4 @@ def test_the_operator_reads_it(app: Flask, house: House, matters: None, fixed_cl
     section = page[page.index('id="fares"') :]
     assert "Approver" in section
     assert "8\u00a0h" in section
-    assert "By a mail&#39;s link, not signed in" in section
+    assert "By a mail's link, not signed in" in section
