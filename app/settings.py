@@ -94,6 +94,8 @@ class Limits(BaseSettings):
     rating_often: int = 4  # and only where so many of its invoices are settled in a year; twice a year for two of them
     rating_answers: int = 5  # G4: fewer are not shown, for they would name who gave them
     experience_days: int = 180  # 002-4: a bad experience counts so long
+    answer_soon_hours: int = 4  # F8: by the clock, which also runs at night: then a question says so at the desk
+    answer_hours: int = 24  # F8: then it is late
     experience_hours: int = 16  # 002-4: a question unanswered for so many of the vendor's business hours is one
     session_idle_hours: int = 12  # L5
     session_absolute_days: int = 30  # L5

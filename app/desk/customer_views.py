@@ -141,6 +141,7 @@ def _page(bill_to_id: UUID, wrong: str = "") -> str:
             kinds=CONTACT_WORDS,
             reasons=REASONS,
             rules=rules,
+            limits=the_house().limits,
             wrong=wrong,
             said=request.form,
         )

@@ -10,10 +10,9 @@ from app.conversations.rules import QUICK_QUESTIONS, RESULTS
 from app.models import Hold, HoldKind, Invoice, InvoiceState, TaskKind, ThreadState
 from app.money import Money, Totals
 from app.scorecard.rules import duration
+from app.settings import Limits
 from app.words import _, day_in_words, marked, ngettext
 
-ANSWER_SOON = timedelta(hours=4)  # by the clock, which also runs at night (FEATURES F8)
-ANSWER_WITHIN = timedelta(hours=24)
 DUE_SOON = timedelta(days=7)
 
 
@@ -37,9 +36,9 @@ class Chip:
     look: str
 
 
-def time_left(waited: timedelta) -> str:
+def time_left(waited: timedelta, limits: Limits) -> str:
     """What the clock says beside a waiting question: how long there is to answer, or how long it is late."""
-    left = ANSWER_WITHIN - waited
+    left = timedelta(hours=limits.answer_hours) - waited
     if left >= timedelta(0):
         return _("%(time)s left to answer", time=duration(left))
     return _("late by %(time)s", time=duration(-left))
@@ -61,20 +60,20 @@ def _result(key: str) -> str:
     return _(RESULTS.get(key, key)).lower()
 
 
-def waiting_chip(waited: timedelta) -> Chip:
-    if waited < ANSWER_SOON:
+def waiting_chip(waited: timedelta, limits: Limits) -> Chip:
+    if waited < timedelta(hours=limits.answer_soon_hours):
         return Chip(_("On time"), "ok")
-    if waited < ANSWER_WITHIN:
+    if waited < timedelta(hours=limits.answer_hours):
         return Chip(_("Answer soon"), "soon")
     return Chip(_("Late"), "overdue")
 
 
-def thread_chip(state: ThreadState, result: str, waited: timedelta | None) -> Chip:
+def thread_chip(state: ThreadState, result: str, waited: timedelta | None, limits: Limits) -> Chip:
     if state == ThreadState.CLOSED:
         return Chip(_("Closed: %(result)s", result=_result(result)) if result else _("Closed"), "paid")
     if state == ThreadState.WAITING_CUSTOMER:
         return Chip(_("Answered"), "ok")
-    return waiting_chip(waited or timedelta(0))
+    return waiting_chip(waited or timedelta(0), limits)
 
 
 _STATE_CHIPS = {

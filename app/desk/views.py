@@ -63,6 +63,7 @@ def queue() -> str:
         rows, after = queue_page(threads.find_threads(session, search), search)
         team = colleagues(session, g.vendor_id)
         page = {"rows": rows, "after": after, "search": search, "place": queue_place(search), "rules": rules}
+        page["limits"] = the_house().limits
         page["names"] = {one.id: one.name for one in team}
         if request.headers.get("HX-Request") and search.after:
             return render_template("desk/queue_rows.html", **page)
@@ -175,6 +176,7 @@ def _thread_page(thread_id: UUID, **form: str) -> str:
             results=RESULTS,
             file_url=lambda file: url_for("desk.file", thread_id=thread_id, file_id=file.id),
             rules=rules,
+            limits=the_house().limits,
             form=form,
         )
 
