@@ -24,7 +24,8 @@ from app.models import DigestLine, Invoice, Thread
 from app.paying.queries import pay_sheet
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
-from app.receivables.queries import Row, find_rows_by_id, said_of
+from app.receivables.queries import Row, find_rows_by_id
+from app.receivables.said import said_of
 from app.receivables.timeline import timeline
 from app.trust.queries import is_suspended, names_known
 from app.trust.rules import looks_like
@@ -79,7 +80,7 @@ def line(number: int) -> str:
             "links/line.html",
             line=found,
             row=row,
-            said=said_of(session, row) if row else None,
+            said=said_of(session, row.id) if row else None,
             moments=moments,
             results=RESULTS,
             claims=claims_about(session, [row.id], now, the_house().limits) if row else [],
@@ -103,9 +104,10 @@ def document(number: int) -> Response | str:
         found, row = invoice_line(session, number)
         if row is None or is_suspended(session, found.vendor_id):
             abort(404)
+        said = said_of(session, row.id)
     if file := current_app.extensions["invoice_pdf"](row.id):
         return pdf(row.number, file)
-    return render_template("links/document.html", line=found, row=row)
+    return render_template("links/document.html", line=found, row=row, said=said)
 
 
 @blueprint.post("/<int:number>/accept")

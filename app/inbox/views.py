@@ -43,7 +43,8 @@ from app.models import CustomerRole, Invoice, Mailbox
 from app.paying.queries import pay_sheet
 from app.receivables.actions import disown_invoice, own_invoice
 from app.receivables.direct import report_direct, said_at
-from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments, said_of
+from app.receivables.queries import Row, credits_of, find_row, instalments_and_payments
+from app.receivables.said import said_of
 from app.receivables.timeline import timeline
 from app.words import LANGUAGE_NAMES, _
 
@@ -95,7 +96,7 @@ def invoice(invoice_id: UUID) -> str:
             "inbox/invoice.html",
             row=row,
             next_word=next_word_of(session, invoice_id, now, the_house().limits),
-            said=said_of(session, row),
+            said=said_of(session, invoice_id),
             instalments=instalments,
             payments=payments,
             moments=timeline(session, invoice_id),
@@ -119,9 +120,10 @@ def document(invoice_id: UUID) -> Response | str:
     with database().reading() as session:
         row = _row_or_404(find_row(session, invoice_id, clock.now()))
         instalments, _payments = instalments_and_payments(session, row)
+        said = said_of(session, invoice_id)
     if found := current_app.extensions["invoice_pdf"](row.id):
         return pdf(row.number, found)
-    return render_template("inbox/document.html", row=row, instalments=instalments)
+    return render_template("inbox/document.html", row=row, instalments=instalments, said=said)
 
 
 @blueprint.post("/invoices/<uuid:invoice_id>/whose")

@@ -327,40 +327,6 @@ def instalments_and_payments(session: Session, row: Row) -> tuple[list[Instalmen
     return parts, booked
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One line of an invoice, as the vendor's books have it."""
-
-    text: str
-    quantity: str
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the books say of an invoice beside its facts, where they do."""
-
-    terms: str = ""
-    memo: str = ""
-    fields: tuple[tuple[str, str], ...] = ()  # the vendor's own, by their names
-    lines: tuple[Item, ...] = ()
-
-
-def said_of(session: Session, row: Row) -> Said:
-    """Of an invoice found in the scope."""
-    kept = session.execute(select(Invoice.details).where(Invoice.id == row.id)).scalar_one()
-    own = kept.get("fields")
-    return Said(
-        terms=str(kept.get("terms") or ""),
-        memo=str(kept.get("memo") or ""),
-        fields=tuple((str(name), str(value)) for name, value in own.items()) if isinstance(own, dict) else (),
-        lines=tuple(
-            Item(str(each.get("text", "")), str(each.get("quantity", "")), Money(int(each["minor"]), row.currency))
-            for each in kept.get("lines") or ()
-        ),
-    )
-
-
 def vendors_of_customer(session: Session) -> list[tuple[UUID, str]]:
     """The vendors whose invoices the scope's customer has, by name."""
     query = select(Vendor.id, Vendor.name).join(Invoice, Invoice.vendor_id == Vendor.id).distinct()
