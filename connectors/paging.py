@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from connectors.base import (
@@ -170,3 +171,10 @@ def chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
     unique = list(dict.fromkeys(ids))
     for start in range(0, len(unique), size):
         yield unique[start : start + size]
+
+
+def groups(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """The rows as they come, so many at a time."""
+    left = iter(rows)
+    while some := list(islice(left, size)):
+        yield some

@@ -175,7 +175,7 @@ class _Company(_Books):
     # --- what to ask for ---
 
     def listed(self, resource: str, where: str) -> Iterator[Record]:
-        params = {"$filter": where, "$orderby": "lastModifiedDateTime"}
+        params = {"$filter": where, "$orderby": "lastModifiedDateTime"} | mapping.EXPANDED.get(resource, {})
         return map(self._mappers[resource], self.rows(f"{self._company}/{resource}", params))
 
     def open_items(self) -> Iterator[Record]:

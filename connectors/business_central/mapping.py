@@ -18,11 +18,14 @@ from connectors.base import (
 )
 from connectors.books import usual_tokens
 from connectors.fields import BadField, Fields, micros, read
+from connectors.said import Line, lines, shown
 
 ACCESS_SECONDS = 3600  # life of an access token that does not say
 # How an answer writes "In Review": with the space, or as OData encodes it [R].
 STATES = {"Draft": "draft", "In Review": "draft", "Open": "open", "Paid": "paid", "Canceled": "void"}
 ENTITIES: dict[str, Kind] = {"salesInvoices": "invoice", "salesCreditMemos": "credit", "customers": "customer"}
+EXPANDED = {"salesInvoices": {"$expand": "salesInvoiceLines,paymentTerm"}}  # they come with the same call
+LINE = Line((("description",), ("lineObjectNumber",)), ("quantity",), ("unitPrice",), ("amountExcludingTax",))
 NOBODY = "00000000-0000-0000-0000-000000000000"
 GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _RESOURCE = re.compile(rf"/?api/v2\.0/companies\(({GUID})\)/(\w+)(?:\(({GUID})\))?(?:\?.*)?", re.ASCII)
@@ -59,6 +62,10 @@ def _invoice(fields: Fields, home: str) -> InvoiceRecord:
         address_text=fields.text("email", most=500),
         po_number=fields.text("customerPurchaseOrderReference", most=80)
         or fields.text("externalDocumentNumber", most=80),
+        details=shown(
+            terms=fields.text("paymentTerm", "displayName") or fields.text("paymentTerm", "code"),
+            lines=lines(fields.items("salesInvoiceLines"), LINE, currency),
+        ),
         settled_at=changed if state in ("paid", "void") else None,
     )
 

@@ -7,7 +7,7 @@ asked for, which any user there makes with two clicks.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -37,7 +37,7 @@ from connectors.base import (
 from connectors.books import Books, by_id
 from connectors.erpnext import mapping
 from connectors.fields import Fields, known_zone, micros, parse_json
-from connectors.paging import Page, Record, by_time, chunks
+from connectors.paging import Page, Record, by_time, chunks, groups
 from connectors.signing import header, is_signed_base64
 from connectors.sites import account_at, at_site
 
@@ -187,18 +187,19 @@ class _Company(_Site):
         yield from self.payments([["docstatus", "!=", 0]], since)
 
     def invoices(self, where: list[Any], since: datetime | None = None) -> Iterator[Record]:
-        read = partial(mapping.invoice, version=self._now, zone=self.zone)
-        return map(read, self.rows(INVOICES, mapping.INVOICE, where, since))
+        """What was sold stands in rows of its own, asked for many invoices at a time."""
+        for some in groups(self.rows(INVOICES, mapping.INVOICE, where, since), NAMES_AT_ONCE):
+            items = self._inside(INVOICES, "Sales Invoice Item", mapping.ITEM, some)
+            for row in some:
+                yield mapping.invoice(row, self._now, self.zone, items.get(_name(row), []))
 
     def payments(self, where: list[Any], since: datetime | None = None) -> Iterator[Record]:
         """What they paid stands in rows of its own, asked for many payments at a time."""
-        rows = list(self.rows(PAYMENTS, mapping.PAYMENT, [*where, *RECEIVED, *self._in_books], since))
-        for start in range(0, len(rows), NAMES_AT_ONCE):
-            some = rows[start : start + NAMES_AT_ONCE]
-            paid = self._references([str(row.get("name")) for row in some if isinstance(row, dict)])
+        rows = self.rows(PAYMENTS, mapping.PAYMENT, [*where, *RECEIVED, *self._in_books], since)
+        for some in groups(rows, NAMES_AT_ONCE):
+            paid = self._inside(PAYMENTS, "Payment Entry Reference", mapping.REFERENCE, some)
             for row in some:
-                name = str(row.get("name")) if isinstance(row, dict) else ""
-                yield from mapping.payment(row, self._now, paid.get(name, []))
+                yield from mapping.payment(row, self._now, paid.get(_name(row), []))
 
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         return self._named(CUSTOMERS, mapping.CUSTOMER, ids, self._customer)
@@ -221,13 +222,12 @@ class _Company(_Site):
     def _customer(self, row: Any) -> Record:
         return mapping.customer(row, self._now)
 
-    def _references(self, payments: list[str]) -> dict[str, list[Json]]:
-        wanted = [["parent", "in", payments], ["parenttype", "=", PAYMENTS]]
-        asked = _asked(mapping.REFERENCE, wanted, 0) | {
-            "parent": PAYMENTS
-        }  # of rows within others it wants to know [R]
+    def _inside(self, outer: str, inner: str, fields: Sequence[str], rows: Iterable[Any]) -> dict[str, list[Json]]:
+        """The rows within these documents, by the document's name; it wants to know within what [R]."""
+        wanted = [["parent", "in", [*map(_name, rows)]], ["parenttype", "=", outer]]
+        asked = _asked(fields, wanted, 0) | {"parent": outer, "order_by": "idx asc"}
         found: dict[str, list[Json]] = {}
-        for row in self._data("Payment Entry Reference", asked) if payments else []:
+        for row in self._data(inner, asked):
             if isinstance(row, dict):
                 found.setdefault(str(row.get("parent")), []).append(row)
         return found
@@ -305,6 +305,10 @@ class _Company(_Site):
             for event, doctypes in EVENTS.items()
             for doctype in doctypes
         ]
+
+
+def _name(row: Any) -> str:
+    return str(row.get("name")) if isinstance(row, dict) else ""
 
 
 def _asked(fields: Sequence[str], where: list[Any], most: int) -> Json:

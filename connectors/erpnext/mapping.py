@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from app.money import Money
 from connectors.base import BadRecord, BillToRecord, CreditRecord, Event, InvoiceRecord, Kind, PaymentRecord
 from connectors.fields import BadField, Fields, parse_instant, read
+from connectors.said import Line, lines, shown
 
 DOCTYPES: dict[str, Kind] = {"Sales Invoice": "invoice", "Customer": "customer", "Payment Entry": "payment"}
 OWED = frozenset(
@@ -23,7 +24,7 @@ LISTED = "%Y-%m-%d %H:%M:%S.%f"
 INVOICE = (
     "name", "customer", "customer_name", "contact_email", "posting_date", "due_date", "currency", "grand_total",
     "rounded_total", "base_grand_total", "base_rounded_total", "outstanding_amount", "party_account_currency", "status",
-    "docstatus", "is_return", "po_no", "modified",
+    "docstatus", "is_return", "po_no", "payment_terms_template", "modified",
 )  # fmt: skip
 CUSTOMER = ("name", "customer_name", "email_id", "disabled", "modified")
 PAYMENT = (
@@ -31,13 +32,16 @@ PAYMENT = (
     "mode_of_payment", "docstatus", "modified",
 )  # fmt: skip
 REFERENCE = ("parent", "reference_doctype", "reference_name", "allocated_amount")
+ITEM = ("parent", "item_name", "item_code", "qty", "rate", "amount", "base_rate", "base_amount")
 
 
-def invoice(raw: Any, version: int, zone: str) -> InvoiceRecord | CreditRecord | BadRecord:
-    """A credit note is an invoice that is a return."""
+def invoice(
+    raw: Any, version: int, zone: str, items: Sequence[Mapping[str, Any]] = ()
+) -> InvoiceRecord | CreditRecord | BadRecord:
+    """A credit note is an invoice that is a return. ``items``: rows of what was sold."""
     if isinstance(raw, dict) and raw.get("is_return"):
         return read("credit", "name", raw, lambda fields: _return(fields, version))
-    return read("invoice", "name", raw, lambda fields: _invoice(fields, version, zone))
+    return read("invoice", "name", raw, lambda fields: _invoice(fields, version, zone, items))
 
 
 def customer(raw: Any, version: int) -> BillToRecord | BadRecord:
@@ -52,7 +56,7 @@ def payment(raw: Any, version: int, references: Sequence[Mapping[str, Any]]) -> 
     ]
 
 
-def _invoice(fields: Fields, version: int, zone: str) -> InvoiceRecord:
+def _invoice(fields: Fields, version: int, zone: str, items: Sequence[Mapping[str, Any]]) -> InvoiceRecord:
     raw_state, total = fields.text("status", most=60), _total(fields)
     owed = Money.of(_exact(fields, "outstanding_amount"), total.currency)
     state = _state(fields, raw_state, owed.minor)
@@ -70,6 +74,10 @@ def _invoice(fields: Fields, version: int, zone: str) -> InvoiceRecord:
         raw_state=raw_state,
         address_text=fields.text("contact_email", most=500),
         po_number=fields.text("po_no", most=80),
+        details=shown(
+            terms=fields.text("payment_terms_template"),
+            lines=lines(items, _line(_prefix(fields)), total.currency),
+        ),
         settled_at=changed if state in ("paid", "void") else None,
     )
 
@@ -87,11 +95,20 @@ def _state(fields: Fields, raw_state: str, owed: int) -> str:
 
 def _total(fields: Fields) -> Money:
     """In the currency of the receivable account, which is the one that the outstanding amount is in."""
-    currency = fields.currency("currency")
-    owed_in = fields.currency("party_account_currency", home=currency)
-    prefix = "" if owed_in == currency else "base_"
+    prefix, owed_in = _prefix(fields), fields.currency("party_account_currency", home=fields.currency("currency"))
     rounded = fields.number(f"{prefix}rounded_total")  # 0 where rounding is switched off
     return Money.of(rounded or _exact(fields, f"{prefix}grand_total"), owed_in)
+
+
+def _prefix(fields: Fields) -> str:
+    """Of the names of amounts in the currency of the receivable account."""
+    currency = fields.currency("currency")
+    return "" if fields.currency("party_account_currency", home=currency) == currency else "base_"
+
+
+def _line(prefix: str) -> Line:
+    """Its description is HTML; the item's name is not."""
+    return Line((("item_name",), ("item_code",)), ("qty",), (f"{prefix}rate",), (f"{prefix}amount",))
 
 
 def _exact(fields: Fields, name: str) -> Any:

@@ -53,6 +53,7 @@ PLACES: dict[Kind, tuple[str, str, str, Mapper]] = {  # where it lies, and how o
     "payment": ("payments/payments", "payment", "payments", mapping.payment),
     "credit": ("credit_notes/credit_notes", "credit_notes", "credit_notes", mapping.credit_note),
 }
+WITH: dict[Kind, dict[str, str]] = {"invoice": {"include[]": "lines"}}  # what is left out unless it is asked for
 
 
 class FreshBooks(Connector):
@@ -178,7 +179,7 @@ class _Books(Books):
         place, _, many, _ = PLACES[kind]
 
         def page(number: int) -> Page:
-            body = self.get(place, {"page": number, "per_page": PAGE_SIZE, **asked})
+            body = self.get(place, {"page": number, "per_page": PAGE_SIZE, **WITH.get(kind, {}), **asked})
             rows, pages = body.get(many), body.get("pages")
             if not isinstance(rows, list):
                 raise RetryLater(f"{TITLE} sent something other than a list.")
@@ -230,7 +231,7 @@ class _Books(Books):
         return (pair for each in ids for pair in first_there(each, readers))
 
     def _read(self, kind: Kind, object_id: str) -> Record:
-        return PLACES[kind][3](self.object(kind, object_id), self._now)
+        return PLACES[kind][3](self.object(kind, object_id, **WITH.get(kind, {})), self._now)
 
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Invoices remember whom they were for; what holds now is the client's own record."""

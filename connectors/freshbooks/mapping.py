@@ -23,6 +23,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.fields import EPOCH, BadField, Fields, clean, micros, read, whole_seconds
+from connectors.said import Line, lines, shown
 
 ZONE = ZoneInfo("America/New_York")
 DELETED, ARCHIVED = "1", "2"  # vis_state
@@ -37,6 +38,7 @@ ON_ACCOUNT = ("overpayment", "prepayment")  # credits that are money
 FOLLOWED: dict[str, Kind] = {
     "invoice": "invoice", "client": "customer", "payment": "payment", "credit_note": "credit",
 }  # fmt: skip
+LINE = Line((("description",), ("name",)), ("qty",), ("unit_cost", "amount"), ("amount", "amount"))
 CLOCKS_APART = 3600  # seconds; a clock further from ours is not believed
 FORM_LIMIT = 20_000  # bytes of a webhook
 
@@ -70,7 +72,6 @@ def _invoice(fields: Fields, now: datetime) -> InvoiceRecord:
     total, left = _money(fields, "amount"), _money(fields, "outstanding")
     raw_state = fields.text("v3_status", most=40)
     state = _state(raw_state, left, is_archived=fields.text("vis_state") == ARCHIVED)
-    notes = {"memo": fields.text("description", most=1000), "dispute": fields.text("dispute_status", most=40)}
     return InvoiceRecord(
         external_id=fields.id("id"),
         version=_version(fields, now),
@@ -86,9 +87,16 @@ def _invoice(fields: Fields, now: datetime) -> InvoiceRecord:
         po_number=fields.text("po_number", most=80),
         is_autopay=fields.flag("auto_bill") and raw_state not in CHARGE_FAILED,
         can_pay_online=state == "open",
-        details={name: text for name, text in notes.items() if text},
+        details=_details(fields, total.currency),
         settled_at=_moment(fields, "updated", now) if state == "paid" else None,
     )
+
+
+def _details(fields: Fields, currency: str) -> Json:
+    dispute = fields.text("dispute_status", most=40)
+    memo = "\n".join(filter(None, (fields.text(name, most=1000) for name in ("description", "notes"))))
+    kept = shown(memo=memo, terms=fields.text("terms", most=1000), lines=lines(fields.items("lines"), LINE, currency))
+    return kept | ({"dispute": dispute} if dispute else {})
 
 
 def _state(word: str, left: Money, *, is_archived: bool) -> str:

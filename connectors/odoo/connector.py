@@ -35,7 +35,7 @@ from connectors.base import (
 from connectors.books import Books, by_id
 from connectors.fields import Fields
 from connectors.odoo import mapping
-from connectors.paging import Page, Record, by_time, chunks
+from connectors.paging import Page, Record, by_time, chunks, groups
 from connectors.sites import account_at, at_site
 
 TITLE = "Odoo"
@@ -193,18 +193,18 @@ class _Company(_Server):
         yield from self.payments([], since)
 
     def moves(self, where: list[Any], since: datetime | None = None) -> Iterator[Record]:
-        """Invoices and refunds, those that are owed with the lines they fall due in."""
+        """Invoices and refunds, with what was sold and the lines they fall due in."""
         rows = self.rows("account.move", mapping.MOVE, [SALES, *self._in_books, *where], since)
-        for some in _by(rows, IDS_AT_ONCE):
-            owed = [row["id"] for row in some if isinstance(row, dict) and row.get("payment_state") != "paid"]
-            lines = [["move_id", "in", owed], ["display_type", "=", "payment_term"]]
-            terms = mapping.by_reference(self.read("account.move.line", lines, mapping.TERM) if owed else (), "move_id")
+        for some in groups(rows, IDS_AT_ONCE):
+            ids = [row["id"] for row in some if isinstance(row, dict) and "id" in row]
+            mine = [["move_id", "in", ids], ["display_type", "in", ["payment_term", mapping.SOLD]]]
+            lines = mapping.by_reference(self.read("account.move.line", mine, mapping.ROW, order="id"), "move_id")
             for row in some:
-                yield mapping.move(row, terms.get(str(row.get("id")) if isinstance(row, dict) else "", ()))
+                yield mapping.move(row, lines.get(str(row.get("id")) if isinstance(row, dict) else "", ()))
 
     def payments(self, where: list[Any], since: datetime | None = None) -> Iterator[Record]:
         rows = self.rows("account.payment", mapping.PAYMENT, [*RECEIVED, *self._in_books, *where], since)
-        for some in _by(rows, IDS_AT_ONCE):
+        for some in groups(rows, IDS_AT_ONCE):
             used = self._used([row["id"] for row in some if isinstance(row, dict) and "id" in row])
             for row in some:
                 name = str(row.get("id")) if isinstance(row, dict) else ""
@@ -308,18 +308,6 @@ class _Company(_Server):
             "account.move", "message_post", ids=[int(invoice)], is_read=False, body=f"{text} (Sheaf {key})"
         )
         return Fields({"id": made[0] if isinstance(made, list) and made else made}).id("id")
-
-
-def _by(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """So many at a time."""
-    some: list[Any] = []
-    for row in rows:
-        some.append(row)
-        if len(some) == size:
-            yield some
-            some = []
-    if some:
-        yield some
 
 
 def _account(server: _Server, row: Any) -> Account:

@@ -10,27 +10,31 @@ from typing import Any
 from app.money import Money
 from connectors.base import BadRecord, BillToRecord, CreditRecord, Instalment, InvoiceRecord, Json, PaymentRecord
 from connectors.fields import BadField, Fields, micros, parse_instant, read
+from connectors.said import Line, lines, shown
 
 STATES = {"not_paid": "open", "partial": "open", "paid": "paid", "in_payment": "paid", "reversed": "paid"}
 MOVE = (
     "id", "name", "ref", "partner_id", "invoice_date", "invoice_date_due", "currency_id", "amount_total",
-    "amount_residual", "payment_state", "state", "move_type", "access_token", "write_date",
+    "amount_residual", "payment_state", "state", "move_type", "access_token", "write_date", "invoice_payment_term_id",
 )  # fmt: skip
 PARTNER = ("id", "name", "email", "active", "write_date")
 PAYMENT = ("id", "name", "partner_id", "date", "amount", "currency_id", "state", "write_date")
 TERM = ("move_id", "date_maturity", "amount_currency", "amount_residual_currency")
+ROW = (*TERM, "display_type", "name", "quantity", "price_unit", "price_subtotal")
+SOLD = "product"  # the display_type of what is sold
+LINE = Line((("name",),), ("quantity",), ("price_unit",), ("price_subtotal",))
 RECEIVED = frozenset(
     {"in_process", "paid", "posted", "sent", "reconciled"}
 )  # of a payment; the words differ by version
 STAMP = "%Y-%m-%d %H:%M:%S"
 
 
-def move(raw: Any, terms: Sequence[Json] = ()) -> InvoiceRecord | CreditRecord | BadRecord:
-    """A customer's invoice, or what it was refunded. ``terms``: the lines in which the invoice falls due."""
+def move(raw: Any, rows: Sequence[Json] = ()) -> InvoiceRecord | CreditRecord | BadRecord:
+    """A customer's invoice, or what it was refunded. ``rows``: what was sold, and the lines in which it falls due."""
     row = without_false(raw)
     if isinstance(row, dict) and row.get("move_type") == "out_refund":
         return read("credit", "id", row, _refund)
-    return read("invoice", "id", row, lambda fields: _invoice(fields, terms))
+    return read("invoice", "id", row, lambda fields: _invoice(fields, rows))
 
 
 def partner(raw: Any) -> BillToRecord | BadRecord:
@@ -46,7 +50,9 @@ def payment(raw: Any, applied: Sequence[tuple[str, Any]], left: Any) -> list[Any
     ]
 
 
-def _invoice(fields: Fields, terms: Sequence[Json]) -> InvoiceRecord:
+def _invoice(fields: Fields, rows: Sequence[Json]) -> InvoiceRecord:
+    terms = [row for row in rows if not _is_sold(row)]
+    sold = (without_false(row) for row in rows if _is_sold(row))
     currency, owed = _currency(fields), fields.money(_currency(fields), "amount_residual")
     state, raw_state = _state(fields), f"{fields.text('state', most=20)}/{fields.text('payment_state', most=30)}"
     return InvoiceRecord(
@@ -62,6 +68,7 @@ def _invoice(fields: Fields, terms: Sequence[Json]) -> InvoiceRecord:
         raw_state=raw_state,
         po_number=fields.text("ref", most=80),
         instalments=_instalments(terms, currency) if state == "open" else (),
+        details=shown(terms=_label(fields, "invoice_payment_term_id"), lines=lines(sold, LINE, currency)),
         settled_at=fields.instant("write_date") if state in ("paid", "void") else None,
     )
 
@@ -147,6 +154,16 @@ def reference(fields: Fields, name: str) -> str:
     """The id of the record that a field refers to."""
     found = fields.items(name)
     return Fields({"id": found[0] if found else None}).id("id")
+
+
+def _is_sold(row: Any) -> bool:
+    return isinstance(row, dict) and row.get("display_type") == SOLD
+
+
+def _label(fields: Fields, name: str) -> str:
+    """The name of the record that a field refers to."""
+    found = fields.items(name)
+    return Fields({"label": found[1] if len(found) == 2 else None}).text("label")
 
 
 def _currency(fields: Fields) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.money import Money, MoneyError
+from app.money import Money
 from connectors.base import (
     BadRecord,
     BillToRecord,
@@ -21,9 +21,11 @@ from connectors.base import (
 )
 from connectors.books import usual_tokens
 from connectors.fields import BadField, Fields, is_po_label, micros, parse_instant, read, whole_seconds
+from connectors.said import Line, lines, shown
 
 ONE_SECOND = 1_000_000  # of a version: LastUpdatedTime has whole seconds, SyncToken orders the changes inside one
-LINES = 50  # of an invoice, kept to be shown
+_ITEM = "SalesItemLineDetail"
+LINE = Line((("Description",), (_ITEM, "ItemRef", "name")), (_ITEM, "Qty"), (_ITEM, "UnitPrice"), ("Amount",))
 ACCESS_SECONDS = 3600  # life of an access token that does not say
 VOIDED = "voided"  # PrivateNote of a void invoice in English books [R: other languages write their own word]
 KINDS: dict[str, Kind] = {"invoice": "invoice", "customer": "customer", "payment": "payment", "creditmemo": "credit"}
@@ -137,28 +139,23 @@ def _po_number(fields: Fields) -> str:
 
 
 def _details(fields: Fields, currency: str) -> Json:
-    """What the customer may read of it besides: memo, terms, the vendor's own fields, its lines."""
-    memo, terms = fields.text("CustomerMemo", "value", most=1000), fields.text("SalesTermRef", "name")
-    own = {
-        custom.text("Name", most=40): custom.text("StringValue", most=120) for custom in _parts(fields, "CustomField")
-    }
-    named = {name: value for name, value in own.items() if name and value and not is_po_label(name)}
-    parts = (("memo", memo), ("terms", terms), ("fields", named), ("lines", _lines(fields, currency)))
-    return {name: value for name, value in parts if value}
+    """What the customer may read of it besides: memo, terms, the vendor's own fields, the items sold."""
+    return shown(
+        memo=fields.text("CustomerMemo", "value", most=1000),
+        terms=fields.text("SalesTermRef", "name"),
+        own=((one.text("Name", most=40), one.text("StringValue", most=120)) for one in _parts(fields, "CustomField")),
+        lines=lines(_sold(fields.items("Line")), LINE, currency),
+    )
 
 
-def _lines(fields: Fields, currency: str) -> list[Json]:
-    """Sold items, as [{text, quantity, minor}]; sub-totals and what cannot be read are left out."""
-    found: list[Json] = []
-    for line in _parts(fields, "Line")[:LINES]:
-        try:
-            if line.text("DetailType") == "SalesItemLineDetail":
-                words = line.text("Description") or line.text("SalesItemLineDetail", "ItemRef", "name")
-                quantity = line.text("SalesItemLineDetail", "Qty", most=20)
-                found.append({"text": words, "quantity": quantity, "minor": line.money(currency, "Amount").minor})
-        except (BadField, MoneyError):
-            continue
-    return found
+def _sold(rows: Iterable[Any]) -> Iterable[Any]:
+    """Items, and those inside of bundles; sub-totals and discounts are none."""
+    for row in rows:
+        kind = row.get("DetailType") if isinstance(row, dict) else ""
+        if kind == "SalesItemLineDetail":
+            yield row
+        elif kind == "GroupLineDetail" and isinstance(bundle := row.get(kind), dict):
+            yield from bundle.get("Line") or ()
 
 
 def _parts(fields: Fields, name: str) -> list[Fields]:
@@ -189,8 +186,8 @@ def _payment(fields: Fields, home: str) -> PaymentRecord:
     )
 
 
-def _applied(lines: Iterable[Any], currency: str) -> Iterable[tuple[str, int]]:
-    for item in lines:
+def _applied(parts: Iterable[Any], currency: str) -> Iterable[tuple[str, int]]:
+    for item in parts:
         line = Fields(item)
         for link in line.items("LinkedTxn"):
             linked = Fields(link)

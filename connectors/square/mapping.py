@@ -23,6 +23,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.fields import BadField, Fields, from_micros, is_po_label, known_zone, micros, parse_instant, read
+from connectors.said import shown
 
 # A scheduled one has not been sent yet. One whose payment is on its way, or failed, is nobody's to remind of.
 STATES = {
@@ -121,9 +122,16 @@ def _invoice(fields: Fields) -> InvoiceRecord:
         instalments=_instalments(parts) if len(parts) > 1 else (),
         is_autopay=any(part.is_automatic for part in parts if part.left),
         can_pay_online=is_open and bool(fields.text("public_url", most=2000)),
-        details={"memo": memo} if (memo := fields.text("title", most=1000)) else {},
+        details=_details(fields),
         settled_at=updated if state in ("paid", "void") else None,
     )
+
+
+def _details(fields: Fields) -> Json:
+    """What is sold stands in the order, which is another object."""
+    memo = "\n".join(filter(None, (fields.text("title", most=255), fields.text("description", most=1000))))
+    own = [Fields(item) for item in fields.items("custom_fields") if isinstance(item, dict)]
+    return shown(memo=memo, own=((one.text("label", most=40), one.text("value", most=1000)) for one in own))
 
 
 class _Part:

@@ -24,6 +24,7 @@ from connectors.base import (
     Tokens,
 )
 from connectors.fields import BadField, Fields, from_epoch, from_micros, is_po_label, known_zone, read
+from connectors.said import Line, lines, shown
 
 STATES = {"draft": "draft", "open": "open", "paid": "paid", "void": "void", "uncollectible": "written_off"}
 _ENDED = {"paid": "paid_at", "void": "voided_at", "written_off": "marked_uncollectible_at"}
@@ -31,6 +32,7 @@ _ENDED = {"paid": "paid_at", "void": "voided_at", "written_off": "marked_uncolle
 ZERO_DECIMALS = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
 THREE_DECIMALS = frozenset("BHD JOD KWD OMR TND".split())
 TWO_WAYS = frozenset(["UGX"])  # documented with none and with two: a hundredfold error is worse than quarantine
+LINE = Line((("description",),), ("quantity",), ("pricing", "unit_amount_decimal"), ("amount",))
 PREFIXES: dict[str, Kind] = {"invoice": "invoice", "credit_note": "credit", "customer": "customer"}
 
 
@@ -162,9 +164,20 @@ def _invoice(fields: Fields, version: int, zone: str) -> InvoiceRecord:
         # one whose charge was tried and is still open has failed: its customer has to hear of it (FEATURES J3)
         is_autopay=fields.text("collection_method") == "charge_automatically" and not fields.flag("attempted"),
         can_pay_online=is_open and bool(fields.text("hosted_invoice_url", most=2000)),
-        details={"memo": memo} if (memo := fields.text("description", most=1000)) else {},
+        details=_details(fields, currency),
         awaited_on=_awaited_on(fields, zone) if is_open else None,
         settled_at=_settled_at(fields, state),
+    )
+
+
+def _details(fields: Fields, currency: str) -> Json:
+    """With the first of its lines: it shows ten, and says when there are more [R]."""
+    own = [Fields(item) for item in fields.items("custom_fields") if isinstance(item, dict)]
+    return shown(
+        memo=fields.text("description", most=1000),
+        own=((one.text("name", most=40), one.text("value", most=140)) for one in own),
+        lines=lines(fields.items("lines", "data"), LINE, currency, scale=-_decimals(currency)),
+        are_more=fields.flag("lines", "has_more"),
     )
 
 

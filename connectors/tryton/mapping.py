@@ -9,13 +9,17 @@ from typing import Any
 from app.money import Money
 from connectors.base import BadRecord, BillToRecord, CreditRecord, Instalment, InvoiceRecord, PaymentRecord
 from connectors.fields import BadField, Fields, micros, read
+from connectors.said import Line, lines, shown
 
 STATES = {"draft": "draft", "validated": "draft", "posted": "open", "paid": "paid", "cancelled": "void"}
 INVOICE = (
     "number", "reference", "type", "state", "invoice_date", "total_amount", "amount_to_pay", "party.id",
     "currency.code", "write_date", "create_date", "lines_to_pay.maturity_date", "lines_to_pay.amount",
     "lines_to_pay.reconciliation", "payment_lines.amount", "payment_lines.date", "payment_lines.amount_currency.code",
+    "payment_term.name", "lines.description", "lines.product.name", "lines.quantity", "lines.unit_price",
+    "lines.amount",
 )  # fmt: skip
+LINE = Line((("description",), ("product", "name")), ("quantity",), ("unit_price",), ("amount",))
 PARTY = ("name", "email", "active", "write_date", "create_date")
 DAY = ("year", "month", "day")
 MOMENT = (*DAY, "hour", "minute", "second", "microsecond")
@@ -60,6 +64,7 @@ def _invoice(fields: Fields) -> InvoiceRecord:
         raw_state=raw_state,
         po_number=fields.text("reference", most=80),
         instalments=parts if len(parts) > 1 else (),
+        details=shown(terms=fields.text("payment_term", "name"), lines=lines(fields.items("lines"), LINE, currency)),
         settled_at=fields.instant("write_date") if state in ("paid", "void") else None,
     )
 

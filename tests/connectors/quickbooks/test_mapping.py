@@ -272,8 +272,8 @@ def test_it_keeps_lines_and_the_vendors_own_fields_to_be_shown() -> None:
     item = {"DetailType": "SalesItemLineDetail", "Description": "Pallets, HS 4415.20", "Amount": Decimal("50.00")}
     found = invoice(
         Line=[
-            {**item, "SalesItemLineDetail": {"Qty": 4, "ItemRef": {"value": "1", "name": "Pallet"}}},
-            {**item, "Amount": "a lot"},
+            {**item, "SalesItemLineDetail": {"Qty": 4, "UnitPrice": Decimal("12.5")}},
+            {"DetailType": "GroupLineDetail", "GroupLineDetail": {"Line": [{**item, "Amount": "a lot"}]}},
             {"DetailType": "SubTotalLineDetail", "Amount": Decimal("59.50")},
             "not a line",
         ],
@@ -285,4 +285,7 @@ def test_it_keeps_lines_and_the_vendors_own_fields_to_be_shown() -> None:
     )
     assert isinstance(found, InvoiceRecord)
     assert found.details["fields"] == {"Shipment": "S-77"}
-    assert found.details["lines"] == [{"text": "Pallets, HS 4415.20", "quantity": "4", "minor": 5000}]
+    assert found.details["lines"] == [
+        {"text": "Pallets, HS 4415.20", "quantity": "4", "each": 1250, "minor": 5000},
+        {"text": "Pallets, HS 4415.20"},
+    ]
