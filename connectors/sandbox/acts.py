@@ -194,11 +194,12 @@ def new_invoice(act: Act) -> tuple[Json, list[Change]]:
         raise books.NotPossible("every invoice is in the company's currency here")
     net, tax = books.net_and_tax(company, to_minor(act.asked.get("amount", "100"), currency))
     issued = act.day("issued", today) or today
+    what = [(item, text) for item, text in act.asked.get("lines", [])]
     invoice, changes = books.add_invoice(
         act.world,
         company,
         customer,
-        books.lines_for(company, net),
+        books.lines_for(company, net, what) if what else books.lines_for(company, net),
         tax,
         act.at,
         issued_on=issued,

@@ -193,7 +193,11 @@ def information(environment: str, company: str) -> Response:
 @locked
 def invoices(environment: str, company: str) -> Response:
     books = enter(environment, company)
-    return listed(books, [one for one in books.invoices.values() if one.status != "deleted"], shapes.invoice)
+    names = [name for name in request.args.get("$expand", "").split(",") if name]
+    if unknown := next((name for name in names if name not in shapes.LEADS_TO), ""):
+        raise Denied(no(400, "BadRequest", f"Could not find a property named '{unknown}'."))
+    shape = shapes.expanded(names)
+    return listed(books, [one for one in books.invoices.values() if one.status != "deleted"], shape)
 
 
 @bp.get(f"{API}/companies(<company>)/salesCreditMemos")

@@ -1,7 +1,9 @@
 """Business Central's JSON: OData, money as numbers, zeros where nothing is known."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from .amounts import to_float
 from .world import Company, CreditNote, Customer, Invoice
@@ -115,6 +117,34 @@ def invoice(company: Company, one: Invoice) -> Json:
         "phoneNumber": "",
         "email": one.email or "",
     }
+
+
+def expanded(names: list[str]) -> Callable[[Company, Invoice], Json]:
+    """The invoice with what it leads to, by the names of an $expand."""
+    return lambda company, one: invoice(company, one) | {name: LEADS_TO[name](one) for name in names}
+
+
+def invoice_lines(one: Invoice) -> list[Json]:
+    return [
+        {
+            "id": str(uuid5(NAMESPACE_URL, row.id)), "documentId": one.id, "sequence": 10_000 * place,
+            "lineType": "Item", "lineObjectNumber": row.item[:20], "description": row.description, "description2": "",
+            "unitOfMeasureCode": "PCS", "quantity": row.quantity, "unitPrice": to_float(row.unit, one.currency),
+            "discountAmount": 0, "discountPercent": 0, "amountExcludingTax": to_float(row.amount, one.currency),
+            "netAmount": to_float(row.amount, one.currency), "shipmentDate": day(one.issued_on),
+        }
+        for place, row in enumerate(one.lines, 1)
+    ]  # fmt: skip
+
+
+def payment_term(one: Invoice) -> Json | None:
+    if not one.terms:
+        return None
+    return {"id": str(uuid5(NAMESPACE_URL, one.terms)), "code": one.terms.upper()[:10], "displayName": one.terms,
+            "discountPercent": 0, "discountDateCalculation": ""}  # fmt: skip
+
+
+LEADS_TO: dict[str, Callable[[Invoice], Any]] = {"salesInvoiceLines": invoice_lines, "paymentTerm": payment_term}
 
 
 def credit_memo(company: Company, one: CreditNote) -> Json:

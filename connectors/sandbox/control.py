@@ -109,7 +109,14 @@ def invoice_truth(company: Company, one: Invoice) -> Json:
         "pay_url": link(f"/pay/{one.pay_token}"),
         "updated_at": one.updated_at.isoformat(),
         "notes": one.notes,
-    }
+        "reference": one.reference,
+        "terms": one.terms,
+        "lines": [
+            {"item": line.item, "text": line.description, "quantity": line.quantity, "each": line.unit,
+             "amount": line.amount}
+            for line in one.lines
+        ],
+    }  # fmt: skip
 
 
 @bp.get("/clients")

@@ -100,6 +100,7 @@ def documents(company: Company, doctype: str) -> list[Json]:
             [shapes.invoice(company, one, today) for one in sent if one.status != "deleted"]
             + [shapes.credit_note(company, one) for one in notes]
         ),
+        "Sales Invoice Item": lambda: [row for one in sent for row in shapes.items(one)],
         "Payment Entry": lambda: [shapes.payment(company, one) for one in company.payments.values()],
         "Payment Entry Reference": lambda: [row for one in company.payments.values() for row in shapes.references(one)],
         "Payment Request": lambda: [
@@ -123,7 +124,7 @@ def kept(company: Company, doctype: str) -> list[Json]:
 @locked
 def listed(doctype: str) -> Response:
     company = enter()
-    if doctype.endswith(" Reference") and request.args.get("parent") is None:
+    if doctype.endswith((" Reference", " Item")) and request.args.get("parent") is None:
         raise Denied(no(403, "PermissionError", "Parent DocType required to read a child table"))
     rows = [row for row in documents(company, doctype) if all(fits(row, one) for one in given("filters"))]
     field, _, way = request.args.get("order_by", "modified desc").partition(" ")

@@ -59,8 +59,29 @@ def invoice(company: Company, one: Invoice, today: Any) -> Json:
             "is_return": 0,
             "return_against": None,
             "po_no": one.reference or None,
+            "payment_terms_template": one.terms or None,
         }
     )
+
+
+def items(one: Invoice) -> list[Json]:
+    """Rows within the invoice."""
+    return [
+        {
+            "parent": one.id,
+            "parenttype": "Sales Invoice",
+            "idx": place,
+            "item_code": row.item.upper(),
+            "item_name": row.item,
+            "description": f"<div><p>{row.description}</p></div>",
+            "qty": float(row.quantity),
+            "rate": to_float(row.unit, one.currency),
+            "amount": to_float(row.amount, one.currency),
+            "base_rate": to_float(row.unit, one.currency),
+            "base_amount": to_float(row.amount, one.currency),
+        }
+        for place, row in enumerate(one.lines, 1)
+    ]
 
 
 def owed_status(one: Invoice, today: Any) -> str:

@@ -166,18 +166,22 @@ def found(rows: dict[str, Any], number: str, noun: str) -> Any:
     return rows[number]
 
 
+def invoice_shape() -> Shape:
+    return shapes.with_lines if "lines" in request.args.getlist("include[]") else shapes.invoice
+
+
 @bp.get(f"{BOOKS}/invoices/invoices")
 @locked
 def invoices(account: str) -> Response:
     company = enter(account, "invoices:read")
-    return listed("invoices", company, list(company.invoices.values()), shapes.invoice)
+    return listed("invoices", company, list(company.invoices.values()), invoice_shape())
 
 
 @bp.get(f"{BOOKS}/invoices/invoices/<number>")
 @locked
 def read_invoice(account: str, number: str) -> Response:
     company = enter(account, "invoices:read")
-    return result(invoice=shapes.invoice(company, found(company.invoices, number, "Invoice")))
+    return result(invoice=invoice_shape()(company, found(company.invoices, number, "Invoice")))
 
 
 @bp.get(f"{BOOKS}/invoices/invoices/<number>/share_link")

@@ -56,8 +56,22 @@ def invoice(company: Company, one: Invoice) -> Json:
         "display_status": "draft" if word == "draft" else "sent", "dispute_status": None, "auto_bill": False,
         "payment_status": {"paid": "paid", "partial": "partial"}.get(word, "unpaid"), "last_order_status": None,
         "po_number": one.reference or None, "description": one.lines[0].description, "notes": one.memo,
-        "terms": None, "deposit_status": "none", "date_paid": None, "language": "en",
+        "terms": one.terms or None, "deposit_status": "none", "date_paid": None, "language": "en",
         "vis_state": 1 if one.status == "deleted" else 0,
+    }  # fmt: skip
+
+
+def with_lines(company: Company, one: Invoice) -> Json:
+    return invoice(company, one) | {"lines": [line(one, place) for place in range(len(one.lines))]}
+
+
+def line(one: Invoice, place: int) -> Json:
+    row = one.lines[place]
+    return {
+        "lineid": place + 1, "invoiceid": int(one.id), "type": 0, "name": row.item, "description": row.description,
+        "qty": str(row.quantity), "unit_cost": money(row.unit, one.currency),
+        "amount": money(row.amount, one.currency), "taxName1": None, "taxAmount1": None, "taxName2": None,
+        "taxAmount2": None, "compounded_tax": False, "expenseid": 0, "updated": stamp(one.updated_at),
     }  # fmt: skip
 
 

@@ -139,7 +139,8 @@ def records(company: Company, model: str) -> list[Json]:
         ),
         "account.payment": lambda: [shapes.payment(company, one) for one in received],
         "account.move.line": lambda: (
-            [line for one in sent for line in shapes.owed_lines(one)] + [shapes.received_line(one) for one in received]
+            [line for one in sent for line in (*shapes.owed_lines(one), *shapes.sold_lines(one))]
+            + [shapes.received_line(one) for one in received]
         ),
         "account.partial.reconcile": lambda: [row for one in received for row in shapes.matches(one)],
         "mail.message": lambda: messages(company),

@@ -63,6 +63,7 @@ def invoice(company: Company, one: Invoice) -> Json:
         "payment_state": paid_how(one),
         "state": {"draft": "draft", "void": "cancel"}.get(one.status, "posted"),
         "access_token": one.pay_token if "shared" in one.memo else False,
+        "invoice_payment_term_id": [30, one.terms] if one.terms else False,
     }
 
 
@@ -88,6 +89,7 @@ def refund(company: Company, one: CreditNote) -> Json:
         "payment_state": "paid" if one.status == "used" else "not_paid",
         "state": "cancel" if one.status == "void" else "posted",
         "access_token": False,
+        "invoice_payment_term_id": False,
     }
 
 
@@ -106,11 +108,28 @@ def payment(company: Company, one: Payment) -> Json:
     }
 
 
+NOTHING_SOLD: Json = {"name": False, "quantity": 0.0, "price_unit": 0.0, "price_subtotal": 0.0}
+
+
+def sold_lines(one: Invoice) -> list[Json]:
+    return [
+        {
+            "id": int(one.id) * 1000 + place, "move_id": [int(one.id), one.number or "/"], "payment_id": False,
+            "display_type": "product", "account_type": "income", "date_maturity": False,
+            "name": f"[{row.item}] {row.description}", "quantity": float(row.quantity),
+            "price_unit": to_float(row.unit, one.currency), "price_subtotal": to_float(row.amount, one.currency),
+            "amount_currency": to_float(-row.amount, one.currency), "amount_residual_currency": 0.0,
+            "write_date": stamp(one.updated_at),
+        }
+        for place, row in enumerate(one.lines, 1)
+    ]  # fmt: skip
+
+
 def owed_lines(one: Invoice) -> list[Json]:
     """The lines an invoice falls due in: two halves where its terms say so, a month apart."""
     common_part = {
         "move_id": [int(one.id), one.number or "/"], "payment_id": False, "display_type": "payment_term",
-        "account_type": "asset_receivable", "write_date": stamp(one.updated_at),
+        "account_type": "asset_receivable", "write_date": stamp(one.updated_at), **NOTHING_SOLD,
     }  # fmt: skip
     owed = one.balance if one.status == "open" else 0
     if "halves" not in one.memo or one.due_on is None:
@@ -142,6 +161,7 @@ def received_line(one: Payment) -> Json:
         "amount_currency": to_float(-one.amount, one.currency),
         "amount_residual_currency": to_float(0 if one.deleted else -one.unapplied, one.currency),
         "write_date": stamp(one.updated_at),
+        **NOTHING_SOLD,
     }
 
 

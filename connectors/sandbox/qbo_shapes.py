@@ -130,8 +130,7 @@ def invoice(books: Books, one: Invoice) -> Json:
 def terms(one: Invoice) -> Json | None:
     if one.due_on is None:
         return None
-    days = (one.due_on - one.issued_on).days
-    return {"value": str(1 + days), "name": f"Net {days}" if days else "Due on receipt"}
+    return {"value": str(1 + (one.due_on - one.issued_on).days), "name": one.terms}
 
 
 def linked(books: Books, one: Invoice) -> list[Json]:

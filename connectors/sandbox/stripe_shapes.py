@@ -50,6 +50,9 @@ def address(one: Address) -> Json | None:
     }
 
 
+SHOWN = 10  # lines inside of an invoice [R]
+
+
 def listing(url: str, rows: list[Json], has_more: bool = False) -> Json:
     return {"object": "list", "data": rows, "has_more": has_more, "url": url}
 
@@ -162,7 +165,9 @@ def invoice(books: Books, one: Invoice, expand: frozenset[str] = frozenset()) ->
         "customer_email": one.email, "customer_name": person.name, "customer_phone": person.phone or None,
         "custom_fields": [{"name": "PO number", "value": one.reference}] if one.reference else None,
         "metadata": {"po_number": one.reference} if one.reference else {}, "description": one.memo or None,
-        "lines": listing(f"/v1/invoices/{one.id}/lines", [line_item(row, one) for row in one.lines]),
+        "lines": listing(
+            f"/v1/invoices/{one.id}/lines", [line_item(row, one) for row in one.lines[:SHOWN]], len(one.lines) > SHOWN
+        ),
         **amounts(one), **moments(books.company, one), **pages(books, one),
     }  # fmt: skip
     if "payments" in expand:

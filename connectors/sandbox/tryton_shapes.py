@@ -69,6 +69,8 @@ def invoice(company: Company, one: Invoice, paid: list[tuple[Payment, Applied]])
         "company": {"__name__": "company.company", "id": 1},
         "lines_to_pay": [owed(one, due, part) for due, part in terms(one)],
         "payment_lines": [received(each, part) for each, part in paid],
+        "payment_term": {"__name__": "account.invoice.payment_term", "id": 1, "name": one.terms} if one.terms else None,
+        "lines": [sold(one, place) for place in range(len(one.lines))],
     }
 
 
@@ -79,6 +81,19 @@ def terms(one: Invoice) -> list[tuple[date | None, int]]:
     if "halves" not in one.memo or one.due_on is None:
         return [(one.due_on, one.total)]
     return [(one.due_on - timedelta(days=30), one.total // 2), (one.due_on, one.total - one.total // 2)]
+
+
+def sold(one: Invoice, place: int) -> Json:
+    row = one.lines[place]
+    return {
+        "__name__": "account.invoice.line",
+        "id": int(one.id) * 1000 + place,
+        "description": row.description,
+        "product": {"__name__": "product.product", "id": 1 + sum(map(ord, row.item)), "name": row.item},
+        "quantity": float(row.quantity),
+        "unit_price": number(row.unit, one.currency),
+        "amount": number(row.amount, one.currency),
+    }
 
 
 def owed(one: Invoice, due: date | None, part: int) -> Json:
@@ -116,4 +131,6 @@ def credit_note(company: Company, one: CreditNote) -> Json:
         "company": {"__name__": "company.company", "id": 1},
         "lines_to_pay": [],
         "payment_lines": [],
+        "payment_term": None,
+        "lines": [],
     }

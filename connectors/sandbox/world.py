@@ -99,6 +99,12 @@ class Invoice:
     def is_open(self) -> bool:
         return self.status == "open" and self.balance > 0
 
+    @property
+    def terms(self) -> str:
+        """As the books name them; none without a day."""
+        days = (self.due_on - self.issued_on).days if self.due_on else None
+        return "" if days is None else f"Net {days}" if days else "Due on receipt"
+
 
 @dataclass(slots=True)
 class Applied:

@@ -24,4 +24,5 @@ class Juniper(Sandboxed):
 
 class TestNetSuite(Juniper, Contract):
     module: ClassVar[ModuleType] = connector
-    lacks = frozenset({"day limit", "document", "news of deletions", "pay link", "zone"})
+    lacks = frozenset({"day limit", "document", "lines", "news of deletions", "pay link", "terms", "zone"})
+    because = {"lines": "Their columns are unverified, and one wrong name fails a query (FACTS 17)."}

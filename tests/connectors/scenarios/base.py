@@ -13,11 +13,13 @@ from tests.connectors.stage import Bench, Sandboxed
 Lack = Literal[
     "day limit",  # its headers name none
     "document",
+    "lines",  # in what is asked of it
     "news of deletions",  # in its changes: a sweep finds them
     "part payments back",  # an outside payment is in full or not at all
     "pay link",
     "payments",  # they show in what invoices owe, and nowhere else
     "payments posted at once",  # a person there posts what we enter
+    "terms",  # by name, with an invoice
     "revocation",  # nobody there can be told that a consent is no longer needed
     "replay window",  # its signatures hold no time
     "zone",
@@ -29,6 +31,7 @@ class Scenarios(Sandboxed):
 
     module: ClassVar[ModuleType]
     lacks: ClassVar[frozenset[Lack]] = frozenset()
+    because: ClassVar[dict[Lack, str]] = {}  # the fact of FACTS.md, where the name of what it lacks leaves one to ask
     impossible: ClassVar[frozenset[str]] = frozenset()  # acts that its books refuse: "credit", "new_invoice EUR"
     opens_several: ClassVar[bool] = False  # one consent, several companies
     on_401: ClassVar[type[ProviderError]] = AccessExpired
@@ -44,7 +47,7 @@ class Scenarios(Sandboxed):
 
     def needs(self, what: Lack) -> None:
         if what in self.lacks:
-            pytest.skip(f"{self.spec.title} has no {what}")
+            pytest.skip(" ".join((f"{self.spec.title} has no {what}.", self.because.get(what, ""))).strip())
 
     def needs_consent(self) -> None:
         if self.spec.kind == "key":

@@ -37,6 +37,34 @@ class Reading(Scenarios):
         assert {name: each.address_text for name, each in found.items()} == {name: books[name] for name in found}
         assert "" in books.values()
 
+    def test_what_an_invoice_is_for_arrives(self, bench: Bench) -> None:
+        """[M4 A16 B13 003-4] Each line, in the order of the books; read singly, it is the same: a fact that comes by
+        one way only would be written again and again."""
+        self.needs("lines")
+        bench.act("new_invoice", amount="77.70", lines=[["Oak", "Oak boards, planed"], ["Haulage", "To the door"]])
+        found, books = bench.pull("full").invoices, bench.control.invoices(self.company, only_open=True)
+        assert max(len(row["lines"]) for row in books) == 2
+        for row in books:
+            lines = found[row["id"]].details["lines"]
+            assert [(each["quantity"], each["each"], each["minor"]) for each in lines] == [
+                (str(line["quantity"]), line["each"], line["amount"]) for line in row["lines"]
+            ]
+            for each, line in zip(lines, row["lines"], strict=True):
+                assert each["text"] == line["item"] or line["text"] in each["text"]
+        again = bench.fetch("invoice", *found).invoices
+        assert {name: each.details for name, each in again.items()} == {
+            name: each.details for name, each in found.items()
+        }
+
+    def test_the_order_number_and_the_terms_arrive(self, bench: Bench) -> None:
+        """[M4 A16 001-6] As the books have them; no terms are made up where the provider tells none."""
+        found, books = bench.pull("full").invoices, bench.control.invoices(self.company, only_open=True)
+        assert any(row["reference"] for row in books)
+        for row in books:
+            told = "" if "terms" in self.lacks else row["terms"]
+            one = found[row["id"]]
+            assert (one.po_number, one.details.get("terms", "")) == (row["reference"], told)
+
     @pytest.mark.parametrize("more", [-1, 0, 1])
     def test_a_page_may_end_exactly_where_the_list_does(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch, more: int

@@ -10,7 +10,7 @@ from tests.connectors.contract import Cedar, Contract
 
 class TestStripe(Cedar, Contract):
     module: ClassVar[ModuleType] = connector
-    lacks = frozenset({"day limit", "part payments back"})
+    lacks = frozenset({"day limit", "part payments back", "terms"})
     impossible = frozenset({"change_amount", "reassign", "reopen"})
     on_401 = RetryLater  # the key is the platform's own
     on_revoked = MustReconnect

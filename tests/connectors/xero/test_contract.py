@@ -12,4 +12,5 @@ class TestXero(Birch, Contract):
     module: ClassVar[ModuleType] = connector
     opens_several = True
     on_revoked = Forbidden  # the grant lives on, the organisation has left it
-    lacks = frozenset({"replay window"})
+    lacks = frozenset({"lines", "replay window", "terms"})
+    because = {"lines": "It is asked for summaries, because it charges for what it sends (FACTS 2)."}
