@@ -19,7 +19,9 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
 from app.words import _
+from connectors.fields import DIGITS
 from connectors.files.refusal import Refused
+from connectors.said import LINES
 
 XML_LIMIT = 5_000_000  # bytes
 PDF_LIMIT = 20_000_000
@@ -29,6 +31,16 @@ _CREDITS = {"381", "261", "262", "296", "308", "396", "420", "458", "532", "83"}
 _NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")  # in lower case; other attachments can come first
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it complains of PDFs we only look into
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line; ``each`` is the price of one piece."""
+
+    text: str
+    quantity: Decimal | None
+    each: Decimal | None
+    amount: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,9 @@ class EInvoice:
     terms: str  # of payment, in words
     iban: str
     preceding_invoice: str
+    note: str
     lines: int
+    items: tuple[Item, ...]  # its first lines
 
     @property
     def kind(self) -> Literal["invoice", "credit_note"]:
@@ -151,11 +165,12 @@ def _attached(data: bytes) -> Iterator[bytes]:
 @dataclass(frozen=True, slots=True)
 class _Paths:
     """Of every value the paths it may stand at, the first that holds something counts. Steps are local names; a last
-    step with @ is an attribute. ``line`` is the path of the invoice's lines."""
+    step with @ is an attribute. ``line`` is the path of the invoice's lines, ``item`` what stands within one."""
 
     syntax: str
     line: str
     values: Mapping[str, tuple[str, ...]]
+    item: Mapping[str, tuple[str, ...]]
 
 
 def _below(place: str, **names: str) -> dict[str, tuple[str, ...]]:
@@ -181,6 +196,7 @@ def _ubl(kind: str) -> _Paths:
             payment_reference="PaymentMeans/PaymentID",
             terms="PaymentTerms/Note",
             iban="PaymentMeans/PayeeFinancialAccount/ID",
+            note="Note",
         )
         | _below(
             "LegalMonetaryTotal", total_with_tax="TaxInclusiveAmount", prepaid="PrepaidAmount", payable="PayableAmount"
@@ -198,15 +214,32 @@ def _ubl(kind: str) -> _Paths:
             seller_name="PartyLegalEntity/RegistrationName PartyName/Name",
             seller_contact_email="Contact/ElectronicMail",
         ),
+        _below(
+            ".",
+            text="Item/Name Item/Description",
+            quantity="CreditedQuantity" if note else "InvoicedQuantity",
+            price="Price/PriceAmount",
+            pieces="Price/BaseQuantity",
+            amount="LineExtensionAmount",
+        ),
     )
 
 
-def _cii(syntax: str, head: str, deal: str, agreement: str, settlement: str, sums: str, line: str) -> _Paths:
+def _cii(syntax: str, head: str, deal: str, agreement: str, settlement: str, sums: str, part: str) -> _Paths:
+    """``part``: what the names of the parts of a line begin with."""
+    price = f"{part}TradeAgreement/NetPriceProductTradePrice"
+    line_sums = "SpecifiedTradeSettlementLineMonetarySummation SpecifiedTradeSettlementMonetarySummation".split()
     contact = "DefinedTradeContact/EmailURIUniversalCommunication/URIID"
     return _Paths(
         syntax,
-        f"{deal}/{line}",
-        _below(head, number="ID", type_code="TypeCode", issue_date="IssueDateTime/DateTimeString")
+        f"{deal}/IncludedSupplyChainTradeLineItem",
+        _below(
+            head,
+            number="ID",
+            type_code="TypeCode",
+            issue_date="IssueDateTime/DateTimeString",
+            note="IncludedNote/Content",
+        )
         | _below(
             f"{deal}/{agreement}",
             buyer_reference="BuyerReference",
@@ -231,6 +264,14 @@ def _cii(syntax: str, head: str, deal: str, agreement: str, settlement: str, sum
             iban="SpecifiedTradeSettlementPaymentMeans/PayeePartyCreditorFinancialAccount/IBANID",
             preceding_invoice="InvoiceReferencedDocument/IssuerAssignedID",
         ),
+        _below(
+            ".",
+            text="SpecifiedTradeProduct/Name SpecifiedTradeProduct/Description",
+            quantity=f"{part}TradeDelivery/BilledQuantity",
+            price=f"{price}/ChargeAmount",
+            pieces=f"{price}/BasisQuantity",
+            amount=" ".join(f"{part}TradeSettlement/{name}/LineTotalAmount" for name in line_sums),
+        ),
     )
 
 
@@ -244,7 +285,7 @@ _PATHS = {
         "ApplicableHeaderTradeAgreement",
         "ApplicableHeaderTradeSettlement",
         "SpecifiedTradeSettlementHeaderMonetarySummation",
-        "IncludedSupplyChainTradeLineItem",
+        "SpecifiedLine",
     ),
     "CrossIndustryDocument": _cii(
         "zugferd1",
@@ -253,7 +294,7 @@ _PATHS = {
         "ApplicableSupplyChainTradeAgreement",
         "ApplicableSupplyChainTradeSettlement",
         "SpecifiedTradeSettlementMonetarySummation",
-        "IncludedSupplyChainTradeLineItem",
+        "SpecifiedSupplyChain",
     ),
 }
 
@@ -269,7 +310,16 @@ def _read(root: Element, paths: _Paths) -> EInvoice:
         raise Refused(_("Invoice %(said)s states no amount.", said=said["number"][:80]))
     said |= {name: _date(said[name], name) for name in ("issue_date", "due_date")}
     said |= {name: _amount(said[name], name) for name in ("total_with_tax", "prepaid", "payable")}
-    return EInvoice(syntax=paths.syntax, lines=sum(1 for _ in _at(root, paths.line.split("/"))), **said)
+    rows = list(_at(root, paths.line.split("/")))
+    items = tuple(_item(row, paths.item) for row in rows[: LINES + 1])
+    return EInvoice(syntax=paths.syntax, lines=len(rows), items=items, **said)
+
+
+def _item(row: Element, places: Mapping[str, tuple[str, ...]]) -> Item:
+    """A number in it that is none is left out: nothing hangs on it."""
+    said = {name: _first(row, paths) for name, paths in places.items()}
+    quantity, price, pieces, amount = (_number(said[name]) for name in ("quantity", "price", "pieces", "amount"))
+    return Item(said["text"][:200], quantity, price / pieces if price is not None and pieces else price, amount)
 
 
 def _first(root: Element, places: tuple[str, ...]) -> str:
@@ -306,6 +356,14 @@ def _date(said: str, name: str) -> date | None:
         raise Refused(
             _("The %(replace)s “%(said)s” is no date.", replace=name.replace("_", " "), said=said[:40])
         ) from None
+
+
+def _number(said: str) -> Decimal | None:
+    try:
+        found = Decimal(said)
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and found.adjusted() < DIGITS and len(said) < 30 else None
 
 
 def _amount(said: str, name: str) -> Decimal | None:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from app.money import Money, MoneyError
+from app.money import Money, MoneyError, exponent
 from app.words import _
 from connectors.base import Batch, BillToRecord, CreditRecord, InvoiceRecord, Json
 from connectors.files.columns import plain
 from connectors.files.einvoice import EInvoice
 from connectors.files.reading import Row
 from connectors.files.refusal import Refused
+from connectors.said import line, shown
 
 _CREDITS = ("credit", "gutschrift", "avoir", "abono", "nota di credito", "creditnota")
 _PAYMENTS = ("payment", "zahlung", "paiement", "pago", "pagamento", "betaling", "receipt")
@@ -49,6 +50,7 @@ def of_rows(rows: Sequence[Row], imported_at: datetime) -> Batch:
 
 
 # How an XRechnung writes a discount into its terms (BT-20): 2 % within 14 days. Free words are not read.
+_FOR_MACHINES = re.compile(r"#(?:SKONTO|VERZUG)#(?:[A-Z]+=[0-9.]+#)+")
 _SKONTO = re.compile(r"#SKONTO#TAGE=(\d{1,3})#PROZENT=(\d{1,2}\.\d{2})#")
 
 
@@ -91,12 +93,21 @@ def of_einvoice(said: EInvoice, imported_at: datetime) -> Batch:
             raw_state=said.syntax,
             address_text=said.buyer_email,
             po_number=said.order_reference,
-            details={name: value for name in kept if (value := getattr(said, name))},
+            details={name: value for name in kept if (value := getattr(said, name))} | _shown(said, total.currency),
             discount_minor=discount_minor,
             discount_until=discount_until,
         )
     )
     return batch
+
+
+def _shown(said: EInvoice, currency: str) -> Json:
+    digits = exponent(currency)
+    return shown(
+        memo=said.note[:1000],
+        terms=_FOR_MACHINES.sub("", said.terms).strip()[:1000],
+        lines=(line(one.text, one.quantity, one.each, one.amount, digits) for one in said.items),
+    )
 
 
 def external_id(number: str, issued_on: date | None) -> str:

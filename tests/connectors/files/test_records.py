@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,24 @@ def test_an_einvoice_becomes_one_record(shared: Path) -> None:
     (invoice,) = batch.invoices
     assert (invoice.balance.amount, invoice.due_on, invoice.state) == (Decimal("12829.69"), date(2018, 4, 13), "open")
     assert invoice.details["iban"] == "DE79000000001234567890"
+    assert sum(line["minor"] for line in invoice.details["lines"]) == 1078125
     assert batch.bill_tos[0].address_text == "tester@test.de"
+
+
+@pytest.mark.parametrize(
+    ("sample", "line"),
+    [
+        ("cen_ubl_example2.xml", {"text": "Laptop computer", "quantity": "2", "each": 127300, "minor": 127300}),
+        ("zugferd1_comfort.xml", {"text": "Trennblätter A4", "quantity": "20", "each": 990, "minor": 19800}),
+        ("facturx_en16931.xml", {"text": "PRESTATION SUPPORT", "quantity": "1", "each": 6000, "minor": 6000}),
+    ],
+)
+def test_its_lines_are_kept_to_be_shown(shared: Path, sample: str, line: dict[str, Any]) -> None:
+    """[A16 B13 003-4 facts-13] In every syntax; the price is that of one piece."""
+    said = read_xml((shared / "connectors/samples/einvoice" / sample).read_bytes())
+    (invoice,) = of_einvoice(said, NOW).invoices
+    assert invoice.details["lines"][0] == line
+    assert len(invoice.details["lines"]) == said.lines
 
 
 @pytest.mark.parametrize(
@@ -106,10 +124,11 @@ def test_an_einvoice_becomes_one_record(shared: Path) -> None:
 def test_a_discount_is_read_where_it_is_written_for_machines(
     shared: Path, terms: str, minor: int | None, until: date | None
 ) -> None:
-    """[C17 000-10] As an XRechnung writes it; free words are read by nobody but people."""
+    """[C17 000-10] As an XRechnung writes it; free words are read by nobody but people, and code by none of them."""
     said = read_xml((shared / "connectors/samples/einvoice/xrechnung_01.14a_ubl.xml").read_bytes())
     (invoice,) = of_einvoice(replace(said, terms=terms, issue_date=date(2018, 3, 23)), NOW).invoices
     assert (invoice.discount_minor, invoice.discount_until) == (minor, until)
+    assert invoice.details.get("terms") == (None if minor else terms)
 
 
 def test_a_credit_note_lowers_the_debt(shared: Path) -> None:
