@@ -224,11 +224,15 @@ def twins() -> str:
 def rule(invoice_id: UUID) -> Response:
     answer = request.form.get("answer", "")
     with database().transaction() as writing:
-        pair = next(iter(queries.differing(writing, invoice_id)), None) or abort(404)
+        if not queries.has_invoice(writing, invoice_id):
+            abort(404)
         if answer not in actions.ANSWERS:
             abort(400)
-        actions.rule_twins(writing, pair, answer, person=g.person, now=clock.now())
-    flash(_("Saved. It stays so until those books say something new of it."), "ok")
+        pairs = queries.differing(writing, invoice_id)
+        for pair in pairs:
+            actions.rule_twins(writing, pair, answer, person=g.person, now=clock.now())
+    saved = _("Saved. It stays so until those books say something new of it.")
+    flash(saved if pairs else _("That is decided already."), "ok")
     return redirect(url_for("connections.twins"), 303)
 
 

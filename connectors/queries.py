@@ -218,6 +218,10 @@ def differing(session: Session, other_id: UUID | None = None) -> list[Pair]:
     return [Pair(*row) for row in session.execute(query.limit(ROWS))]
 
 
+def has_invoice(session: Session, invoice_id: UUID) -> bool:
+    return session.execute(select(Invoice.id).where(Invoice.id == invoice_id)).scalar_one_or_none() is not None
+
+
 def differing_count(session: Session) -> int:
     return int(session.execute(select(func.count()).select_from(Invoice).where(_DIFFERS)).scalar_one())
 

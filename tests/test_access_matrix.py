@@ -325,6 +325,6 @@ def _path(route: Route, ids: Ids) -> str:
 # What any form here may ask for, so that an answer is about the id and not about an empty field.
 _FORM = {"act": "mute", "body": "Which order is this for?", "result": "answered", "reason": "a reason"}
 PLAIN = {
-    "kind": "promise", "language": "en", "reason": "no_funds",
+    "key": "x", "kind": "promise", "language": "en", "reason": "no_funds",
     "token": FOREIGN_TOKEN, "number": 1, "line": 1, "provider": "quickbooks", "name": "x", "mail": "x", "file": uuid4(),
 }  # fmt: skip

@@ -15,10 +15,10 @@ from app.models import HoldKind, Trust
 from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, Mail, amounts, inert, mail_template, with_styles
 from app.settings import Limits
 from app.words import days
-from digest.book import Before, HoldCard, Moment, Talk
+from digest.book import Before, HoldCard, Moment, RelationCard, Talk
 from digest.compose import compose
 from digest.render import Reader, render
-from tests.digest.books import MOMENT, NOW, TODAY, Shelf
+from tests.digest.books import MOMENT, NOW, TODAY, Shelf, key
 from tests.digest.test_compose import crowd
 from tests.support.browser import NewPage, axe_violations
 
@@ -50,7 +50,9 @@ def everything() -> Shelf:
     shelf.owes("Acme", "A-4", 20000, due=date(2027, 1, 12))
     held = shelf.owes("Acme", "A-5", 700, due=date(2026, 11, 1))
     shelf.credit("Acme", "CN-1", 5000)
-    shelf.vendor("Birch & Söhne", is_known=False, as_of=NOW - timedelta(hours=30))
+    shelf.vendor("Birch & Söhne", is_known=False, as_of=NOW - timedelta(hours=30), logo_key="b1rch-72")
+    books = key("Birch & Söhne's books")
+    shelf.sources[books] = shelf.sources[books]._replace(may_remind=True)
     shelf.owes("Birch & Söhne", "B-1", 80000, due=date(2026, 11, 23), currency="JPY")
     shelf.owes(
         "Birch & Söhne", "B-2", 3000, due=date(2026, 12, 1), currency="EUR", balance_minor=9000, total_minor=9000
@@ -153,6 +155,25 @@ def test_an_unproven_vendor_gets_no_amount_and_no_word_into_the_mail() -> None:
         assert "S-1" not in body
 
 
+def test_a_proven_vendor_shows_its_logo_and_where_else_it_may_remind() -> None:
+    """[A3 A13 003-8 004-2 inv-A1] One address for every reader, its size said, the name beside it as text; nothing of
+    that for a vendor of whom nothing is proven."""
+    marks = []
+    for address in ("ap@cobalt.example", "ceo@cobalt.example"):
+        mail = render(compose(everything().book, MOMENT), reader(address=address), NOW)
+        marks += re.findall(r"<img [^>]*>", mail.html)
+        assert "Birch & Söhne may also remind you from its own system." in mail.text
+    image = '<img src="https://sheaf.example/logo/b1rch-72.png" width="72" height="24" alt="" border="0">'
+    assert marks == [image, image]
+    shelf = Shelf()
+    shelf.vendor("New", trust=Trust.NEW, logo_key="n3w-24")
+    shelf.owes("New", "N-1", 100, due=TODAY)
+    shelf.book.relations[key("New")] = RelationCard(accepted_at=NOW, first_mailed_at=NOW)
+    mail = render(compose(shelf.book, MOMENT), READER, NOW)
+    assert "N-1" in mail.html
+    assert "<img" not in mail.html
+
+
 def test_the_subject_is_specific_and_holds_no_vendors_word() -> None:
     """[C12 inv-A3] Count, vendors, most urgent date; amounts only where allowed."""
     assert written(everything()).subject == ("Sheaf: 2 overdue since 9 Nov 2026, 6 open from 2 suppliers, 24 Nov 2026")
@@ -238,7 +259,7 @@ def test_styles_are_inlined_once_when_a_template_is_loaded() -> None:
 @pytest.mark.parametrize("name", SHELVES)
 @pytest.mark.parametrize(("width", "dark"), [(320, False), (360, True), (800, False), (800, True)])
 def test_it_reads_on_a_phone_and_in_the_dark(new_page: NewPage, name: str, width: int, dark: bool) -> None:
-    """[C8 inv-S12] No sideways scrolling, WCAG 2.2 AA, links big enough for a thumb, nothing fetched from anywhere."""
+    """[C8 inv-S12] No sideways scrolling, WCAG 2.2 AA, links big enough for a thumb, nothing fetched but a logo of ours."""
     page = new_page(width=width, dark=dark)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -247,4 +268,4 @@ def test_it_reads_on_a_phone_and_in_the_dark(new_page: NewPage, name: str, width
     assert axe_violations(page) == []
     heights = page.evaluate("[...document.querySelectorAll('a')].map(a => a.getBoundingClientRect().height)")
     assert min(heights) >= 24
-    assert asked == []
+    assert all(url.startswith("https://sheaf.example/logo/") for url in asked)
