@@ -259,7 +259,7 @@ def test_styles_are_inlined_once_when_a_template_is_loaded() -> None:
 @pytest.mark.parametrize("name", SHELVES)
 @pytest.mark.parametrize(("width", "dark"), [(320, False), (360, True), (800, False), (800, True)])
 def test_it_reads_on_a_phone_and_in_the_dark(new_page: NewPage, name: str, width: int, dark: bool) -> None:
-    """[C8 inv-S12] No sideways scrolling, WCAG 2.2 AA, links big enough for a thumb, nothing fetched but a logo of ours."""
+    """[C8 inv-S12] No sideways scrolling, WCAG 2.2 AA, links big enough for a thumb, no picture but a logo."""
     page = new_page(width=width, dark=dark)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
