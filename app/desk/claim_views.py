@@ -73,7 +73,7 @@ def reasons() -> str:
     """What a dispute may be about, as customers choose it."""
     with database().reading() as session:
         own = list(session.get_one(Vendor, g.vendor_id).dispute_reasons)
-    return _reasons_page([reason(each) for each in own or REASONS if each != "other"], is_own=bool(own))
+    return _reasons_page([reason(each) for each in own or REASONS if each != "other"])
 
 
 @blueprint.post("/reasons")
@@ -81,7 +81,7 @@ def reasons() -> str:
 def save_reasons() -> Response | tuple[str, int]:
     lines, errors = read_reasons(request.form.get("reasons", ""))
     if errors:
-        return _reasons_page(lines, is_own=True, error=errors), 422
+        return _reasons_page(lines, error=errors), 422
     with database().transaction() as session:
         vendor, now = session.get_one(Vendor, g.vendor_id), clock.now()
         known = {reason(key): key for key in REASONS}  # ours stay ours: customers read them in their own language
@@ -92,5 +92,6 @@ def save_reasons() -> Response | tuple[str, int]:
     return redirect(url_for("decisions.reasons"), 303)
 
 
-def _reasons_page(lines: list[str], *, is_own: bool, error: str = "") -> str:
-    return render_template("desk/reasons.html", lines=lines, is_own=is_own, error=error)
+def _reasons_page(lines: list[str], error: str = "") -> str:
+    may_manage = g.role in MANAGING
+    return render_template("desk/reasons.html", lines=lines, error=error, may_manage=may_manage)

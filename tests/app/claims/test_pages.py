@@ -71,6 +71,8 @@ def test_a_customer_says_it_and_the_vendor_decides(rooms: Rooms) -> None:
 
 def test_the_vendor_names_what_a_dispute_may_be_about(rooms: Rooms) -> None:
     """[F2 001-6] Our own reasons stay ours, in every customer's language; an empty list goes back to them."""
+    assert 'name="reasons"' in rooms.desk.get("/desk/reasons").text
+    assert 'name="reasons"' not in rooms.agent.get("/desk/reasons").text
     assert rooms.agent.post("/desk/reasons", data={"reasons": "Anything"}).status_code == 403
     saved = _follow(rooms.desk, "/desk/reasons", {"reasons": "Wrong price\n Late  to the site \nLate to the site"})
     assert "Saved" in saved
