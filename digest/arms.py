@@ -5,17 +5,20 @@ digest/gather.py reads them all in one statement and takes each by its kind.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
     BigInteger,
+    CompoundSelect,
     Date,
     Integer,
     Select,
     String,
     and_,
+    bindparam,
     case,
     func,
     literal,
@@ -41,7 +44,6 @@ from app.models import (
     Invoice,
     LineKind,
     Mailbox,
-    Mention,
     Message,
     Outcome,
     Person,
@@ -56,11 +58,26 @@ from app.models import (
 )
 from digest.owed import OPEN, no, of, reads_others, table
 
-_LATELY = timedelta(days=30)
-_TALK_DAYS = 45  # longer than any distance between two digests
+_NOW, _LATELY, _TALKED = (bindparam(name, type_=UtcDateTime()) for name in ("now", "lately", "talked"))
+_TODAY, _KEYS = bindparam("today", type_=Date()), bindparam("keys", type_=String(), expanding=True)
 
 
-def mine(mailbox_ids: Sequence[UUID], now: datetime) -> CTE:
+def values(mailbox_ids: Sequence[UUID], keys: Collection[str], now: datetime) -> dict[str, Any]:
+    """What facts() asks about."""
+    talked = now - timedelta(days=45)  # longer than any distance between two digests
+    lately, today = now - timedelta(days=30), now.date()
+    return {"ids": mailbox_ids, "keys": sorted(keys), "now": now, "lately": lately, "talked": talked, "today": today}
+
+
+@cache
+def facts() -> CompoundSelect[Any]:
+    """All of them in one statement, made once: to put it together took longer than some of what it finds."""
+    mine = _mine()
+    every = (_selves, _relations, _holds, _broken, _talks, _also, _companies, _ended, _changes, _policies)
+    return union_all(*(arm(mine) for arm in (*every, _holds_of_all, _ratings)), _stops())
+
+
+def _mine() -> CTE:
     """The mailboxes, each with its last digest that went out, and how many did lately. ``source``: itself, and in a row
     for each the other mailboxes of its customer, where it reads something of theirs."""
     box, digest = of(Mailbox), of(Digest)
@@ -73,19 +90,19 @@ def mine(mailbox_ids: Sequence[UUID], now: datetime) -> CTE:
     )
     lately = (
         select(func.count())
-        .where(digest.mailbox_id == box.id, digest.accepted_at > now - _LATELY)
+        .where(digest.mailbox_id == box.id, digest.accepted_at > _LATELY)
         .correlate(table(Mailbox))
         .scalar_subquery()
     )
     other = table(Mailbox).alias("other")
     facts = (box.id, box.customer_id, box.last_digest_at, last.label("last_id"), lately.label("lately"))
-    own = select(*facts, box.id.label("source")).where(among(box.id, mailbox_ids))
+    own = select(*facts, box.id.label("source")).where(among(box.id, "ids"))
     beside = and_(other.c.customer_id == box.customer_id, other.c.id != box.id)
     others = select(*facts, other.c.id).join_from(table(Mailbox), other, beside)
-    return union_all(own, others.where(among(box.id, mailbox_ids), reads_others(box.id))).cte("mine")
+    return union_all(own, others.where(among(box.id, "ids"), reads_others(box.id))).cte("mine")
 
 
-def arm(kind: str, whose: Any, about: Any, **facts: Any) -> Select[Any]:
+def _arm(kind: str, whose: Any, about: Any, **facts: Any) -> Select[Any]:
     """One arm of the union; what it does not say is null, of the right type."""
     return select(
         literal_column(f"'{kind}'").label("kind"),
@@ -106,14 +123,14 @@ def arm(kind: str, whose: Any, about: Any, **facts: Any) -> Select[Any]:
     )
 
 
-def selves(mine: CTE) -> Select[Any]:
+def _selves(mine: CTE) -> Select[Any]:
     customer = of(Customer)
-    return arm("self", mine.c.id, None, name=customer.name, at=mine.c.last_digest_at, minor=mine.c.lately).join_from(
+    return _arm("self", mine.c.id, None, name=customer.name, at=mine.c.last_digest_at, minor=mine.c.lately).join_from(
         mine, table(Customer), customer.id == mine.c.customer_id
     )
 
 
-def relations(mine: CTE) -> Select[Any]:
+def _relations(mine: CTE) -> Select[Any]:
     relation = of(Relation)
     word = case(
         (relation.blocked_at.is_not(None), "blocked"),
@@ -123,15 +140,15 @@ def relations(mine: CTE) -> Select[Any]:
     )
     reached = case((relation.reached_at.is_not(None), 1), else_=0)
     facts = {"word": word, "at": relation.first_mailed_at, "minor": reached}
-    return arm("relation", mine.c.id, relation.vendor_id, **facts).join_from(
+    return _arm("relation", mine.c.id, relation.vendor_id, **facts).join_from(
         mine, table(Relation), relation.customer_id == mine.c.customer_id
     )
 
 
-def holds(mine: CTE, now: datetime) -> Select[Any]:
+def _holds(mine: CTE) -> Select[Any]:
     hold, invoice = of(Hold), of(Invoice)
     return (
-        arm(
+        _arm(
             "hold",
             mine.c.id,
             hold.invoice_id,
@@ -146,84 +163,74 @@ def holds(mine: CTE, now: datetime) -> Select[Any]:
         .where(
             invoice.state == OPEN,
             hold.ended_at.is_(None),
-            hold.ends_at > now,
+            hold.ends_at > _NOW,
             # what one customer says is not theirs may be the next one's
             or_(hold.kind != HoldKind.NOT_MINE, hold.customer_id == mine.c.customer_id),
         )
     )
 
 
-def broken(mine: CTE) -> Select[Any]:
+def _broken(mine: CTE) -> Select[Any]:
     """Promises that were not kept: the line says so, softly (FEATURES F4)."""
     hold, invoice = of(Hold), of(Invoice)
     is_broken = hold.result == literal_column(f"'{HoldResult.BROKEN}'")  # in the words of its partial index
     return (
-        arm("broken", mine.c.id, hold.invoice_id, at=hold.ended_at, day=hold.promised_on)
+        _arm("broken", mine.c.id, hold.invoice_id, at=hold.ended_at, day=hold.promised_on)
         .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.id)
         .join(table(Hold), hold.invoice_id == invoice.id)
         .where(invoice.state == OPEN, is_broken, hold.customer_id == mine.c.customer_id)
     )
 
 
-def holds_of_all(mine: CTE, now: datetime) -> Select[Any]:
+def _holds_of_all(mine: CTE) -> Select[Any]:
     """What the vendor holds of everything one of its customers owes (FEATURES A11)."""
     bill_to, invoice = of(BillTo), of(Invoice)
     word, hidden = literal(str(HoldKind.VENDOR)), case((bill_to.hold_is_hidden, "hidden"), else_="")
     return (
-        arm("standstill", mine.c.id, invoice.id, word=word, at=bill_to.held_until, name=hidden)
+        _arm("standstill", mine.c.id, invoice.id, word=word, at=bill_to.held_until, name=hidden)
         .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
         .join(table(BillTo), bill_to.id == invoice.bill_to_id)
-        .where(invoice.state == OPEN, bill_to.held_until > now)
+        .where(invoice.state == OPEN, bill_to.held_until > _NOW)
     )
 
 
-def policies(mine: CTE) -> Select[Any]:
+def _policies(mine: CTE) -> Select[Any]:
     """What their vendors want for the customers behind these mailboxes; most want nothing of their own."""
     bill_to, policy = of(BillTo), of(Policy)
     is_its = or_(policy.id == bill_to.policy_id, and_(bill_to.policy_id.is_(None), policy.is_default))
     never = cast_to(bill_to.never_remind, Integer)
     return (
-        arm("policy", mine.c.id, bill_to.id, word=bill_to.late_risk, more=cast_to(policy.terms, String), minor=never)
+        _arm("policy", mine.c.id, bill_to.id, word=bill_to.late_risk, more=cast_to(policy.terms, String), minor=never)
         .join_from(mine, table(BillTo), bill_to.customer_id == mine.c.customer_id)
         .outerjoin(table(Policy), and_(policy.vendor_id == bill_to.vendor_id, is_its))
         .where(or_(policy.id.is_not(None), bill_to.never_remind))
     )
 
 
-def mentions(mine: CTE) -> Select[Any]:
-    mention, invoice = of(Mention), of(Invoice)
-    return (
-        arm("said", mine.c.id, mention.invoice_id, minor=mention.count, at=mention.last_at)
-        .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
-        .join(table(Mention), and_(mention.mailbox_id == mine.c.id, mention.invoice_id == invoice.id))
-        .where(invoice.state == OPEN)
-    )
-
-
-def talks(mine: CTE, now: datetime) -> Select[Any]:
+def _talks(mine: CTE) -> Select[Any]:
     """The last message of a human about an invoice, by side."""
     about, message, invoice = of(ThreadInvoice), of(Message), of(Invoice)
     return (
-        arm("talk", mine.c.id, about.invoice_id, word=message.side, at=func.max(message.created_at))
+        _arm("talk", mine.c.id, about.invoice_id, word=message.side, at=func.max(message.created_at))
         .join_from(mine, table(Invoice), invoice.mailbox_id == mine.c.source)
         .join(table(ThreadInvoice), about.invoice_id == invoice.id)
         .join(table(Message), message.thread_id == about.thread_id)
         .where(
             invoice.state == OPEN,
-            message.created_at > now - timedelta(days=_TALK_DAYS),
+            message.created_at > _TALKED,
             message.is_automatic.is_(False),
         )
         .group_by(mine.c.id, about.invoice_id, message.side)
     )
 
 
-def also(mine: CTE) -> Select[Any]:
+def _also(mine: CTE) -> Select[Any]:
     """Whoever reads along with the mailbox, and with whom it reads along itself (FEATURES D16)."""
     box, person, route = of(Mailbox), of(Person), of(Route)
     reads = select(literal(1)).where(route.is_copy, route.customer_id == mine.c.customer_id)
     pair = reads.where(or_(route.mailbox_id == box.id, route.mailbox_id == mine.c.id)).correlate(mine, table(Mailbox))
     return (
-        arm("also", mine.c.id, None, name=func.coalesce(func.nullif(person.name, ""), box.address))
+        _arm("also", mine.c.id, None, name=func.coalesce(func.nullif(person.name, ""), box.address))
         .join_from(mine, table(Mailbox), and_(box.customer_id == mine.c.customer_id, box.id != mine.c.id))
         .outerjoin(table(Person), person.address == box.address)
         .where(pair.exists(), box.next_digest_at.is_not(None))
@@ -231,17 +238,17 @@ def also(mine: CTE) -> Select[Any]:
     )
 
 
-def companies(mine: CTE, now: datetime) -> Select[Any]:
+def _companies(mine: CTE) -> Select[Any]:
     """What is open at the other organisations of whoever reads the mailbox: how many, what is late by itself, and never
     a line of theirs (FEATURES B6). What rests, or comes from suppliers they do not know, does not count."""
     box, person, member, customer = of(Mailbox), of(Person), of(CustomerMember), of(Customer)
     invoice, vendor, hold, relation = of(Invoice), of(Vendor), of(Hold), of(Relation)
-    rests = select(literal(1)).where(hold.invoice_id == invoice.id, hold.ended_at.is_(None), hold.ends_at > now)
+    rests = select(literal(1)).where(hold.invoice_id == invoice.id, hold.ended_at.is_(None), hold.ends_at > _NOW)
     pair = and_(relation.customer_id == invoice.customer_id, relation.vendor_id == invoice.vendor_id)
     silenced = select(literal(1)).where(pair, or_(relation.muted_at.is_not(None), relation.blocked_at.is_not(None)))
-    late = case((invoice.due_on < now.date(), "overdue"), else_="open")
+    late = case((invoice.due_on < _TODAY, "overdue"), else_="open")
     return (
-        arm("company", mine.c.id, customer.id, name=customer.name, word=late, minor=func.count())
+        _arm("company", mine.c.id, customer.id, name=customer.name, word=late, minor=func.count())
         .join_from(mine, table(Mailbox), box.id == mine.c.id)
         .join(table(Person), person.address == box.address)
         .join(table(CustomerMember), member.person_id == person.id)
@@ -249,25 +256,25 @@ def companies(mine: CTE, now: datetime) -> Select[Any]:
         .join(table(Invoice), invoice.customer_id == customer.id)
         .join(table(Vendor), vendor.id == invoice.vendor_id)
         .where(mine.c.source == mine.c.id, invoice.state == OPEN, invoice.balance_minor > 0)
-        .where(vendor.trust == Trust.VERIFIED, vendor.live_at <= now, ~rests.exists(), ~silenced.exists())
+        .where(vendor.trust == Trust.VERIFIED, vendor.live_at <= _NOW, ~rests.exists(), ~silenced.exists())
         .group_by(mine.c.id, customer.id, customer.name, late)
     )
 
 
-def ended(mine: CTE, keys: Collection[str]) -> Select[Any]:
+def _ended(mine: CTE) -> Select[Any]:
     digest = of(Digest)
     return (
-        arm("ended", mine.c.id, digest.id, name=digest.window)
+        _arm("ended", mine.c.id, digest.id, name=digest.window)
         .join_from(mine, table(Digest), digest.mailbox_id == mine.c.id)
-        .where(digest.window.in_(sorted(keys)))
+        .where(digest.window.in_(_KEYS))
     )
 
 
-def changes(mine: CTE) -> Select[Any]:
+def _changes(mine: CTE) -> Select[Any]:
     """The lines of the last mail that would read differently now (FEATURES C6)."""
     line, invoice = of(DigestLine), of(Invoice)
     return (
-        arm(
+        _arm(
             "change",
             mine.c.id,
             line.invoice_id,
@@ -291,20 +298,20 @@ def changes(mine: CTE) -> Select[Any]:
     )
 
 
-def stops() -> Select[Any]:
-    return arm("stop", None, None, name=of(StopSwitch).name)
+def _stops() -> Select[Any]:
+    return _arm("stop", None, None, name=of(StopSwitch).name)
 
 
-def ratings(mine: CTE, now: datetime) -> Select[Any]:
+def _ratings(mine: CTE) -> Select[Any]:
     """Vendors this mailbox may be asked about (FEATURES C16). A digest that is composed anew keeps its question."""
     rating, vendor, mailed = of(Rating), of(Vendor), of(Digest)
     return (
-        arm("rating", mine.c.id, rating.vendor_id, name=vendor.name, at=rating.created_at)
+        _arm("rating", mine.c.id, rating.vendor_id, name=vendor.name, at=rating.created_at)
         .join_from(mine, table(Rating), and_(rating.mailbox_id == mine.c.id, mine.c.source == mine.c.id))
         .join(table(Vendor), vendor.id == rating.vendor_id)
         .outerjoin(table(Digest), mailed.id == rating.digest_id)
         .where(
-            rating.expires_at > now,
+            rating.expires_at > _NOW,
             rating.answered_at.is_(None),
             or_(rating.digest_id.is_(None), mailed.outcome == Outcome.QUEUED),
             vendor.trust == Trust.VERIFIED,

@@ -10,11 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    union_all,
-)
+from sqlalchemy import Connection
 
 from app.models import (
     HoldKind,
@@ -24,7 +20,7 @@ from app.models import (
 from app.policies.rules import treatment
 from app.receivables.rules import is_part, left_to_ask
 from digest import arms
-from digest.book import Before, Book, Company, HoldCard, RatingCard, RelationCard, Said, Source, Talk, VendorCard
+from digest.book import Before, Book, Company, HoldCard, RatingCard, RelationCard, Source, Talk, VendorCard
 from digest.owed import items_of, sources_of
 
 _SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # of a decision only that it was made matters here
@@ -47,10 +43,10 @@ def gather(
     connection: Connection, mailbox_ids: Sequence[UUID], keys: Collection[str], now: datetime
 ) -> dict[UUID, Gathered]:
     """By mailbox id. ``keys``: the windows about which it matters whether they have an outcome already."""
-    items, credit_items = items_of(connection, mailbox_ids)
+    items, credit_items, said = items_of(connection, mailbox_ids)
     vendors, sources = sources_of(connection, {item.connection_id for owed in items.values() for item in owed})
     found = {
-        mailbox_id: Gathered(Book(vendors, sources, items[mailbox_id], credit_items[mailbox_id]))
+        mailbox_id: Gathered(Book(vendors, sources, items[mailbox_id], credit_items[mailbox_id], said=said[mailbox_id]))
         for mailbox_id in mailbox_ids
     }
     _Facts(found, vendors, sources).read(connection, keys, now)
@@ -70,25 +66,23 @@ class _Facts:
         self._silent: set[UUID] = set()  # vendors the operator has stopped
 
     def read(self, connection: Connection, keys: Collection[str], now: datetime) -> None:
-        mine = arms.mine(list(self._found), now)
-        kinds: dict[str, tuple[Select[Any], Callable[[Any], None]]] = {
-            "self": (arms.selves(mine), self._self),
-            "relation": (arms.relations(mine), self._relation),
-            "hold": (arms.holds(mine, now), self._hold),
-            "broken": (arms.broken(mine), self._broken),
-            "talk": (arms.talks(mine, now), self._talk),
-            "also": (arms.also(mine), self._also),
-            "company": (arms.companies(mine, now), self._company),
-            "ended": (arms.ended(mine, keys), self._ended),
-            "change": (arms.changes(mine), self._change),
-            "said": (arms.mentions(mine), self._mention),
-            "policy": (arms.policies(mine), self._policy),
-            "standstill": (arms.holds_of_all(mine, now), self._hold),
-            "rating": (arms.ratings(mine, now), self._rating),
-            "stop": (arms.stops(), self._stop),
+        kinds: dict[str, Callable[[Any], None]] = {
+            "self": self._self,
+            "relation": self._relation,
+            "hold": self._hold,
+            "broken": self._broken,
+            "talk": self._talk,
+            "also": self._also,
+            "company": self._company,
+            "ended": self._ended,
+            "change": self._change,
+            "policy": self._policy,
+            "standstill": self._hold,
+            "rating": self._rating,
+            "stop": self._stop,
         }
-        for row in connection.execute(union_all(*(arm for arm, _ in kinds.values()))).all():
-            kinds[row.kind][1](row)
+        for row in connection.execute(arms.facts(), arms.values(list(self._found), keys, now)).all():
+            kinds[row.kind](row)
         for each in self._found.values():
             _leave_disputed(each.book)
             each.book.ratings = [one for one in each.book.ratings if one.vendor_id not in self._silent]
@@ -131,9 +125,6 @@ class _Facts:
 
     def _policy(self, row: Any) -> None:
         self._found[row.whose].book.policies[row.about] = treatment(row.more or "", bool(row.minor), row.word)
-
-    def _mention(self, row: Any) -> None:
-        self._found[row.whose].book.said[row.about] = Said(row.minor, row.at)
 
     def _change(self, row: Any) -> None:
         before = Before(row.about, row.minor, row.day, row.more, row.number, row.name, row.word)
