@@ -95,8 +95,13 @@ class Bulk:
     def _execute(self, sql: str, values: dict[str, Any]) -> Any:
         if "{new_id}" in sql:
             sql = sql.replace("{new_id}", self.new_id)
-            values["born"] = f"{time.time_ns() // 1_000_000:012x}"
+            values["born"] = self.born
         return self._connection.execute(text(sql), {name: self.native(value) for name, value in values.items()})
+
+    @property
+    def born(self) -> str:
+        """What ``new_id`` wants to be told."""
+        return f"{time.time_ns() // 1_000_000:012x}"
 
     def seek(self, table: str, alias: str, on: str) -> str:
         """A LEFT JOIN of at most one row of ``table``, found by its key for each row before it.

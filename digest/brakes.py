@@ -44,7 +44,7 @@ class Addressee:
     """The recipient as stored now. ``rate_key`` counts sign-in mails of one human, however the address is spelled."""
 
     address: str
-    rate_key: str
+    rate_key: str = ""
     customer_id: UUID | None = None
     suppressed_at: datetime | None = None
     reminders_off_at: datetime | None = None

@@ -5,20 +5,34 @@ called (INVARIANTS S6). The number of statements does not depend on the size of 
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, func, literal_column, or_, select, text, update
+from sqlalchemy import (
+    Integer,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.among import among
-from app.db import database_now, insert_into
+from app.bulk import Bulk
+from app.db import UtcDateTime, database_now, insert_into
 from app.house import House
-from app.ids import new_id
 from app.keys import CannotOpen
 from app.models import (
     Attempt,
@@ -111,13 +125,7 @@ def _let_through(
 
 def _already_out(session: Session, mails: Sequence[DueMail], now: datetime) -> set[UUID]:
     """Queued again, and yet an event has named an earlier attempt since: accepted, and never handed over again."""
-    query = (
-        select(Attempt.id, Attempt.outgoing_id, func.min(DeliveryEvent.happened_at))
-        .join(DeliveryEvent, DeliveryEvent.attempt_id == Attempt.id)
-        .where(among(Attempt.outgoing_id, [mail.id for mail in mails]))
-        .group_by(Attempt.id, Attempt.outgoing_id)
-    )
-    named = session.execute(query).all()
+    named = session.execute(_NAMED, {"ids": [mail.id for mail in mails]}).all()
     verdicts = [Verdict(row[0], AttemptResult.ACCEPTED, "named by an event", at=row[2]) for row in named]
     settle(session, verdicts, now)
     return {row[1] for row in named}
@@ -126,35 +134,17 @@ def _already_out(session: Session, mails: Sequence[DueMail], now: datetime) -> s
 def _due(session: Session, house: House, stops: Stops, now: datetime, limit: int) -> list[DueMail]:
     """Locked: mails somebody waits for first, then digests, each the longest due first."""
     if stops.everything:
-        return _locked(session, _URGENT, now, limit, is_operators_own(house))
-    allowed = Outgoing.kind.not_in(stops.kinds)
-    urgent = _locked(session, _URGENT, now, limit, allowed)
+        own = _DUE.where(_URGENT, is_operators_own(house.settings.operators))
+        return _locked(session, own, {"now": now, "most": limit})
+    asked = {"now": now, "most": limit, "stopped": list(stops.kinds)}
+    urgent = _locked(session, _URGENT_DUE, asked)
     if len(urgent) == limit:
         return urgent
-    return urgent + _locked(
-        session, _WAITING, now, limit - len(urgent), and_(allowed, Outgoing.kind == OutgoingKind.DIGEST)
-    )
+    return urgent + _locked(session, _DIGESTS_DUE, asked | {"most": limit - len(urgent)})
 
 
-def _locked(session: Session, waiting: Any, now: datetime, limit: int, more: Any) -> list[DueMail]:
-    query = (
-        select(
-            Outgoing.id,
-            Outgoing.kind,
-            Outgoing.address,
-            Outgoing.created_at,
-            Outgoing.mailbox_id,
-            Outgoing.person_id,
-            Outgoing.login_token_id,
-            Outgoing.digest_id,
-            Outgoing.thread_id,
-        )
-        .where(waiting, Outgoing.due_at <= now, more)
-        .order_by(Outgoing.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [DueMail(row[0], OutgoingKind(row[1]), *row[2:]) for row in session.execute(query)]
+def _locked(session: Session, query: Select[Any], asked: Mapping[str, Any]) -> list[DueMail]:
+    return [DueMail(row[0], OutgoingKind(row[1]), *row[2:]) for row in session.execute(query, asked)]
 
 
 def _decide(
@@ -222,38 +212,24 @@ def _drop(session: Session, mails: Sequence[DueMail], decisions: dict[UUID, Deci
 
 def _take(session: Session, going: Sequence[DueMail], owner: str, until: datetime, now: datetime) -> dict[UUID, Any]:
     """The claim itself (INVARIANTS C2): one worker wins. Gives the mails' words, as composed anew."""
-    statement = (
-        update(Outgoing)
-        .where(
-            among(Outgoing.id, [mail.id for mail in going]),
-            Outgoing.state == OutgoingState.QUEUED,
-            Outgoing.due_at <= now,
-        )
-        .values(state=OutgoingState.CLAIMED, lease_owner=owner, lease_until=until, reason="")
-        .returning(Outgoing.id, Outgoing.subject, Outgoing.text, Outgoing.html, Outgoing.headers, Outgoing.sealed_token)
-        .execution_options(synchronize_session=False)
-    )
-    return {row[0]: row for row in session.execute(statement)}
+    asked = {"ids": [mail.id for mail in going], "now": now, "owner": owner, "until": until}
+    return {row[0]: row for row in session.execute(_TAKE, asked)}
 
 
 def _begin(session: Session, taken: Sequence[DueMail], channel: str, now: datetime) -> dict[UUID, UUID]:
     """Attempts by mail, started. A mail that has a live one already gets none: it is held instead (INVARIANTS S1)."""
     if not taken:
         return {}
-    rows = [
-        {
-            "id": new_id(),
-            "outgoing_id": mail.id,
-            "channel": channel,
-            "started_at": now,
-            "result": AttemptResult.STARTED,
-            "detail": "",
-            "provider_message_id": "",
-        }
-        for mail in taken
-    ]
-    statement = insert_into(session, Attempt).on_conflict_do_nothing().returning(Attempt.outgoing_id, Attempt.id)
-    begun = {row[0]: row[1] for row in session.execute(statement, rows)}
+    bulk = Bulk(session)  # which makes the ids, too: one statement, where a row each was a tenth of carrying
+    columns = ("id", "outgoing_id", "channel", "started_at", "result", "detail", "provider_message_id")
+    started = select(
+        text(bulk.new_id), _mails.c.id, bindparam("through", channel), bindparam("begun", now, UtcDateTime())
+    )
+    started = started.add_columns(literal(AttemptResult.STARTED), literal(""), literal(""))
+    statement = insert_into(session, _attempts).from_select(columns, started.where(among(_mails.c.id, "ids")))
+    statement = statement.on_conflict_do_nothing().returning(_attempts.c.outgoing_id, _attempts.c.id)
+    asked = {"ids": [mail.id for mail in taken], "born": bulk.born}
+    begun = {row[0]: row[1] for row in session.execute(statement, asked)}
     doubled = [mail.id for mail in taken if mail.id not in begun]
     if doubled:
         log.error("mail has a live attempt already", outgoing=[str(each) for each in doubled])
@@ -302,10 +278,17 @@ def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:
 
     One statement (and PostgreSQL's clock): asked just before the calls, and again while they take long.
     """
-    now = database_now(session)
+    ids = [parcel.mail.id for parcel in claim.parcels]
+    asked = {"ids": ids, "owner": claim.owner, "now": database_now(session)}
+    return set(session.execute(_may_still_go(house.settings.operators), asked).scalars())
+
+
+@cache
+def _may_still_go(operators: str) -> Select[Any]:
+    now = bindparam("now", type_=UtcDateTime())
     stopped = select(StopSwitch.name).where(
         or_(
-            and_(StopSwitch.name == SENDING, Outgoing.kind != OutgoingKind.LOGIN, ~is_operators_own(house)),
+            and_(StopSwitch.name == SENDING, Outgoing.kind != OutgoingKind.LOGIN, ~is_operators_own(operators)),
             StopSwitch.name == literal_column("'kind:'").concat(Outgoing.kind),
         )
     )
@@ -320,13 +303,39 @@ def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:
             ),
         ),
     )
-    query = select(Outgoing.id).where(
-        among(Outgoing.id, [parcel.mail.id for parcel in claim.parcels]),
+    return select(Outgoing.id).where(
+        among(Outgoing.id, "ids"),
         Outgoing.state == OutgoingState.CLAIMED,
-        Outgoing.lease_owner == claim.owner,
+        Outgoing.lease_owner == bindparam("owner"),
         Outgoing.lease_until > now,
         ~stopped.exists(),
         ~silenced.exists(),
         or_(Outgoing.kind != OutgoingKind.DIGEST, ~untrue_by_now(Outgoing.digest_id)),  # a correction names one, too
     )
-    return set(session.execute(query).scalars())
+
+
+# What is asked for every batch is put together once: that took longer than asking.
+_DUE = (
+    select(Outgoing.id, Outgoing.kind, Outgoing.address, Outgoing.created_at, Outgoing.mailbox_id, Outgoing.person_id)
+    .add_columns(Outgoing.login_token_id, Outgoing.digest_id, Outgoing.thread_id)
+    .where(Outgoing.due_at <= bindparam("now"))
+    .order_by(Outgoing.due_at)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True)
+)
+_NOT_STOPPED = Outgoing.kind.not_in(bindparam("stopped", expanding=True))
+_URGENT_DUE = _DUE.where(_URGENT, _NOT_STOPPED)
+_DIGESTS_DUE = _DUE.where(_WAITING, _NOT_STOPPED, Outgoing.kind == OutgoingKind.DIGEST)
+_NAMED = (
+    select(Attempt.id, Attempt.outgoing_id, func.min(DeliveryEvent.happened_at))
+    .join(DeliveryEvent, DeliveryEvent.attempt_id == Attempt.id)
+    .where(among(Attempt.outgoing_id, "ids"))
+    .group_by(Attempt.id, Attempt.outgoing_id)
+)
+_mails, _attempts = (cast("Table", model.__table__) for model in (Outgoing, Attempt))
+_TAKE = (
+    update(_mails)
+    .where(among(_mails.c.id, "ids"), _mails.c.state == OutgoingState.QUEUED, _mails.c.due_at <= bindparam("now"))
+    .values(state=OutgoingState.CLAIMED, lease_owner=bindparam("owner"), lease_until=bindparam("until"), reason="")
+    .returning(*(_mails.c[name] for name in ("id", "subject", "text", "html", "headers", "sealed_token")))
+)

@@ -7,9 +7,9 @@ opens for one mail at a time until one is taken: a dead or lying service costs a
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import cast
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import insert_into
@@ -128,7 +128,7 @@ def _hour(now: datetime) -> datetime:
 
 def look(session: Session, channel: str, limits: Limits, now: datetime) -> int:
     """How many mails could pass now; nobody is held up by the question."""
-    row = session.execute(_gate(channel)).one_or_none()
+    row = session.execute(_GATE, {"which": channel}).one_or_none()
     return room(Gate(*row) if row else fresh(limits, now), limits, now)
 
 
@@ -158,22 +158,23 @@ def report(
         _keep(session, channel, learned)
 
 
-def _gate(channel: str) -> Select[Any]:
-    columns = [getattr(SendGate, name) for name in Gate.__dataclass_fields__]
-    return select(*columns).where(SendGate.channel == channel)
+_gates = cast("Table", SendGate.__table__)
+_GATE = select(*(_gates.c[name] for name in Gate.__dataclass_fields__)).where(_gates.c.channel == bindparam("which"))
+_HELD = _GATE.with_for_update()
+_KEEP = update(_gates).where(_gates.c.channel == bindparam("which"))
 
 
 def _locked(session: Session, channel: str, limits: Limits, now: datetime) -> Gate:
-    row = session.execute(_gate(channel).with_for_update()).one_or_none()
+    row = session.execute(_HELD, {"which": channel}).one_or_none()
     if row is None:
         first = insert_into(session, SendGate).values(channel=channel, **asdict(fresh(limits, now)))
         session.execute(first.on_conflict_do_nothing())
-        row = session.execute(_gate(channel).with_for_update()).one()
+        row = session.execute(_HELD, {"which": channel}).one()
     return Gate(*row)
 
 
 def _keep(session: Session, channel: str, gate: Gate) -> None:
-    session.execute(update(SendGate).where(SendGate.channel == channel).values(**asdict(gate)))
+    session.execute(_KEEP, {"which": channel, **asdict(gate)})
 
 
 def _bound(session: Session, limits: Limits, now: datetime) -> int:

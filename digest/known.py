@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, aliased
 
-from app.address import rate_key
 from app.among import among
 from app.models import Attempt, AttemptResult, Digest, LoginToken, Mailbox, Outcome, Outgoing, OutgoingKind, Person
 from digest.brakes import Addressee, DigestFacts, DueMail, Past
@@ -31,31 +30,16 @@ def _mailboxes(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
     other's attempt before they count."""
     if not ids:
         return {}
-    query = (
-        select(
-            Mailbox.id,
-            Mailbox.address,
-            Mailbox.customer_id,
-            Mailbox.suppressed_at,
-            Mailbox.reminders_off_at,
-            Mailbox.paused_until,
-            Mailbox.last_digest_at,
-        )
-        .where(among(Mailbox.id, ids))
-        .order_by(Mailbox.id)
-        .with_for_update(key_share=True)
-    )
     return {
-        row.id: Addressee(
-            address=row.address,
-            rate_key=rate_key(row.address),
-            customer_id=row.customer_id,
-            suppressed_at=row.suppressed_at,
-            reminders_off_at=row.reminders_off_at,
-            paused_until=row.paused_until,
-            last_digest_at=row.last_digest_at,
+        row[0]: Addressee(
+            address=row[1],
+            customer_id=row[2],
+            suppressed_at=row[3],
+            reminders_off_at=row[4],
+            paused_until=row[5],
+            last_digest_at=row[6],
         )
-        for row in session.execute(query)
+        for row in session.execute(_MAILBOXES, {"ids": ids})
     }
 
 
@@ -64,9 +48,7 @@ def _people(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
         return {}
     query = select(Person.id, Person.address, Person.suppressed_at, Person.disabled_at).where(among(Person.id, ids))
     return {
-        row.id: Addressee(
-            row.address, rate_key(row.address), suppressed_at=row.suppressed_at, disabled_at=row.disabled_at
-        )
+        row.id: Addressee(row.address, suppressed_at=row.suppressed_at, disabled_at=row.disabled_at)
         for row in session.execute(query)
     }
 
@@ -80,7 +62,7 @@ def _sign_ins(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
         .where(among(LoginToken.id, ids))
     )
     return {
-        row.id: Addressee(row.address, row.rate_key, expires_at=row.expires_at, disabled_at=row.disabled_at)
+        row.id: Addressee(row.address, rate_key=row.rate_key, expires_at=row.expires_at, disabled_at=row.disabled_at)
         for row in session.execute(query)
     }
 
@@ -91,19 +73,17 @@ def handed_lately(
     """What was or may have been handed over in the last 24 hours, by counted_as()."""
     boxes = {mail.mailbox_id for mail in mails if mail.mailbox_id}
     keys = {to[mail.login_token_id].rate_key for mail in mails if mail.login_token_id and mail.login_token_id in to}
-    alive = (Attempt.result.in_(_LIVE), Attempt.started_at > now - timedelta(hours=24))
     found: dict[UUID | str, list[Past]] = {}
     if boxes:
-        mailed = select(Outgoing.mailbox_id, Outgoing.kind, Attempt.started_at)
-        mailed = mailed.join(Attempt, Attempt.outgoing_id == Outgoing.id)
-        mailed = mailed.where(among(Outgoing.mailbox_id, boxes), Outgoing.created_at > now - _LONGEST_QUEUE, *alive)
-        for row in session.execute(mailed):
+        asked_of = {"ids": boxes, "queued": now - _LONGEST_QUEUE, "since": now - timedelta(hours=24)}
+        for row in session.execute(_HANDED, asked_of):
             found.setdefault(row[0] or "", []).append(Past(OutgoingKind(row[1]), row[2]))
     if keys:
         asked = select(LoginToken.rate_key, Outgoing.kind, Attempt.started_at)
         asked = asked.join(Outgoing, Outgoing.login_token_id == LoginToken.id)
         asked = asked.join(Attempt, Attempt.outgoing_id == Outgoing.id)
-        asked = asked.where(LoginToken.rate_key.in_(keys), LoginToken.created_at > now - timedelta(hours=2), *alive)
+        asked = asked.where(LoginToken.rate_key.in_(keys), LoginToken.created_at > now - timedelta(hours=2))
+        asked = asked.where(Attempt.result.in_(_LIVE), Attempt.started_at > now - timedelta(hours=24))
         for key, kind, at in session.execute(asked):
             found.setdefault(key, []).append(Past(OutgoingKind(kind), at))
     return found
@@ -119,9 +99,26 @@ def counted_as(mail: DueMail, to: Addressee | None) -> UUID | str | None:
 def digest_facts(session: Session, digest_ids: Sequence[UUID], now: datetime) -> dict[UUID, DigestFacts]:
     if not digest_ids:
         return {}
-    later = aliased(Digest)
-    overtaken = select(later.id).where(
-        later.mailbox_id == Digest.mailbox_id, later.due_at > Digest.due_at, later.due_at <= now
-    )
-    query = select(Digest.id, Digest.due_at, Digest.outcome, overtaken.exists()).where(among(Digest.id, digest_ids))
-    return {row[0]: DigestFacts(row[1], Outcome(row[2]), bool(row[3])) for row in session.execute(query)}
+    rows = session.execute(_DIGESTS, {"ids": digest_ids, "now": now})
+    return {row[0]: DigestFacts(row[1], Outcome(row[2]), bool(row[3])) for row in rows}
+
+
+# What is asked for every batch is put together once: that took longer than asking.
+_MAILBOXES = (
+    select(Mailbox.id, Mailbox.address, Mailbox.customer_id, Mailbox.suppressed_at, Mailbox.reminders_off_at)
+    .add_columns(Mailbox.paused_until, Mailbox.last_digest_at)
+    .where(among(Mailbox.id, "ids"))
+    .order_by(Mailbox.id)
+    .with_for_update(key_share=True)
+)
+_HANDED = (
+    select(Outgoing.mailbox_id, Outgoing.kind, Attempt.started_at)
+    .join(Attempt, Attempt.outgoing_id == Outgoing.id)
+    .where(among(Outgoing.mailbox_id, "ids"), Outgoing.created_at > bindparam("queued"))
+    .where(Attempt.result.in_(_LIVE), Attempt.started_at > bindparam("since"))
+)
+_later = aliased(Digest)
+_overtaken = select(_later.id).where(
+    _later.mailbox_id == Digest.mailbox_id, _later.due_at > Digest.due_at, _later.due_at <= bindparam("now")
+)
+_DIGESTS = select(Digest.id, Digest.due_at, Digest.outcome, _overtaken.exists()).where(among(Digest.id, "ids"))

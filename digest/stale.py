@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, String, and_, bindparam, case, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from app.among import among
+from app.db import UtcDateTime
 from app.models import (
     BillTo,
     Connection,
@@ -48,24 +50,33 @@ def stale_digests(
     """
     if not digest_ids:
         return set()
+    asked = {"ids": digest_ids, "vendors": stopped_vendors, "providers": list(stopped_providers), "now": now}
+    return set(session.execute(_stale(), asked).scalars())
+
+
+_NOW = bindparam("now", type_=UtcDateTime())
+
+
+@cache
+def _stale() -> CompoundSelect[Any]:
     lines = (
         select(DigestLine, Digest.mailbox_id, Digest.created_at)
         .join(Digest, Digest.id == DigestLine.digest_id)
-        .where(among(DigestLine.digest_id, digest_ids))
+        .where(among(DigestLine.digest_id, "ids"))
         .cte("lines")
     )
-    ended = or_(Connection.state == ConnectionState.DISCONNECTED, Connection.provider.in_(stopped_providers))
-    query = union(
-        _changed(lines.c, stopped_vendors, ended, now),
-        _held(lines.c, now),
+    stopped = Connection.provider.in_(bindparam("providers", type_=String(), expanding=True))
+    ended = or_(Connection.state == ConnectionState.DISCONNECTED, stopped)
+    return union(
+        _changed(lines.c, ended),
+        _held(lines.c),
         _talked_about(lines.c),
         _with_other_credit(lines.c),
         _introducing_nobody(lines.c, ended),
     )
-    return set(session.execute(query).scalars())
 
 
-def _changed(line: Any, stopped_vendors: Collection[UUID], ended: ColumnElement[bool], now: datetime) -> Select[Any]:
+def _changed(line: Any, ended: ColumnElement[bool]) -> Select[Any]:
     """What the line's own rows say: its invoice, and whose it is, its vendor and what is thought of it here."""
     is_asked, unheard = line.kind.in_(_ASKED), Relation.first_mailed_at.is_(None)
     is_other = or_(line.amount_minor != ASKED_MINOR, Invoice.due_on.is_distinct_from(line.due_on))
@@ -75,7 +86,7 @@ def _changed(line: Any, stopped_vendors: Collection[UUID], ended: ColumnElement[
         select(line.digest_id)
         .join(Vendor, Vendor.id == line.vendor_id)
         .outerjoin(Invoice, Invoice.id == line.invoice_id)
-        .outerjoin(Hold, and_(IS_PART_IN_DISPUTE, Hold.ends_at > now))
+        .outerjoin(Hold, and_(IS_PART_IN_DISPUTE, Hold.ends_at > _NOW))
         .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
         .outerjoin(Connection, Connection.id == Invoice.connection_id)
         .outerjoin(Relation, and_(Relation.customer_id == line.customer_id, Relation.vendor_id == line.vendor_id))
@@ -84,7 +95,7 @@ def _changed(line: Any, stopped_vendors: Collection[UUID], ended: ColumnElement[
                 Invoice.state != InvoiceState.OPEN,
                 Invoice.balance_minor <= 0,
                 and_(line.kind.in_(_WITH_AMOUNT), is_other),
-                and_(is_asked, BillTo.held_until > now),
+                and_(is_asked, BillTo.held_until > _NOW),
                 and_(Invoice.id.is_not(None), Invoice.mailbox_id.is_distinct_from(line.mailbox_id), ~read_along),
                 Relation.muted_at.is_not(None),
                 Relation.blocked_at.is_not(None),
@@ -92,15 +103,15 @@ def _changed(line: Any, stopped_vendors: Collection[UUID], ended: ColumnElement[
                 # only to be introduced now (INVARIANTS A1), or reported too often and never heard of here (A2)
                 and_(line.kind != LineKind.INTRODUCED, Vendor.trust == Trust.NEW, Relation.accepted_at.is_(None)),
                 and_(Vendor.frozen_at.is_not(None), unheard, Relation.accepted_at.is_(None)),
-                line.vendor_id.in_(stopped_vendors),
+                among(line.vendor_id, "vendors"),
                 ended,
             )
         )
     )
 
 
-def _held(line: Any, now: datetime) -> Select[Any]:
-    live = and_(Hold.ended_at.is_(None), Hold.ends_at > now)
+def _held(line: Any) -> Select[Any]:
+    live = and_(Hold.ended_at.is_(None), Hold.ends_at > _NOW)
     return (
         select(line.digest_id)
         .join(Hold, Hold.invoice_id == line.invoice_id)

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.db import insert_into
-from app.house import House
 from app.models import AuditEntry, Outgoing, OutgoingKind, StopSwitch
 
 log = structlog.get_logger()
@@ -37,9 +36,10 @@ class Stops:
         )
 
 
-def is_operators_own(house: House) -> ColumnElement[bool]:
-    """Mails that leave though all is stopped: whoever is to let it go on must be able to sign in, and hear of it."""
-    addresses = [address.strip() for address in house.settings.operators.split(",")]
+def is_operators_own(operators: str) -> ColumnElement[bool]:
+    """Mails that leave though all is stopped: whoever is to let it go on must be able to sign in, and hear of it.
+    ``operators``: as in the settings."""
+    addresses = [address.strip() for address in operators.split(",")]
     return and_(
         or_(Outgoing.kind == OutgoingKind.LOGIN, Outgoing.kind == OutgoingKind.NOTICE), Outgoing.address.in_(addresses)
     )

@@ -4,7 +4,7 @@ Senders, sweeps and delivery events all come through settle(). It locks mails in
 else of theirs, so that any number of them may settle at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -117,23 +117,7 @@ def _that_apply(session: Session, verdicts: Sequence[Verdict]) -> list[tuple[_Ca
 def _lock(session: Session, attempt_ids: Sequence[UUID]) -> dict[UUID, _Case]:
     """The cases as they are now. Both rows of each are locked: after a wait PostgreSQL reads the newest version of what
     it locks, but of what merely stands beside it in the join the version from before."""
-    query = (
-        select(
-            Attempt.id,
-            Attempt.result,
-            Attempt.started_at,
-            Outgoing.id,
-            Outgoing.state,
-            Outgoing.kind,
-            Outgoing.digest_id,
-            Outgoing.mailbox_id,
-        )
-        .join(Outgoing, Outgoing.id == Attempt.outgoing_id)
-        .where(among(Attempt.id, attempt_ids))
-        .order_by(Outgoing.id)
-        .with_for_update(of=[Outgoing, Attempt], key_share=True)
-    )
-    return {row[0]: _Case(*row) for row in session.execute(query)}
+    return {row[0]: _Case(*row) for row in session.execute(_CASES, {"ids": attempt_ids})}
 
 
 def _with_live_attempt(session: Session, outgoing_ids: Sequence[UUID]) -> set[UUID]:
@@ -149,22 +133,24 @@ def _accept(session: Session, ended: _Ended, now: datetime) -> None:
     """Handed over: the token is destroyed, the window is done, the mailbox has had its digest."""
     if not ended:
         return
-    _set(session, Outgoing, _mails(ended), state=OutgoingState.ACCEPTED, finished_at=now, reason="", **_FREE, **_BARE)
+    session.execute(_ACCEPTED, {"ids": _mails(ended), "now": now})
     digests = [(case, _handed_at(case, verdict, now)) for case, verdict in ended if case.kind == OutgoingKind.DIGEST]
     handed = {case.digest_id: at for case, at in digests if case.digest_id}
     if handed:
-        session.execute(
-            _digest,
-            [
-                {"key": each, "outcome": Outcome.ACCEPTED, "accepted_at": handed[each], "reason": ""}
-                for each in sorted(handed)
-            ],
-        )
+        session.execute(_digests_accepted, _by_instant(handed))
         _remember_first_mails(session, sorted(handed), now)
         _count_mentions(session, sorted(handed))
     reached = {case.mailbox_id: at for case, at in digests if case.mailbox_id}
     if reached:
-        session.execute(_newest_digest, [{"mailbox": each, "handed": reached[each]} for each in sorted(reached)])
+        session.execute(_newest_digest, _by_instant(reached))
+
+
+def _by_instant(handed: Mapping[UUID, datetime]) -> list[dict[str, Any]]:
+    """One for each moment: a sender's are all the same, only events tell of several."""
+    found: dict[datetime, list[UUID]] = {}
+    for each in sorted(handed):
+        found.setdefault(handed[each], []).append(each)
+    return [{"ids": ids, "handed": at} for at, ids in found.items()]
 
 
 def _handed_at(case: _Case, verdict: Verdict, now: datetime) -> datetime:
@@ -176,45 +162,26 @@ def _handed_at(case: _Case, verdict: Verdict, now: datetime) -> datetime:
 
 def _remember_first_mails(session: Session, digest_ids: Sequence[UUID], now: datetime) -> None:
     """From now on these vendors are not new to these customers: a mail that names them has gone out (INVARIANTS A1)."""
-    known = and_(Relation.customer_id == DigestLine.customer_id, Relation.vendor_id == DigestLine.vendor_id)
-    query = (
-        select(DigestLine.customer_id, DigestLine.vendor_id)
-        .outerjoin(Relation, known)
-        .where(among(DigestLine.digest_id, digest_ids), DigestLine.is_shown, Relation.first_mailed_at.is_(None))
-        .distinct()
-    )
-    met = sorted((row[0], row[1]) for row in session.execute(query))
+    met = sorted((row[0], row[1]) for row in session.execute(_UNHEARD_OF, {"ids": digest_ids}))
     if not met:
         return
     rows = [
         {"id": new_id(), "customer_id": each, "vendor_id": vendor, "created_at": now, "first_mailed_at": now}
         for each, vendor in met
     ]
-    statement = insert_into(session, Relation).values(rows)
+    statement = insert_into(session, cast("Table", Relation.__table__))
     earlier = func.coalesce(Relation.first_mailed_at, statement.excluded.first_mailed_at)
     keys = [Relation.customer_id, Relation.vendor_id]
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"first_mailed_at": earlier}))
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"first_mailed_at": earlier}), rows)
 
 
 def _count_mentions(session: Session, digest_ids: Sequence[UUID]) -> None:
     """Each line that was shown as due has asked for its invoice once more (FEATURES D11). Two digests of one mailbox
     may be settled together, when their events come late."""
-    shown = (
-        select(
-            Digest.mailbox_id, DigestLine.invoice_id, DigestLine.vendor_id, Mailbox.customer_id, func.count(),
-            func.max(Digest.accepted_at),
-        )
-        .join(Digest, Digest.id == DigestLine.digest_id)
-        .join(Mailbox, Mailbox.id == Digest.mailbox_id)
-        .where(among(DigestLine.digest_id, digest_ids), DigestLine.is_shown, DigestLine.kind == LineKind.DUE)
-        .where(DigestLine.invoice_id.is_not(None))
-        .group_by(Digest.mailbox_id, DigestLine.invoice_id, DigestLine.vendor_id, Mailbox.customer_id)
-        .order_by(Digest.mailbox_id, DigestLine.invoice_id)
-    )  # fmt: skip
     columns = ["mailbox_id", "invoice_id", "vendor_id", "customer_id", "count", "last_at"]
-    statement = insert_into(session, Mention).from_select(columns, shown)
+    statement = insert_into(session, cast("Table", Mention.__table__)).from_select(columns, _SHOWN)
     again = {"count": Mention.count + statement.excluded["count"], "last_at": statement.excluded.last_at}
-    session.execute(statement.on_conflict_do_update(index_elements=columns[:2], set_=again))
+    session.execute(statement.on_conflict_do_update(index_elements=columns[:2], set_=again), {"ids": digest_ids})
 
 
 def _queue_again(session: Session, ended: _Ended, now: datetime) -> None:
@@ -277,18 +244,56 @@ def _hold(session: Session, ended: _Ended) -> None:
 
 
 # For many rows at once, each with its own values: Core's statements cost a third of the ORM's.
-_table_of_attempts, _table_of_digests, _boxes = (cast("Table", model.__table__) for model in (Attempt, Digest, Mailbox))
+_outgoings, _table_of_attempts, _table_of_digests, _boxes = (
+    cast("Table", model.__table__) for model in (Outgoing, Attempt, Digest, Mailbox)
+)
 _attempt = update(_table_of_attempts).where(_table_of_attempts.c.id == bindparam("key"))
-_digest = update(_table_of_digests).where(_table_of_digests.c.id == bindparam("key"))
 _handed = bindparam("handed", type_=_boxes.c.last_digest_at.type)
+_digests_accepted = (
+    update(_table_of_digests)
+    .where(among(_table_of_digests.c.id, "ids"))
+    .values(outcome=Outcome.ACCEPTED, accepted_at=_handed, reason="")
+)
+_in_order = (  # as all who lock mailboxes
+    select(_boxes.c.id).where(among(_boxes.c.id, "ids")).order_by(_boxes.c.id).with_for_update(key_share=True)
+).cte("in_order")
 _newest_digest = (
     update(_boxes)
-    .where(_boxes.c.id == bindparam("mailbox"))
+    .where(_boxes.c.id == _in_order.c.id)
     .where(or_(_boxes.c.last_digest_at.is_(None), _boxes.c.last_digest_at < _handed))
     .values(last_digest_at=_handed)
 )
 _FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
-_BARE: dict[str, Any] = {"sealed_token": null()}
+_ACCEPTED = (
+    update(_outgoings)
+    .where(among(_outgoings.c.id, "ids"))
+    .values(state=OutgoingState.ACCEPTED, finished_at=bindparam("now"), reason="", sealed_token=null(), **_FREE)
+)
+_CASES = (
+    select(Attempt.id, Attempt.result, Attempt.started_at, Outgoing.id, Outgoing.state, Outgoing.kind)
+    .add_columns(Outgoing.digest_id, Outgoing.mailbox_id)
+    .join(Outgoing, Outgoing.id == Attempt.outgoing_id)
+    .where(among(Attempt.id, "ids"))
+    .order_by(Outgoing.id)
+    .with_for_update(of=[Outgoing, Attempt], key_share=True)
+)
+_known = and_(Relation.customer_id == DigestLine.customer_id, Relation.vendor_id == DigestLine.vendor_id)
+_UNHEARD_OF = (
+    select(DigestLine.customer_id, DigestLine.vendor_id)
+    .outerjoin(Relation, _known)
+    .where(among(DigestLine.digest_id, "ids"), DigestLine.is_shown, Relation.first_mailed_at.is_(None))
+    .distinct()
+)
+_SHOWN = (
+    select(Digest.mailbox_id, DigestLine.invoice_id, DigestLine.vendor_id, Mailbox.customer_id)
+    .add_columns(func.count(), func.max(Digest.accepted_at))
+    .join(Digest, Digest.id == DigestLine.digest_id)
+    .join(Mailbox, Mailbox.id == Digest.mailbox_id)
+    .where(among(DigestLine.digest_id, "ids"), DigestLine.is_shown, DigestLine.kind == LineKind.DUE)
+    .where(DigestLine.invoice_id.is_not(None))
+    .group_by(Digest.mailbox_id, DigestLine.invoice_id, DigestLine.vendor_id, Mailbox.customer_id)
+    .order_by(Digest.mailbox_id, DigestLine.invoice_id)
+)
 
 
 def _mails(ended: _Ended) -> list[UUID]:
