@@ -35,6 +35,12 @@ def digest(house: House, world: World) -> Digest:
             invoice(session, [arabic, long, world.birch][n % 3], world.cobalt, amount=str(1_234_567 + n))
         invoice(session, newcomer, world.cobalt)
         invoice(session, long, world.cobalt, number="RE-" + "0" * 70, po_number="PO/" + "9" * 70, due_on=None)
+        session.get_one(Invoice, world.acme_invoice.id).details = {
+            "terms": "Net 30",
+            "fields": {"Shipment": "S-77"},
+            "lines": [{"text": f"Pallets, batch {n}", "quantity": "2", "each": 50, "minor": 100} for n in range(4)]
+            + [{"text": "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen", "minor": 99900}],
+        }
         hold(session, session.get_one(Invoice, world.acme_invoice.id), HoldKind.PAYING)
         credit(session, world.acme, world.cobalt, "110.00")
         return sent_digest(session, world.cobalt.mailbox, [world.acme_invoice, world.birch_invoice]).digest
