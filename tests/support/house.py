@@ -1,5 +1,6 @@
 """The house on a fresh database, its pages, and browsers that are signed in."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,10 @@ def signed_in(app: Flask, who: Person, **chosen: Any) -> FlaskClient:
     with browser.session_transaction() as cookie:
         cookie.update({"_user_id": token, "_fresh": True} | {name: str(value) for name, value in chosen.items()})
     return browser
+
+
+def words(page: Any) -> str:
+    """What a reader reads: no tags, one space."""
+    assert page.status_code in (200, 422), page.status
+    body = re.sub(r"(?s)<(script|style).*?</\1>|<[^>]+>", " ", page.text.split("<main", 1)[-1])
+    return " ".join(body.replace("\u00a0", " ").split())

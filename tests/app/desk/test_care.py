@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -37,27 +36,13 @@ from app.models import (
 )
 from app.scope import CustomerScope
 from tests.support import world as make
-from tests.support.house import signed_in
+from tests.support.house import signed_in, words
 from tests.support.world import EVERYTHING, NOW, World
 
 HOUR = timedelta(hours=1)
 pytestmark = pytest.mark.usefixtures("fixed_clock")
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # nothing in it is the database's own
 Ask = Callable[..., Thread]
-
-
-@pytest.fixture
-def acme(app: Flask, world: World) -> FlaskClient:
-    return signed_in(app, world.acme.person)
-
-
-@pytest.fixture
-def mia(house: House, world: World) -> Person:
-    """An agent of Acme's."""
-    with house.database.transaction(EVERYTHING) as session:
-        who = make.person(session, "mia@acme.example", name="Mia")
-        make.vendor_member(session, world.acme.vendor, who, VendorRole.AGENT)
-    return who
 
 
 @pytest.fixture
@@ -83,12 +68,6 @@ def ask(house: House, world: World) -> Ask:
             )  # fmt: skip
 
     return asked
-
-
-def words(page: Any) -> str:
-    assert page.status_code in (200, 422), page.status
-    body = re.sub(r"(?s)<(script|style).*?</\1>|<[^>]+>", " ", page.text.split("<main", 1)[-1])
-    return " ".join(body.replace("\u00a0", " ").split())
 
 
 def mails(house: House, kind: OutgoingKind) -> list[Outgoing]:

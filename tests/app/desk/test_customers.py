@@ -35,7 +35,7 @@ from app.models import (
 )
 from app.scope import CustomerScope
 from tests.support import world as make
-from tests.support.house import signed_in
+from tests.support.house import signed_in, words
 from tests.support.statements import statements
 from tests.support.world import EVERYTHING, NOW, World
 
@@ -44,29 +44,10 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  
 
 
 @pytest.fixture
-def acme(app: Flask, world: World) -> FlaskClient:
-    return signed_in(app, world.acme.person)
-
-
-@pytest.fixture
-def mia(house: House, world: World) -> Person:
-    with house.database.transaction(EVERYTHING) as session:
-        who = make.person(session, "mia@acme.example", name="Mia")
-        make.vendor_member(session, world.acme.vendor, who, VendorRole.AGENT)
-    return who
-
-
-@pytest.fixture
 def bill_to(house: House, world: World) -> BillTo:
     """Cobalt in Acme's books."""
     with house.database.reading(EVERYTHING) as session:
         return session.execute(select(BillTo).where(BillTo.vendor_id == world.acme.vendor.id)).scalar_one()
-
-
-def words(page: Any) -> str:
-    assert page.status_code in (200, 422), page.status
-    body = re.sub(r"(?s)<(script|style).*?</\1>|<[^>]+>", " ", page.text.split("<main", 1)[-1])
-    return " ".join(body.replace("\u00a0", " ").split())
 
 
 def _payment(world: World, bill_to: BillTo) -> Payment:

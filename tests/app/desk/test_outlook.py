@@ -22,11 +22,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def acme(app: Flask, world: World) -> FlaskClient:
-    return signed_in(app, world.acme.person)
-
-
-@pytest.fixture
 def soon(house: House, world: World) -> None:
     """Cobalt's next digest is tomorrow."""
     change(house, world.cobalt.mailbox, next_digest_at=NOW + 24 * HOUR)

@@ -24,11 +24,6 @@ STAGES = {"days_0": "3", "side_0": "before", "tone_0": "ahead", "days_1": "1", "
 GERMANS = {"name": "Germans", "countries": "de, fr", **STAGES}
 
 
-@pytest.fixture
-def acme(app: Flask, world: World) -> FlaskClient:
-    return signed_in(app, world.acme.person)
-
-
 def policies(house: House) -> list[Policy]:
     with house.database.reading(EVERYTHING) as session:
         return list(session.scalars(select(Policy).order_by(Policy.is_default, Policy.rank)))

@@ -39,18 +39,13 @@ from app.models import (
     VendorRole,
 )
 from tests.support import world as make
-from tests.support.house import signed_in
+from tests.support.house import signed_in, words
 from tests.support.statements import statements
 from tests.support.world import EVERYTHING, NOW, Owing, Selling, World
 
 HOUR = timedelta(hours=1)
 pytestmark = pytest.mark.usefixtures("fixed_clock")
 Ask = Callable[..., Thread]
-
-
-@pytest.fixture
-def acme(app: Flask, world: World) -> FlaskClient:
-    return signed_in(app, world.acme.person)
 
 
 @pytest.fixture
@@ -98,13 +93,6 @@ def act(app: Flask, house: House, world: World) -> Callable[..., None]:
             action(session, house=house, thread=found, person=world.acme.person, now=now, **facts)
 
     return done
-
-
-def words(page: Any) -> str:
-    """What a reader reads: no tags, one space."""
-    assert page.status_code in (200, 422), page.status
-    body = re.sub(r"(?s)<(script|style).*?</\1>|<[^>]+>", " ", page.text.split("<main", 1)[-1])
-    return " ".join(body.replace("\u00a0", " ").split())
 
 
 # --- the queue --------------------------------------------------------------------------------------------------------
