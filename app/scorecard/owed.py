@@ -6,13 +6,13 @@ Sums of rows, made when asked for: they equal their rows at any moment, and none
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from statistics import fmean
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.aging import BUCKETS, bucket_starts, days_past_due
@@ -21,6 +21,7 @@ from app.receivables.queries import IS_OPEN
 from app.scorecard.periods import Period
 
 DSO_DAYS = 90
+_ENTERED_BEFORE = timedelta(days=31)  # at most, books hold a payment before the day they give it
 JOINING = timedelta(days=365)  # of payments before a vendor joined are looked at
 _NOT_SOLD = (InvoiceState.DRAFT, InvoiceState.VOID, InvoiceState.GONE, InvoiceState.UNKNOWN, InvoiceState.TWIN)
 _BY_HAND = ("cheque", "check", "cash", "paper", "money order")
@@ -107,13 +108,14 @@ class Paid:
 
 
 def paid_since(session: Session, vendor: Vendor, since: date) -> list[Paid]:
-    """What was paid from that day on, in three statements. The day is that of the last payment; where the books tell of
-    none, that on which they say it was settled. Of what was paid before we came, and of which no payment is known, we
-    know no day."""
+    """What was paid from that day on, in three statements that read nothing older. The day is that of the last payment;
+    where the books tell of none, that on which they say it was settled. Of what was paid before we came, and of which
+    no payment is known, we know no day."""
     paid_on = _last_payments(session, vendor.id, since)
     zone, settled_on = ZoneInfo(vendor.zone), dict[UUID, date]()
+    heard_from = datetime.combine(since, time(0), zone) - _ENTERED_BEFORE
     settled = select(Settlement.invoice_id, func.coalesce(Settlement.settled_at, Settlement.seen_at)).where(
-        Settlement.vendor_id == vendor.id, Settlement.state == InvoiceState.PAID
+        Settlement.vendor_id == vendor.id, Settlement.state == InvoiceState.PAID, Settlement.seen_at >= heard_from
     )
     for invoice_id, at in session.execute(settled.order_by(Settlement.seen_at)):
         settled_on[invoice_id] = at.astimezone(zone).date()
@@ -121,7 +123,9 @@ def paid_since(session: Session, vendor: Vendor, since: date) -> list[Paid]:
         select(
             Invoice.id, Invoice.connection_id, Invoice.external_id, Invoice.bill_to_id, Invoice.issued_on,
             Invoice.due_on,
-        ).where(Invoice.vendor_id == vendor.id, Invoice.state == InvoiceState.PAID)
+        )
+        .where(Invoice.vendor_id == vendor.id, Invoice.state == InvoiceState.PAID)
+        .where(or_(Invoice.updated_at >= heard_from, Invoice.updated_at.is_(None)))
     )  # fmt: skip
     found = []
     for invoice_id, connection_id, external_id, bill_to_id, issued_on, due_on in rows:
