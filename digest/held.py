@@ -51,32 +51,28 @@ def hold_reply(
         raise SaidBefore("its words wait for a choice already")
     if len(kept) >= house.limits.held_per_digest:
         raise TooMany(f"{len(kept)} replies to one digest name no single supplier")
-    token, lasting = new_token(), house.limits.link_days
+    token = new_token()
     held = HeldReply(
-        token_hash=digest_of(token),
-        customer_id=digest.customer_id,
-        mailbox_id=box.id,
-        digest_id=digest.id,
-        inbound_id=inbound_id,
-        created_at=now,
-        body=words,
-        said_by=said_by,
-        sender_address=by_mail.address,
-        is_unverified=not by_mail.is_verified,
+        token_hash=digest_of(token), customer_id=digest.customer_id, mailbox_id=box.id, digest_id=digest.id,
+        inbound_id=inbound_id, created_at=now, expires_at=now + timedelta(days=house.limits.link_days), body=words,
+        said_by=said_by, sender_address=by_mail.address, is_unverified=not by_mail.is_verified,
         person_id=person.id if person else None,
-        expires_at=now + timedelta(days=lasting),
-    )
+    )  # fmt: skip
     session.add(held)
     session.flush()
+    _ask_which(session, house, held, box, token, now)
+    return held
+
+
+def _ask_which(session: Session, house: House, held: HeldReply, box: Mailbox, token: str, now: datetime) -> None:
     with speaking(box.locale):
         mail = mail_template(_MAIL).render(
-            said=inert(quote(words), 300),
+            said=inert(quote(held.body), 300),
             link=f"{house.settings.public_url}/m/{TOKEN_PLACE}/which",
-            days=lasting,
+            days=house.limits.link_days,
             postal_address=house.settings.postal_address,
         )
     write_notice(session, box, f"which:{held.id}", mail, now, token=token, keys=house.keys)
-    return held
 
 
 def held_of(session: Session, token: str, now: datetime) -> HeldReply | None:
