@@ -29,7 +29,6 @@ _PARTS = (
 # Claims that no test names, and why not.
 _WHY_NOT = {
     "000-11": "later (E13): no provider's pay page tells us its currencies; the invoice's own is asked for",
-    "000-13": "later (I8): the vendor confirms a payment that a customer names; nothing suggests one",
     "002-5": "not built: two connections that report one invoice are two rows, each with its source",
     "003-8": "half built: name, colour and a mark that is ours alone; a vendor's logo is not shown",
     "002-17": "later (M1 M2): connectors and files come in; there is no API of our own yet",

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from app.claims import rules
-from app.claims.rules import Preset, Said
-from app.models import Customer, Hold, HoldKind, HoldResult, Invoice, Mailbox, Vendor
+from app.claims.matching import Match, Receipt, suggested
+from app.claims.rules import Preset, Said, SaidPaid
+from app.models import Credit, CreditKind, Customer, Hold, HoldKind, HoldResult, Invoice, Mailbox, Vendor
 from app.payruns import next_runs
 from app.receivables.queries import Row
 from app.settings import Limits
@@ -101,6 +102,30 @@ def _claims(session: Session, which: ColumnElement[bool], now: datetime, limits:
         .limit(_MOST)
     )
     return [_claim(hold, invoice, now, limits) for hold, invoice in session.execute(query)]
+
+
+def suggestions(session: Session, claims: Sequence[Claim]) -> dict[UUID, Match]:
+    """By claim: the money on no invoice yet, in the books of the same customer, that a payment it tells of may be."""
+    undecided = [claim for claim in claims if claim.is_live and not claim.is_accepted]
+    asked = {claim.id: claim for claim in undecided if claim.kind == HoldKind.ALREADY_PAID}
+    if not asked:
+        return {}
+    known = defaultdict[UUID, list[Receipt]](list)
+    same = and_(Credit.bill_to_id == Invoice.bill_to_id, Credit.currency == Invoice.currency)
+    query = (
+        select(Invoice.id, Credit.number, Credit.external_id, Credit.issued_on, Credit.remaining_minor)
+        .join(Credit, same)
+        .where(Invoice.id.in_([claim.invoice_id for claim in asked.values()]))
+        .where(Credit.kind == CreditKind.UNAPPLIED_CASH, Credit.remaining_minor > 0)
+    )
+    for invoice_id, number, external_id, day, minor in session.execute(query):
+        if day is not None:
+            known[invoice_id].append(Receipt(number or external_id, day, minor))
+    return {
+        key: match
+        for key, one in asked.items()
+        if isinstance(one.said, SaidPaid) and (match := suggested(one.said, known[one.invoice_id]))
+    }
 
 
 def others_to_read(session: Session, invoice_id: UUID) -> list[Mailbox]:

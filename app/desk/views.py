@@ -12,7 +12,7 @@ from app import clock
 from app.access import vendor_member
 from app.care.queries import canned_of, colleagues, notes_of, ready_answers
 from app.care.rules import filled
-from app.claims.queries import claims_in
+from app.claims.queries import claims_in, suggestions
 from app.conversations import actions as talk
 from app.conversations.queries import file_of, invoices_of, messages_of, name_in_books, thread_of
 from app.conversations.rules import RESULTS, ConversationError
@@ -157,13 +157,15 @@ def _thread_page(thread_id: UUID, **form: str) -> str:
         if canned and "body" not in form:
             known = {"customer": customer, "name": g.person.name, "vendor": vendor.name}
             form["body"] = filled(canned.body, rules.places(known, invoices, money))
+        claims = claims_in(session, thread_id, clock.now(), the_house().limits)
         return render_template(
             "desk/thread.html",
             thread=found,
             customer_name=customer,
             bill_to_id=threads.bill_to_id_of(session, found),
             messages=messages_of(session, thread_id),
-            claims=claims_in(session, thread_id, clock.now(), the_house().limits),
+            claims=claims,
+            matches=suggestions(session, claims),
             notes=notes_of(session, thread_id),
             team=colleagues(session, g.vendor_id),
             answers=ready_answers(session),
