@@ -18,6 +18,7 @@ from app.access import link_holder, signed_machine
 from app.db import database
 from app.house import the_house
 from app.mailboxes import actions as mailboxes
+from app.mailboxes.besttime import proposed
 from app.mailboxes.forms import CADENCES, PAUSES, RhythmForm, countries, read_pause, zones_by_region
 from app.mailboxes.house_forms import MannerForm
 from app.mailboxes.instant import CannotChoose, read_instant
@@ -96,10 +97,12 @@ def set_instant() -> Response | tuple[str, int]:
 
 def _rhythm_page(form: RhythmForm, problem: str = "") -> str:
     with database().reading() as session:
+        habits = {g.box.id: proposed(session, g.box, clock.now())}
         suppliers = [(key, name, key in muted) for muted in (_muted(session),) for key, name in vendors_of(session)]
     return render_template(
         "links/rhythm.html",
         form=form,
+        habits=habits,
         manner=MannerForm.of(g.box),
         languages=LANGUAGE_NAMES,
         pauses=PAUSES,

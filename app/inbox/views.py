@@ -24,6 +24,7 @@ from app.inbox import queries
 from app.inbox.forms import read_moment, read_search, write_key, write_moment
 from app.inbox.queries import Mark, Tab
 from app.mailboxes import actions as mailboxes
+from app.mailboxes.besttime import proposed
 from app.mailboxes.forms import CADENCES, PAUSES, RhythmForm, countries, read_pause, zones_by_region
 from app.mailboxes.house_forms import MannerForm
 from app.mailboxes.instant import CannotChoose, read_instant
@@ -338,11 +339,13 @@ def _by_person() -> dict[str, Any]:
 def _rhythm_page(wrong: Mailbox | None = None, form: RhythmForm | None = None) -> str:
     with database().reading() as session:
         boxes = mailboxes_of(session)
+        habits = {box.id: proposed(session, box, clock.now()) for box in boxes}
     forms = {box.id: form if form and wrong and box.id == wrong.id else RhythmForm.of(box) for box in boxes}
     return render_template(
         "inbox/rhythm.html",
         boxes=boxes,
         forms=forms,
+        habits=habits,
         manners={box.id: MannerForm.of(box) for box in boxes},
         languages=LANGUAGE_NAMES,
         pauses=PAUSES,
