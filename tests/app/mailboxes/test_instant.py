@@ -101,9 +101,9 @@ def test_it_is_chosen_in_the_inbox_and_from_the_mails_link(app: Flask, house: Ho
 
 @pytest.mark.parametrize("why", ["it waits", "wanted at once", "about no invoice", "all paid", "no more digests"])
 def test_an_answer_waits_for_the_digest_where_that_will_tell_it(house: House, world: World, why: str) -> None:
-    """[D21 C6] It never gets lost: where no digest will speak of it, it comes at once."""
+    """[D21 F9] It never gets lost: where no digest will speak of it, it comes at once."""
     asked = [] if why == "about no invoice" else [world.acme_invoice.id]
-    people = {"vendor_id": world.acme.vendor.id, "customer_id": world.cobalt.customer.id}
+    people: dict[str, Any] = {"vendor_id": world.acme.vendor.id, "customer_id": world.cobalt.customer.id}
     with house.database.transaction(EVERYTHING) as session:
         box = session.get_one(Mailbox, world.cobalt.mailbox.id)
         box.next_digest_at = NOW + timedelta(days=3)
