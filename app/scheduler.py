@@ -8,6 +8,7 @@ import gc
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from types import FrameType
 
 import structlog
@@ -61,14 +62,17 @@ def _record(house: House, job: Job, **facts: object) -> None:
 
 
 def drain_all(house: House, jobs: Sequence[Job]) -> dict[str, int]:
-    """Everything due now, in the order of ``jobs``, again until no job finds more; what ``work --once`` does."""
+    """Everything due now, in the order of ``jobs``, round and round until none of them in a row finds more; what ``work
+    --once`` does."""
     totals = dict.fromkeys((job.name for job in jobs), 0)
-    while True:
-        step = {job.name: drain(house, job) for job in jobs}
-        for name, done in step.items():
-            totals[name] += done
-        if not any(step.values()):
-            return totals
+    idle = 0
+    for job in cycle(jobs):
+        done = drain(house, job)
+        totals[job.name] += done
+        idle = 0 if done else idle + 1
+        if idle == len(jobs):
+            break
+    return totals
 
 
 def start(house: House, jobs: Sequence[Job]) -> BaseScheduler:
