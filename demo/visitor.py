@@ -136,17 +136,14 @@ class Visitor:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             fresh = [mail for mail in self.mails(address) if mail not in seen]
-            if fresh:
-                return self._use_link(fresh[0])
+            for mail in fresh:  # something else may come at the same time
+                if link := re.search(r"https?://\S+/sign-in/[\w-]+", self.text_of(mail)):
+                    self.open(link.group())
+                    self.submit("csrf_token")
+                    return
+            seen.update(fresh)
             self.tick()
         raise Lost(f"no sign-in mail for {address} within {patience:.0f} s")
-
-    def _use_link(self, mail: str) -> None:
-        link = re.search(r"https?://\S+/sign-in/[\w-]+", self.text_of(mail))
-        if link is None:
-            raise Lost(f"no sign-in link in {mail}")
-        self.open(link.group())
-        self.submit("csrf_token")
 
     def mails(self, address: str) -> list[str]:
         """Paths of the mails to ``address`` at /dev/mail, newest first."""
