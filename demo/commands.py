@@ -14,8 +14,8 @@ from app import clock
 from app.scheduler import start
 from app.settings import ROOT
 from demo import show
-from demo.manners import tell_measures
-from demo.simulate import Simulation, monday_before_clock_change
+from demo.manners import MONTH, months, tell_measures
+from demo.simulate import EVERY_HOUR, EVERY_THIRD_HOUR, Simulation, monday_before_clock_change
 from demo.stage import Build, staged
 from demo.story import tell_care, tell_day, tell_end
 from demo.verdict import judge
@@ -47,7 +47,9 @@ def register(app: Flask, build: Build) -> None:
     @click.option("--start", "start_at", type=click.DateTime(["%Y-%m-%d"]), help="First day (default 2026-10-19).")
     @click.option("--db", "database_url", default="", help="Database to play on (default: a fresh SQLite file).")
     def simulate(days: int, world: str, seed: int, start_at: datetime | None, database_url: str) -> None:
-        """Move the clock over days of vendors, payments and outages; print what was sent and why not."""
+        """Move the clock over days of vendors, payments and outages; print what was sent and why not.
+
+        Up to a month is played hour by hour, more than that in steps of three hours."""
         first = start_at.replace(tzinfo=UTC) if start_at else monday_before_clock_change()
         with tempfile.TemporaryDirectory() as folder:
             kept = _simulate(build, Path(folder), days, world, seed, first, database_url)
@@ -61,7 +63,8 @@ def _simulate(build: Build, folder: Path, days: int, world: str, seed: int, firs
             build, instance=folder, world=world, seed=seed, port=ports[0], sandbox_port=ports[1],
             database_url=database_url, now=first, fast=True,
         ) as stage:  # fmt: skip
-            simulation = Simulation(stage, first, seed, Chances(newcomers_every=7))
+            hours = EVERY_HOUR if days <= MONTH else EVERY_THIRD_HOUR
+            simulation = Simulation(stage, first, seed, Chances(newcomers_every=3), hours)
             simulation.open_vendors(click.echo)
             played = []
             for day in simulation.days(days):
@@ -69,11 +72,11 @@ def _simulate(build: Build, folder: Path, days: int, world: str, seed: int, firs
                 tell_day(day, click.echo)
             verdict = judge(simulation)
             companies = [str(one["name"]) for one in simulation.weather.companies]
-            told = tell_measures(stage, companies, first, days)
+            told = tell_measures(stage, companies, first, months(days))
     finally:
         clock.set_to(None)
     tell_end(played, verdict, click.echo)
-    tell_care(told, click.echo)
+    tell_care(told, months(days), click.echo)
     return not verdict.broken
 
 

@@ -2,7 +2,8 @@
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import unescape
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
@@ -10,7 +11,17 @@ from urllib.parse import quote, urlsplit
 from demo.stage import Stage
 from demo.visitor import Lost, Visitor
 
+MISTAKE, COPY = "order", "copy"  # what a question is about: something that should be on the invoice, or nothing wrong
 PATIENCE = 600  # looks at the progress page, each after one wait
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of some customer, waiting for an answer."""
+
+    company: str
+    number: str  # of the invoice; "" where it is about none
+    topic: str
 
 
 def slug(name: str) -> str:
@@ -90,29 +101,31 @@ def pay_by_mail(stage: Stage, address: str, dice: random.Random) -> str:
     return "invoice|invoices paid from the mail"
 
 
-def ask_by_mail(stage: Stage, address: str, dice: random.Random, topic: Callable[[str], str]) -> str:
-    """Ask about some line of the newest digest, without signing in, what ``topic`` says of its vendor; returns the
-    vendor's name, "" if none was asked."""
+def ask_by_mail(stage: Stage, address: str, dice: random.Random, topic: Callable[[str], str]) -> list[Asked]:
+    """Ask about some line of the newest digest, without signing in, what ``topic`` says of its vendor; nothing where
+    there is no such line."""
     visitor = stage.visitor()
     link = _some_link(visitor, address, "ask", dice)
     if link is None:
-        return ""
+        return []
     page = visitor.open(link)
     vendor = re.search(r"<h1>Ask <bdi>([^<]+)</bdi>", page.text)
     if vendor is None:
-        return ""
+        return []
+    number = re.search(r"About invoice <bdi>([^<]+)</bdi>", page.text)
     name = unescape(vendor[1])
-    visitor.open(f"{link}?quick={topic(name)}")
+    asked = Asked(name, unescape(number[1]) if number else "", topic(name))
+    visitor.open(f"{link}?quick={asked.topic}")
     visitor.submit("body", body="Please tell us more about this invoice.", said_by="Ana")
-    return name
+    return [asked]
 
 
-def rate_by_mail(stage: Stage, address: str, score: int) -> bool:
-    """Press one of the five answers that the newest mail with the question leads to."""
+def rate_by_mail(stage: Stage, address: str, company: str, score: int) -> bool:
+    """Press one of the five answers that the newest mail asking about that company leads to."""
     visitor = stage.visitor()
     for mail in visitor.mails(address):
-        if link := re.search(r"https?://\S+/m/[\w-]+/\d+/rate\b", visitor.text_of(mail)):
-            visitor.open(link.group())
+        link = re.search(r"https?://\S+/m/[\w-]+/\d+/rate\b", visitor.text_of(mail))
+        if link and company in unescape(visitor.open(link.group()).text):
             visitor.submit("score", score=str(score))
             return True
     return False
@@ -129,13 +142,21 @@ def _some_link(visitor: Visitor, address: str, verb: str, dice: random.Random) -
 # --- vendors, at their desk -------------------------------------------------------------------------------------------
 
 
-def answer_next(stage: Stage, company: str) -> None:
-    """The owner signs in and answers whoever waits longest. Raises Lost when nobody does."""
+def answer(stage: Stage, company: str, questions: Sequence[Asked]) -> int:
+    """The owner signs in, answers these questions and puts right what was wrong; returns how many conversations that
+    were (two questions about one invoice are one)."""
     visitor = stage.visitor()
     visitor.sign_in(owner_of(company))
-    page = visitor.open("/desk")
-    thread = re.search(r"/desk/threads/[0-9a-f-]{36}", page.text)
-    if thread is None:
-        raise Lost(f"nobody waits for {company}")
-    visitor.open(thread.group())
-    visitor.submit("body", body="For the delivery of last month; your order number is on the invoice.")
+    answered = 0
+    for asked in questions:
+        page = visitor.open(f"/desk?q={quote(asked.number)}")
+        thread = re.search(r"/desk/threads/[0-9a-f-]{36}", page.text)
+        if thread is None:
+            continue
+        visitor.open(thread.group())
+        if asked.topic == MISTAKE:
+            visitor.submit("/close", body="Sorry: your order number stands on it now.", result="corrected")
+        else:
+            visitor.submit("body", body="Here it is; your order number is on the invoice.")
+        answered += 1
+    return answered

@@ -16,13 +16,24 @@ from app import clock
 from app.models import Digest, Mailbox, Outcome, Outgoing
 from app.scope import Everything
 from demo.manners import Care, asked_to_rate, manner_of
-from demo.people import answer_next, ask_by_mail, choose_daily, open_for_business, pay_by_mail, rate_by_mail, slug
+from demo.newcomers import Newcomers
+from demo.people import (
+    COPY,
+    MISTAKE,
+    Asked,
+    answer,
+    ask_by_mail,
+    choose_daily,
+    open_for_business,
+    pay_by_mail,
+    rate_by_mail,
+)
 from demo.show import CUSTOMER
 from demo.stage import Stage
-from demo.visitor import Lost
 from demo.weather import Chances, Weather
 
 EVERY_HOUR = range(24)
+EVERY_THIRD_HOUR = range(0, 24, 3)
 _ALL = Everything("a simulation reads what became of it")
 
 Say = Callable[[str], None]
@@ -68,9 +79,9 @@ class Simulation:
         self.dice = random.Random(f"simulation-{self.seed}")  # noqa: S311  # a play, not a secret
         self.weather = Weather(self.stage.sandbox, [], self.dice, self.chances)
         self.mood = random.Random(f"mood-{self.seed}")  # noqa: S311  # likewise
-        self._asked: list[tuple[str, datetime]] = []  # companies somebody waits for, and since when
-        self._is_late = False  # in the second half of the days
-        self._newcomers: list[tuple[int, str, str]] = []  # on which day somebody new pays which company which invoice
+        self._asked: list[tuple[Asked, datetime]] = []  # questions without an answer, and since when
+        self._share = 0.0  # of the days, how much is over
+        self._newcomers = Newcomers(self.stage, self.mood, self._care, self.chances.ask_by_mail)
         self._seen: set[UUID] = set()
 
     def open_vendors(self, say: Say, limit: int | None = None) -> None:
@@ -88,10 +99,9 @@ class Simulation:
     def days(self, count: int) -> Iterator[Day]:
         """Play ``count`` days and yield what each one did."""
         for number in range(count):
-            self._is_late = number >= count / 2
+            self._share = number / count
             day = Day(self.start + timedelta(days=number))
             reading_hour = self.dice.choice(self.hours)
-            self._meet_newcomers(day, number)
             for hour in self.hours:
                 is_down = number in self.chances.down_days
                 self._step(
@@ -102,6 +112,8 @@ class Simulation:
 
     def _step(self, day: Day, number: int, now: datetime, *, is_reading: bool, is_down: bool) -> None:
         self._set_clock(now)
+        if now.hour == self.hours[0]:
+            self._meet_newcomers(day, number)
         self.weather.strike(now, number, 1 / len(self.hours), day.happened)
         if is_reading:
             self._read_the_mail(day, now)
@@ -122,51 +134,40 @@ class Simulation:
         if self.dice.random() < self.chances.pay_by_mail:
             day.happened[pay_by_mail(self.stage, CUSTOMER, self.dice)] += 1
         is_asking = self.dice.random() < self.chances.ask_by_mail
-        if is_asking and (company := ask_by_mail(self.stage, CUSTOMER, self.dice, self._topic)):
-            self._asked.append((company, now))
+        mine = ask_by_mail(self.stage, CUSTOMER, self.dice, self._topic) if is_asking else []
+        for asked in [*mine, *self._newcomers.read_first_mails()]:
+            self._asked.append((asked, now))
             day.happened["question|questions asked from the mail"] += 1
         for address, company in asked_to_rate(self.stage, now - timedelta(days=7)):
-            if rate_by_mail(self.stage, address, self._care(company).score):
+            if rate_by_mail(self.stage, address, company, self._care(company).score):
                 day.happened["question|questions after a settlement answered"] += 1
 
     def _meet_newcomers(self, day: Day, number: int) -> None:
-        """Every company gets a new customer now and then, who pays the first of two invoices some days later: there
-        is always somebody who has not been asked yet how it was."""
+        """Every company gets a new customer now and then."""
         every = self.chances.newcomers_every
         if every and number % every == every // 2:
-            for name in (str(one["name"]) for one in self.weather.companies):
-                address = f"ap{number}@buys-from-{slug(name)}.example"
-                self.stage.sandbox.act(name, "new_customer", name=f"Newcomer {number}", email=address)
-                owed = [
-                    self.stage.sandbox.act(name, "new_invoice", customer=address, amount="120", due=due)
-                    for due in (5, 40)
-                ]
-                self._newcomers.append((number + 10, name, str(owed[0]["invoice_id"])))
+            for company in self.weather.companies:
+                self._newcomers.arrive(str(company["name"]), number)
                 day.happened["customer|customers new to a vendor"] += 1
-        for _, name, invoice in [one for one in self._newcomers if one[0] == number]:
-            still_open = {str(one["id"]) for one in self.stage.sandbox.invoices(name, only_open=True)}
-            if invoice in still_open:  # somebody may have paid it, or voided it, before
-                self.stage.sandbox.act(name, "pay", invoice=invoice)
+        if paid := self._newcomers.pay(number):
+            day.happened["invoice|invoices paid by a new customer"] += paid
 
     def _topic(self, company: str) -> str:
         """A mistake on the invoice, or just a copy."""
-        return "order" if self.mood.random() < self._care(company).mistakes else "copy"
+        return MISTAKE if self.mood.random() < self._care(company).mistakes else COPY
 
     def _care(self, company: str) -> Care:
         """How that company treats its customers at this time."""
         names = [str(one["name"]) for one in self.weather.companies]
-        manner = manner_of(names.index(company))
-        return manner.ends if self._is_late else manner.begins
+        return manner_of(names.index(company)).at(self._share)
 
     def _answer(self, day: Day, now: datetime) -> None:
-        for company, since in list(self._asked):
-            if now - since >= self._care(company).answers_after:
-                self._asked.remove((company, since))
-                try:
-                    answer_next(self.stage, company)
-                except Lost:  # two questions, one thread: it was answered with the first
-                    continue
-                day.happened["question|questions answered at the desk"] += 1
+        due = [one for one in self._asked if now - one[1] >= self._care(one[0].company).answers_after]
+        self._asked = [one for one in self._asked if one not in due]
+        for company in dict.fromkeys(asked.company for asked, _ in due):
+            questions = [asked for asked, _ in due if asked.company == company]
+            if answered := answer(self.stage, company, questions):
+                day.happened["question|questions answered at the desk"] += answered
 
     def _collect(self, day: Day) -> None:
         """What became of the windows that ended since the day before."""

@@ -3,9 +3,8 @@
 import re
 from collections import Counter
 
-from app.scorecard.card import Measures
 from app.scorecard.rules import duration
-from demo.manners import Told
+from demo.manners import Stretch, Told
 from demo.simulate import Day, Say
 from demo.verdict import Verdict
 
@@ -63,19 +62,21 @@ def tell_end(days: list[Day], verdict: Verdict, say: Say) -> None:
     say("\nEvery promise was kept." if not verdict.broken else f"\n{len(verdict.broken)} promises were broken.")
 
 
-def tell_care(told: list[Told], say: Say) -> None:
-    """The three measures of how vendors treat their customers, in the first third of the days and in the last."""
-    say("\nHow customers fare: the first third of the days, and the last")
+def tell_care(told: list[Told], stretches: list[Stretch], say: Say) -> None:
+    """A table of the three measures of how vendors treat their customers, to see them move."""
+    say("\nHow customers fare, by the vendors' own scorecards")
+    _tell_row("day", [f"{first + 1}-{last + 1}" for first, last in stretches], say)
     for one in told:
         say(f"  {one.company} ({one.manner.words})")
-        say(f"      first answer   {_time(one.first)} -> {_time(one.last)}")
-        say(f"      accuracy       {_figure(one.first.accuracy, '.0%')} -> {_figure(one.last.accuracy, '.0%')}")
-        say(f"      satisfaction   {_figure(one.first.content, '.1f')} -> {_figure(one.last.content, '.1f')} of 5")
+        _tell_row("first answer", ["-" if of.answer is None else duration(of.answer) for of in one.measures], say)
+        _tell_row("accuracy", [_figure(of.accuracy, ".0%") for of in one.measures], say)
+        _tell_row("satisfaction, of 5", [_figure(of.content, ".1f") for of in one.measures], say)
 
 
-def _time(of: Measures) -> str:
-    return "none" if of.answer is None else duration(of.answer)
+def _tell_row(words: str, figures: list[str], say: Say) -> None:
+    say(f"      {words:{_WIDTH}}" + "".join(f"{figure:>16}" for figure in figures))
 
 
 def _figure(value: float | None, form: str) -> str:
-    return "none" if value is None else format(value, form)
+    """A dash while there is nothing to measure, or so few answers that they would tell who gave them."""
+    return "-" if value is None else format(value, form)

@@ -67,17 +67,26 @@ def test_the_verdict_sees_a_reminder_of_what_was_settled(make_stage: MakeStage) 
 
 @pytest.mark.slow
 def test_what_a_vendor_does_shows_in_its_measures(make_stage: MakeStage) -> None:
-    """[G2 G3 G4 004-12 004-14] It answers after two days at first, and that is what its measures say. Nine days hold
-    too few questions to tell how it ends: `simulate --days 90` does."""
+    """[G2 G3 G4 004-12 004-14] One gets better day by day, the other worse, and their scorecards say so. New customers
+    come every day and get their mail on Tuesdays: those of a first week are asked how it was on day 16, those of a
+    second on day 23, so that each stretch has the five answers it takes."""
     start = monday_before_clock_change()
     stage = make_stage(now=start, ticking=False)
-    busy = replace(CALM, new_invoice=1, ask_by_mail=1)
-    simulation = Simulation(stage, start, chances=busy, hours=(1, 14, 15, 20))
-    simulation.open_vendors(lambda words: None, limit=1)
-    played = list(simulation.days(9))
-    assert sum(day.happened["question|questions answered at the desk"] for day in played) > 3
-    (told,) = tell_measures(stage, ["Acme Supply"], start, 9)
-    assert told.manner.words == "gets better"
-    assert told.first.answer
-    assert told.first.answer > timedelta(hours=40)
-    assert told.last.accuracy is not None
+    busy = replace(CALM, newcomers_every=1, ask_by_mail=0.3)
+    simulation = Simulation(stage, start, chances=busy, hours=(15,))
+    simulation.open_vendors(lambda words: None, limit=2)
+    for _day in simulation.days(24):
+        pass
+    assert not judge(simulation).broken
+    better, worse = tell_measures(stage, ["Acme Supply", "Birch & Sons"], start, [(0, 15), (16, 22)])
+    for told, rises in ((better, True), (worse, False)):
+        sooner, later = told.measures if rises else reversed(told.measures)
+        assert sooner.answer, told
+        assert later.answer, told
+        assert sooner.answer > later.answer, told
+        assert sooner.accuracy, told
+        assert later.accuracy, told
+        assert sooner.accuracy < later.accuracy, told
+        assert sooner.content, told
+        assert later.content, told
+        assert sooner.content < later.content, told
