@@ -7,7 +7,7 @@ ARGS ?=
 CHECKED := app connectors digest demo bench wsgi.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format judges fortnight kills faulty failover hosts pooled tickers resume fulldisk crashwalk machine robot webhooks questions floods fuzz zones isolation bench logins tokens coverage words lock clean
+.PHONY: help run test check format judges shots fortnight kills faulty failover hosts pooled tickers resume fulldisk crashwalk machine robot webhooks questions floods fuzz zones isolation bench logins tokens coverage words lock clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ format: .venv/.installed-dev ## put the code in shape
 
 judges: .venv/.installed-dev ## look at the product from outside
 	$(PYTHON) -m tests.judges $(ARGS)
+
+shots: .venv/.installed-dev ## every page and mail as pictures, phone and desktop, light and dark, checked meanwhile
+	$(PYTHON) -m tests.shots $(ARGS)
 
 fortnight: .venv/.installed-dev ## a fortnight of forty vendors, hour by hour, every link of every mail (8 minutes)
 	SHEAF_FORTNIGHT=full $(PYTHON) -m pytest tests/journeys/test_fortnight.py $(ARGS)
