@@ -7,6 +7,7 @@ else of theirs, so that any number of them may settle at once.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, cast
 from uuid import UUID
 
@@ -137,20 +138,18 @@ def _accept(session: Session, ended: _Ended, now: datetime) -> None:
     digests = [(case, _handed_at(case, verdict, now)) for case, verdict in ended if case.kind == OutgoingKind.DIGEST]
     handed = {case.digest_id: at for case, at in digests if case.digest_id}
     if handed:
-        session.execute(_digests_accepted, _by_instant(handed))
+        session.execute(_digests_accepted, _in_turn(handed))
         _remember_first_mails(session, sorted(handed), now)
         _count_mentions(session, sorted(handed))
     reached = {case.mailbox_id: at for case, at in digests if case.mailbox_id}
     if reached:
-        session.execute(_newest_digest, _by_instant(reached))
+        session.execute(_newest_digest, _in_turn(reached))
 
 
-def _by_instant(handed: Mapping[UUID, datetime]) -> list[dict[str, Any]]:
-    """One for each moment: a sender's are all the same, only events tell of several."""
-    found: dict[datetime, list[UUID]] = {}
-    for each in sorted(handed):
-        found.setdefault(handed[each], []).append(each)
-    return [{"ids": ids, "handed": at} for at, ids in found.items()]
+def _in_turn(handed: Mapping[UUID, datetime]) -> list[dict[str, Any]]:
+    """In the order of the ids, together where their moments are the same: a sender's all are, only events tell of
+    several."""
+    return [{"ids": list(ids), "handed": at} for at, ids in groupby(sorted(handed), handed.__getitem__)]
 
 
 def _handed_at(case: _Case, verdict: Verdict, now: datetime) -> datetime:
