@@ -30,7 +30,7 @@ def install(app: Flask) -> None:
     app.add_template_global(money)
     app.add_template_global(csrf_field)
     app.add_template_global(page_of)
-    app.add_template_global(url_of_row)
+    app.add_template_global(url_of_rows)
     app.context_processor(_time)
 
 
@@ -88,16 +88,16 @@ def page_of(endpoint: str, **values: Any) -> str:
         return ""
 
 
-def url_of_row(endpoint: str, **key: UUID) -> str:
-    """``url_for(endpoint, thread_id=row.id)`` for a list, where the address of each row differs by its key alone."""
-    ((name, value),) = key.items()
-    return _url_of_rows(endpoint, name, request.script_root).replace(_NIL, str(value))
+def url_of_rows(endpoint: str, key: str) -> str:
+    """Of a list, where the address of each row differs by its key alone: ``url_of_rows("inbox.ask", "invoice_id")`` is
+    made once, ``address % row.id`` for each row."""
+    return _url_of_rows(endpoint, key, request.script_root)
 
 
 @lru_cache(maxsize=256)
-def _url_of_rows(endpoint: str, name: str, _script_root: str) -> str:
-    key: dict[str, Any] = {name: UUID(_NIL)}
-    return url_for(endpoint, **key)
+def _url_of_rows(endpoint: str, key: str, _script_root: str) -> str:
+    named: dict[str, Any] = {key: UUID(_NIL)}
+    return url_for(endpoint, **named).replace("%", "%%").replace(_NIL, "%s")
 
 
 def _time() -> dict[str, Any]:

@@ -9,7 +9,7 @@
     with speaking(box.locale):             # a mail or a job; for a page the gate has spoken already
         ...
 
-Templates have the same two, and ``{% trans %}``. Whole sentences with named places; a percent sign is written ``%%``.
+Templates have the same two. Whole sentences with named places; a percent sign is written ``%%``.
 The catalogs are app/translations/<language>/LC_MESSAGES/sheaf.po, read as they are when a language is first spoken
 (40 ms); ``make words`` takes the messages of the source into them. docs/languages.md keeps the glossary.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from jinja2 import Environment
+from jinja2 import Environment, pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup, escape
 
 LANGUAGES = ("en", "de", "fr", "es")  # the source is English; the others have a catalog
 LANGUAGE_NAMES = {code: Locale(code).get_display_name(code) or code for code in LANGUAGES}  # each in its own words
@@ -136,13 +138,36 @@ def catalog(of_locale: str) -> NullTranslations:
 
 
 def install(environment: Environment) -> None:
-    """``_``, ``ngettext`` and ``{% trans %}`` for the templates of one environment. Facts put in are escaped
-    where the environment escapes; the message is not, being ours."""
-    environment.globals["language"] = language
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.add_extension("jinja2.ext.i18n")
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        lambda message: catalog(_speaking.get()).gettext(message),
-        lambda one, many, count: catalog(_speaking.get()).ngettext(one, many, count),
-        newstyle=True,
-    )
+    """``_`` and ``ngettext`` for the templates of one environment. Facts put in are escaped where the environment
+    escapes; the message is not, being ours."""
+    environment.globals |= {"language": language, "_": _in_template, "ngettext": _ngettext_in_template}
+
+
+@pass_eval_context
+def _in_template(context: EvalContext, message: str, /, **facts: Any) -> str:
+    kind, spoken = Markup if context.autoescape else str, catalog(_speaking.get())
+    return _said(kind, spoken.gettext(message), facts) if facts else _whole(kind, spoken, message)
+
+
+@pass_eval_context
+def _ngettext_in_template(context: EvalContext, one: str, many: str, count: int, /, **facts: Any) -> str:
+    kind, spoken = Markup if context.autoescape else str, catalog(_speaking.get())
+    if facts:
+        return _said(kind, spoken.ngettext(one, many, count), {"num": count, **facts})
+    return _counted(kind, spoken, one, many, count)
+
+
+def _said(kind: type[str], message: str, facts: dict[str, Any]) -> str:
+    """Markup would escape each fact by itself as it is filled in, for thrice as much."""
+    return kind(message % ({name: escape(fact) for name, fact in facts.items()} if kind is Markup else facts))
+
+
+@lru_cache(maxsize=8192)
+def _whole(kind: type[str], spoken: NullTranslations, message: str) -> str:
+    """A page says a hundred messages that hold no facts: each is looked up once."""
+    return _said(kind, spoken.gettext(message), {})
+
+
+@lru_cache(maxsize=8192)
+def _counted(kind: type[str], spoken: NullTranslations, one: str, many: str, count: int) -> str:
+    return _said(kind, spoken.ngettext(one, many, count), {"num": count})
