@@ -129,7 +129,8 @@ def test_it_brings_an_invoice_to_the_mailbox_of_its_address(house: House, acme: 
 
 def test_it_writes_nothing_for_what_is_unchanged(house: House, acme: Selling) -> None:
     """[A8] The same page again: no row is written, on either database."""
-    batch = Batch([bill_to()], [invoice(f"I{n}") for n in range(50)], [payment()], [credit()])
+    sold = {"lines": [{"text": f"Pallets, batch {n}", "minor": 250} for n in range(40)]}
+    batch = Batch([bill_to()], [invoice(f"I{n}", details=sold) for n in range(50)], [payment()], [credit()])
     take(house, acme, batch)
     before = row_versions(house)
     with statements(house) as found:
@@ -159,12 +160,22 @@ def test_it_needs_the_same_statements_for_one_row_and_for_a_thousand(house: Hous
 
     def many(count: int, name: str) -> int:
         bill_tos = [bill_to(f"{name}{n}", address=f"{name}{n}@x.example") for n in range(count)]
-        invoices = [invoice(f"{name}{n}", bill_to_external_id=f"{name}{n}") for n in range(count)]
+        sold = {"lines": [{"text": "Pallets", "minor": 250}] * 3}
+        invoices = [invoice(f"{name}{n}", bill_to_external_id=f"{name}{n}", details=sold) for n in range(count)]
         with statements(house) as found:
             take(house, acme, Batch(bill_tos, invoices, [payment(f"{name}{n}") for n in range(count)], [credit(name)]))
         return len(found)
 
     assert many(1, "a") == many(1000, "b")
+
+
+def test_another_line_is_another_fact_and_no_news(house: House, acme: Selling) -> None:
+    """[A16 C6 003-4] It is written, and shown; the invoice's history tells of amounts, days and states alone."""
+    take(house, acme, Batch([bill_to()], [invoice(details={"lines": [{"text": "Oak"}]})]))
+    told = Batch(invoices=[invoice(version=2, details={"lines": [{"text": "Oak, planed"}]})])
+    assert take(house, acme, told, LATER).changed == 1
+    assert one(house, Invoice, external_id="I1").details == {"lines": [{"text": "Oak, planed"}]}
+    assert not all_of(house, InvoiceChange)
 
 
 def test_it_keeps_the_newer_fact_whatever_comes_last(house: House, acme: Selling) -> None:
