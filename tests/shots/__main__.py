@@ -15,6 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -40,6 +41,7 @@ class Visit:
     name: str
     address: str
     route: Route
+    is_there: bool  # with nothing in the books, an address may name nothing yet
 
 
 def main() -> int:
@@ -82,24 +84,32 @@ def _all_mails(browser: Browser, folder: Path, only: str) -> Iterator[Seen]:
 
 
 def _all_pages(browser: Browser, stage: Stage, folder: Path, only: str, apart: Counter[str]) -> Iterator[Seen]:
-    unopened = {route.rule: "nobody opens it" for route in shown(stage)} if stage.rows == 1 else {}
     with live_server(stage.app) as base:
         for asker in stage.askers:
             cookies = _cookies(asker, base)
             with opened(browser, cookies) as page, opened(browser, cookies, java_script_enabled=False) as plain:
-                for route in filter(asker.may_open, shown(stage)):
-                    try:
-                        addresses = asker.addresses(route, is_thorough=stage.rows == 1)
-                    except KeyError as missing:
-                        unopened[route.rule] = f"nobody knows its {missing}" if stage.rows else ""
-                        continue
-                    unopened.pop(route.rule, None)
-                    for number, path in enumerate(addresses):
-                        name = _name(asker, route, number, stage.rows)
-                        if re.search(only, name):
-                            yield from _one(page, plain, Visit(name, base + path, route), folder, apart)
-    if stage.rows == 1:
-        yield from (Seen(rule, faults=[why]) for rule, why in unopened.items())
+                for visit in _visits(stage, asker, base):
+                    if re.search(only, visit.name):
+                        yield from _one(page, plain, visit, folder, apart)
+    if stage.rows:
+        yield from (Seen(rule, faults=["nobody knows how to open it"]) for rule in sorted(unopened(stage)))
+
+
+def unopened(stage: Stage) -> set[str]:
+    """Pages whose addresses nobody on the stage can fill."""
+    known = {visit.route.rule for asker in stage.askers for visit in _visits(stage, asker, "")}
+    return {route.rule for route in _shown(stage)} - known
+
+
+def _visits(stage: Stage, asker: Asker, base: str) -> Iterator[Visit]:
+    """Wherever somebody may go and knows how to."""
+    for route in filter(asker.may_open, _shown(stage)):
+        try:
+            paths = asker.addresses(route, is_thorough=stage.rows == 1)
+        except KeyError:
+            continue
+        for number, path in enumerate(paths):
+            yield Visit(_name(asker, route, number, stage.rows), base + path, route, stage.rows > 0)
 
 
 def _one(page: Page, plain: Page, visit: Visit, folder: Path, apart: Counter[str]) -> Iterator[Seen]:
@@ -112,13 +122,15 @@ def _one(page: Page, plain: Page, visit: Visit, folder: Path, apart: Counter[str
         apart[kind] += 1
     elif "sandbox" in answer.headers.get("content-security-policy", ""):
         apart["stand in a frame"] += 1
+    elif answer.status == HTTPStatus.NOT_FOUND and not visit.is_there and visit.route.arguments:
+        apart["name nothing yet"] += 1
     elif answer.status != _REFUSING.get(visit.route.rule, 200):
         yield Seen(visit.name, visit.address, faults=[f"answers {answer.status}"])
     else:
         yield look_at_page(page, plain, visit.address, visit.name, folder)
 
 
-def shown(stage: Stage) -> list[Route]:
+def _shown(stage: Stage) -> list[Route]:
     """What people may open in a browser: no machine's address, and no file's."""
     known = (route for route in routes(stage.app) if "GET" in route.methods and not re.search(r"\.\w+$", route.rule))
     return [route for route in known if route.access and route.access.who is not Who.SIGNED]
