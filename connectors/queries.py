@@ -211,7 +211,7 @@ def differing(session: Session, other_id: UUID | None = None) -> list[Pair]:
         .join(Connection, Connection.id == Invoice.connection_id)
         .outerjoin(BillTo, BillTo.id == stands.bill_to_id)
         .where(_DIFFERS)
-        .order_by(Invoice.differs_at, Invoice.id)
+        .order_by(Invoice.differs_at, Invoice.number, Invoice.id)
     )
     if other_id is not None:
         query = query.where(Invoice.id == other_id)
