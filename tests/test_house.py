@@ -49,6 +49,7 @@ PAST_SCOPES = {
     "app/ops/figures.py": "asks which migration the tables are at",
     "app/mailboxes/standing.py": "a customer's own rows to another of its mailboxes, widened",
     "app/receivables/routing.py": "a customer's own rows to the mailboxes it named, widened",
+    "app/receivables/twins.py": "one invoice of several of a vendor's books: in the worker, or widened",
     "app/rekeying.py": "seals secrets of all tenants anew",
     "app/row_level.py": "looks at the database user, and lets one in",
     "app/scope.py": "tells PostgreSQL the scope",
