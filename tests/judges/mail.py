@@ -19,7 +19,7 @@ from sqlalchemy import select
 from app import clock
 from app.models import DigestLine, Invoice, InvoiceState, LineKind, Mailbox, Outgoing, OutgoingKind, Settlement
 from app.scope import Everything
-from demo.people import answer_next, ask_by_mail, connect, open_for_business, owner_of, wait_for_first_sync
+from demo.people import answer, ask_by_mail, connect, open_for_business, owner_of, wait_for_first_sync
 from demo.show import CUSTOMER, send_now
 from demo.stage import Stage, staged
 from digest.channels.base import Envelope
@@ -126,7 +126,7 @@ def _play(stage: Stage) -> None:
     stage.run_jobs()
     asked = ask_by_mail(stage, CUSTOMER, random.Random(7), lambda _: "copy")
     stage.run_jobs()
-    answer_next(stage, asked)
+    answer(stage, asked[0].company, asked)
     _was_paid_before(stage)
     stage.sandbox.revoke("Acme Supply")
     acme.open("/desk/connections")
