@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.models import (
+    IN_BOOKS_OPEN,
     AddressIssue,
     BillTo,
     Connection,
@@ -238,7 +239,7 @@ def running(session: Session, connection_id: UUID) -> SyncRun | None:
 def arrived(session: Session, connection_id: UUID) -> tuple[int, int]:
     """How many open invoices and customers are here by now."""
     count = select(func.count(), func.count(Invoice.bill_to_id.distinct())).where(
-        Invoice.connection_id == connection_id, Invoice.state == InvoiceState.OPEN
+        Invoice.connection_id == connection_id, IN_BOOKS_OPEN
     )
     invoices, customers = session.execute(count).one()
     return int(invoices), int(customers)
@@ -246,7 +247,7 @@ def arrived(session: Session, connection_id: UUID) -> tuple[int, int]:
 
 def found(session: Session, connection_id: UUID) -> Found:
     """What the books hold now, in five statements."""
-    is_open = (Invoice.connection_id == connection_id) & (Invoice.state == InvoiceState.OPEN)
+    is_open = (Invoice.connection_id == connection_id) & IN_BOOKS_OPEN
     by_currency = session.execute(
         select(
             Invoice.currency,

@@ -44,7 +44,7 @@ class Copy(NamedTuple):
     told_state: str | None
     total_minor: int
     balance_minor: int
-    due_on: Any  # None as well where it was derived: the books did not say it
+    due_on: Any  # None as well where it is not what the books say, but derived, agreed on here, or our vendor's terms
     can_pay_online: bool
     updated_at: Any
     same_as_id: Any
@@ -202,12 +202,14 @@ _NAMESAKES = """INSERT INTO stage_look
     JOIN looked l ON l.vendor_id = t.vendor_id AND l.customer_id = t.customer_id AND l.number = t.number"""
 
 _COPIES = """SELECT i.id, i.vendor_id, i.customer_id, i.currency, i.number, i.connection_id, i.state, i.told_state,
-    i.total_minor, i.balance_minor, CASE WHEN NOT i.due_on_derived THEN i.due_on END, i.can_pay_online, i.updated_at,
+    i.total_minor, i.balance_minor, CASE WHEN NOT i.due_on_derived AND i.agreed_at IS NULL
+        AND coalesce(b.extra_days, 0) = 0 THEN i.due_on END, i.can_pay_online, i.updated_at,
     i.same_as_id, i.differs_at, i.ruled_at, c.created_at, c.state IN ('active', 'needs_reconnect'),
     EXISTS (SELECT 1 FROM hold h WHERE h.invoice_id = i.id AND h.kind <> 'unclear')
         OR EXISTS (SELECT 1 FROM thread_invoice t WHERE t.invoice_id = i.id),
     EXISTS (SELECT 1 FROM hold h WHERE h.invoice_id = i.id AND h.kind = 'unclear' AND h.ended_at IS NULL)
-    FROM invoice i JOIN connection c ON c.id = i.connection_id WHERE i.id IN (SELECT id FROM stage_look)"""
+    FROM invoice i JOIN connection c ON c.id = i.connection_id LEFT JOIN bill_to b ON b.id = i.bill_to_id
+    WHERE i.id IN (SELECT id FROM stage_look)"""
 
 _WRITE = """UPDATE invoice AS i SET state = t.state, same_as_id = t.same_as_id, told_state = t.told_state,
     differs_at = t.differs_at, ruled_at = t.ruled_at FROM stage_twin t WHERE i.id = t.id"""

@@ -183,6 +183,15 @@ def test_it_follows_the_customer(house: House, both: Books) -> None:
     assert both_states(both) == (OPEN, TWIN)
 
 
+def test_a_due_date_both_sides_agreed_on_is_no_difference(house: House, both: Books) -> None:
+    """[002-5 F12] It is not what either of the books says."""
+    with house.database.transaction(EVERYTHING) as session:
+        kept = session.scalars(select(Invoice).where(Invoice.state == OPEN)).one()
+        kept.agreed_at, kept.agreed_dues = NOW, [["2026-12-24", 10000]]
+    both.tell(both.older, _invoice(both.older, version=2, po_number="47"))
+    assert both.found(both.older) == [("1001", OPEN, None, False, False)]
+
+
 def test_what_somebody_has_spoken_of_stands(house: House) -> None:
     """[002-5] A promise given is not lost to the invoice's twin, though that one can be paid online."""
     books = Books(house)
