@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bench.ground import Ground
-from bench.measure import Contender, Meter, Result, race
+from bench.measure import Contender, Meter, Result, race, ratio
 from bench.peers.environment import python_of
 from bench.report import Found
 from bench.sending import Helper, environment_of, helpers, together
@@ -44,7 +44,8 @@ def race_peer(found: Found, ground: Ground, repeats: int) -> None:
     found.add(results)
     one, two, their_one, their_two = results.values()
     found.goals["B2-one"], found.goals["B2-two"] = one.rate / their_one.rate, two.rate / their_two.rate
-    found.goals["B2-cpu"] = one.cpu_us / their_one.cpu_us
+    # the senders' alone, as the goal's reference was measured: theirs is handed its digests, ours reads them
+    found.goals["B2-cpu"] = ratio(one, their_one, lambda take: take.client_cpu / take.n)
 
 
 def _contender(name: str, several: list[Helper], sink: Sink, prepare: Callable[[], object] = int) -> Contender:

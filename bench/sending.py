@@ -120,7 +120,8 @@ def serve(work: Any) -> None:
 
 
 def all_that_is_due(house: House, plan: Job, carriers: Sequence[Job]) -> int:
-    """Planning and carrying side by side until nothing is left, as a worker does, without its ticks."""
+    """Planning and carrying side by side until nothing is left, as a worker does: an empty outbox is looked into again
+    at the next tick."""
     with ThreadPoolExecutor(1 + len(carriers)) as lanes:
         planned = lanes.submit(drain, house, plan)
 
@@ -128,7 +129,7 @@ def all_that_is_due(house: House, plan: Job, carriers: Sequence[Job]) -> int:
             done = 0
             while not planned.done():
                 done += drain(house, job)
-                wait([planned], timeout=0.2)  # an empty outbox is no reason to ask again and again
+                wait([planned], timeout=job.every_seconds)
             return done + drain(house, job)
 
         return sum(lanes.map(carry, carriers))
