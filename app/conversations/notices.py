@@ -29,6 +29,7 @@ from app.models import (
 )
 from app.outbox.actions import write_mail
 from app.outbox.rendering import MAIL_FOLDER, TOKEN_PLACE, amounts, inert, mail_template, nowrap
+from app.receivables.actions import live_holds
 from app.scope import widened
 from app.words import _, days, speaking
 
@@ -77,7 +78,7 @@ def tell_asker(session: Session, *, house: House, thread: Thread, message: Messa
         invoices = invoices_of(session, [thread.id])[thread.id]
         writer = session.get(Person, message.person_id) if message.person_id else None
     reader = mailbox or asker
-    if reader is None or (mailbox and not mailbox.answers_at_once and digest_tells(mailbox, invoices)):
+    if reader is None or (mailbox and _waits(session, mailbox, invoices, house, now)):
         return
     path = f"/m/{TOKEN_PLACE}/thread" if mailbox else f"/inbox/threads/{thread.id}"
     lasting = house.limits.link_days
@@ -106,6 +107,14 @@ def tell_asker(session: Session, *, house: House, thread: Thread, message: Messa
         token=_new_link(session, thread, mailbox, now + timedelta(days=lasting)) if mailbox else None,
         keys=house.keys,
     )
+
+
+def _waits(session: Session, mailbox: Mailbox, invoices: Sequence[Invoice], house: House, now: datetime) -> bool:
+    """It wants to read answers in its digest, and that will show this one: of what rests it says nothing new."""
+    if mailbox.answers_at_once or not digest_tells(mailbox, invoices, house.limits.later_days):
+        return False
+    with widened(session, "whether the asker's digest will ask for these invoices"):
+        return not any(live_holds(session, invoice.id, now) for invoice in invoices)
 
 
 def _shared(session: Session, house: House, thread: Thread, message: Message) -> dict[str, Any]:

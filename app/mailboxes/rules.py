@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from app.models import Invoice, Mailbox
 from app.outbox.rendering import TOKEN_PLACE
@@ -14,6 +15,10 @@ def without_links(html: str) -> str:
     return _LINK.sub("", html).replace(TOKEN_PLACE, "")
 
 
-def digest_tells(box: Mailbox, about: Sequence[Invoice]) -> bool:
-    """Whether its next digest will speak of any of these, so that a mail of their own may be left out."""
-    return box.reminders_off_at is None and box.next_digest_at is not None and any(one.is_open for one in about)
+def digest_tells(box: Mailbox, about: Sequence[Invoice], later_days: int) -> bool:
+    """Whether its next digest asks for all of these, so that a mail of their own may be left out. What is due later
+    than ``later_days`` after it is only counted there."""
+    if box.reminders_off_at is not None or box.next_digest_at is None or not about:
+        return False
+    until = box.next_digest_at.date() + timedelta(days=later_days)
+    return all(one.is_open and (one.due_on is None or one.due_on <= until) for one in about)

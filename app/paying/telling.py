@@ -62,11 +62,10 @@ class Case(NamedTuple):
         quiet = self.relation is not None and (self.relation.blocked_at or self.relation.muted_at)
         return bool(known) and not quiet and self.vendor.trust != Trust.SUSPENDED
 
-    @property
-    def digest_will_tell(self) -> bool:
+    def digest_will_tell(self, limits: Limits) -> bool:
         """The payer wants no mail of its own about a payment that failed, and is asked for the invoice again."""
         box = self.mailbox
-        return box is not None and not box.failures_at_once and digest_tells(box, [self.invoice])
+        return box is not None and not box.failures_at_once and digest_tells(box, [self.invoice], limits.later_days)
 
 
 def tell_setbacks(house: House) -> int:
@@ -113,7 +112,8 @@ def _failed(session: Session, house: House, case: Case, now: datetime) -> None:
         return
     if invoice.is_autopay:  # from now on it is asked for like any other
         invoice.charge_failed_at = setback.happened_at
-    if case.may_write_to_payer and not case.digest_will_tell and not _said_before(session, setback, house.limits):
+    limits = house.limits
+    if case.may_write_to_payer and not case.digest_will_tell(limits) and not _said_before(session, setback, limits):
         assert case.mailbox
         tell_of_failure(session, house, setback, invoice, case.vendor, case.mailbox, case.rule, now)
     log.info("payment failed", invoice=str(invoice.id), reason=setback.reason)

@@ -11,10 +11,10 @@ from app.conversations.actions import answer, ask_question
 from app.house import House
 from app.mailboxes.actions import AtOnce, choose_instant
 from app.mailboxes.instant import tell_new_invoices
-from app.models import Invoice, InvoiceState, Mailbox, Outgoing, OutgoingKind, Relation
+from app.models import HoldKind, Invoice, InvoiceState, Mailbox, Outgoing, OutgoingKind, Relation
 from app.money import Money
 from tests.support.house import signed_in
-from tests.support.links import sent_digest, with_wings
+from tests.support.links import hold, sent_digest, with_wings
 from tests.support.world import EVERYTHING, NOW, World, invoice
 
 pytestmark = pytest.mark.usefixtures("fixed_clock")
@@ -99,7 +99,9 @@ def test_it_is_chosen_in_the_inbox_and_from_the_mails_link(app: Flask, house: Ho
     assert (ticked.status_code, box.answers_at_once, box.failures_at_once) == (303, True, False)
 
 
-@pytest.mark.parametrize("why", ["it waits", "wanted at once", "about no invoice", "all paid", "no more digests"])
+@pytest.mark.parametrize(
+    "why", ["it waits", "wanted at once", "about no invoice", "paid", "it rests", "due much later", "no more digests"]
+)
 def test_an_answer_waits_for_the_digest_where_that_will_tell_it(house: House, world: World, why: str) -> None:
     """[D21 F9] It never gets lost: where no digest will speak of it, it comes at once."""
     asked = [] if why == "about no invoice" else [world.acme_invoice.id]
@@ -110,17 +112,15 @@ def test_an_answer_waits_for_the_digest_where_that_will_tell_it(house: House, wo
         choose_instant(session, box, AtOnce(None, answers=why == "wanted at once"), NOW)
         if why == "no more digests":
             box.reminders_off_at = NOW
-        elif why == "all paid":
-            session.get_one(Invoice, world.acme_invoice.id).state = InvoiceState.PAID
+        bill = session.get_one(Invoice, world.acme_invoice.id)
+        if why == "paid":
+            bill.state = InvoiceState.PAID
+        elif why == "it rests":
+            hold(session, bill, HoldKind.PROMISE)
+        elif why == "due much later":
+            bill.due_on = date(2026, 12, 24)
         thread = ask_question(
-            session,
-            house=house,
-            **people,
-            mailbox_id=box.id,
-            invoice_ids=asked,
-            body="Which?",
-            now=NOW,
-            via="link",
+            session, house=house, **people, mailbox_id=box.id, invoice_ids=asked, body="Which?", now=NOW, via="link"
         )
         answer(session, house=house, thread=thread, person=world.acme.person, body="Order 7.", now=NOW)
     told = [mail.mailbox_id for mail in mails(house) if mail.kind == OutgoingKind.ANSWER]
