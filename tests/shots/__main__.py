@@ -33,7 +33,8 @@ from tests.support.server import live_server
 from tests.support.world import NOW
 
 _FOLDER = Path("instance/shots")
-_REFUSING = {"/connect/<provider>/callback": 400}  # what a page answers that is opened by itself
+# What a page answers that is opened by itself, or whose mail would not be sent just after the last one.
+_REFUSING = {"/connect/<provider>/callback": 400, "/inbox/next/<uuid:mailbox_id>/mail": 404}
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ def look_at_page(page: Page, plain: Page, address: str, name: str, folder: Path)
     page.remove_listener("console", listen)
     page.remove_listener("pageerror", fail)
     seen.faults += [f"console: {line[:200]}" for line in said]
+    plain.set_viewport_size({"width": DESK, "height": 800})  # as the other window has it by now
     plain.goto(address)
     if plain.evaluate(_OFFERED) != offered:
         seen.faults.append("without JavaScript it says or offers something else")
