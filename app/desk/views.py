@@ -1,6 +1,6 @@
 """The vendor's pages: who waits for an answer, what is owed, how quickly we answer, who we are."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,7 @@ from app.house import the_house
 from app.mailboxes.queries import pay_run_of
 from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
 from app.receivables.actions import end_holds, hold_invoice, live_holds
+from app.receivables.said import read_said
 from app.receivables.timeline import timeline
 from app.scorecard.queries import response_times
 from app.words import _
@@ -258,6 +259,8 @@ def _invoice_page(invoice_id: UUID, form: HoldForm | None = None) -> str:
             "desk/invoice.html",
             invoice=found,
             bill_to=bill_to,
+            said=read_said(found.details, found.currency, found.total_minor),
+            instalments=[(date.fromisoformat(day), *rest) for day, *rest in found.instalments],
             vendor=vendor,
             reminder=queries.reminder_of(session, vendor, found, now, the_house().limits),
             live=live_holds(session, invoice_id, now),

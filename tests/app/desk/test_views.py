@@ -405,6 +405,20 @@ def test_the_invoice_page_tells_what_happened(
     assert positions == sorted(positions)
 
 
+def test_the_invoice_page_says_what_it_is_for_as_the_customer_reads_it(
+    house: House, world: World, acme: FlaskClient
+) -> None:
+    """[A16 003-4 003-7] Lines, terms and the parts it falls due in."""
+    with house.database.transaction(EVERYTHING) as session:
+        bill = session.get_one(Invoice, world.acme_invoice.id)
+        line = {"text": "Oak boards", "quantity": "2", "each": 50000, "minor": 100000}
+        bill.details = {"terms": "Net 30", "lines": [line]}
+        bill.instalments = [["2026-11-09", 62500, 62500], ["2026-12-09", 62500, 62500]]
+    text = words(acme.get(f"/desk/invoices/{world.acme_invoice.id}"))
+    for said in ("Terms Net 30", "1 line", "Oak boards 2 × USD 500.00 USD 1,000.00", "like USD 250.00", "9 Dec 2026"):
+        assert said in text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_of_a_reminder_the_vendor_learns_the_date_and_nothing_else(
     house: House, world: World, acme: FlaskClient
 ) -> None:
