@@ -152,6 +152,9 @@ def details(look: Look, made: dict[str, int]) -> Iterator[str]:
         yield f"payments of {paid}"
     if [part.balance_minor for part in halves.instalments] != [0, 3999]:
         yield f"instalments {halves.instalments}"
+    said = halves.details
+    if said.get("terms") != "Halves" or [line["minor"] for line in said.get("lines", ())] != [halves.total.minor]:
+        yield f"what it is for: {said}"
     seen = look.pull("reconcile").last
     if {one.external_id for one in seen.invoices} != {one[0] for one in look.held.open}:
         yield "the sweep sees other invoices than are open"
