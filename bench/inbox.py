@@ -1,6 +1,7 @@
 """The customer's inbox beside a hello on the same server, at two sizes of the tables; and every list's last page beside
 its first (goals C1-C5)."""
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +88,8 @@ def _visitors(url: str, environment: dict[str, str], stock: Stock) -> list[str]:
             session.add(CustomerMember(customer_id=whose, person_id=person.id, role=CustomerRole.ADMIN))
             token, now = new_token(), clock.now()
             session.add(WebSession(token_hash=digest_of(token), person_id=person.id, created_at=now, seen_at=now))
-            cookies.append(f"sheaf={signer.dumps({'_user_id': token, '_fresh': True})}")
+            kept = {"_user_id": token, "_fresh": True, "csrf_token": secrets.token_hex(20)}  # as the first page left it
+            cookies.append(f"sheaf={signer.dumps(kept)}")
     house.database.dispose()
     return cookies
 

@@ -69,7 +69,7 @@ def _await(process: "subprocess.Popen[str]", base: str) -> None:
         try:
             requests.get(f"{base}/health", timeout=10)
             return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # not yet, or not soon on a busy machine
             if process.poll() is not None:
                 raise CannotRun(f"gunicorn did not start: {process.communicate()[1][-2000:]}") from None
             time.sleep(0.1)
