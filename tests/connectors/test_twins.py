@@ -10,17 +10,21 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import clock
+from app.desk.queries import standing
 from app.house import House
-from app.models import AuditEntry, Connection, Hold, HoldKind, Invoice, InvoiceState
+from app.models import AuditEntry, Connection, Hold, HoldKind, Invoice, InvoiceState, Mailbox
 from app.money import Money
 from app.receivables.queries import find_rows_by_id
+from app.scorecard.accuracy import accuracy
+from app.scorecard.periods import Period
 from connectors import file_views, health_views, hook_views, views
 from connectors.actions import disconnect
 from connectors.base import Batch, BillToRecord, Gone, InvoiceRecord
 from connectors.ingest import ingest
+from digest.gather import gather
 from tests.support.house import signed_in
 from tests.support.statements import statements
-from tests.support.world import EVERYTHING, NOW, Selling, connection, vendor
+from tests.support.world import EVERYTHING, NOW, TODAY, Selling, connection, vendor
 
 LATER = NOW + timedelta(hours=1)
 TWIN, OPEN, PAID = InvoiceState.TWIN, InvoiceState.OPEN, InvoiceState.PAID
@@ -92,6 +96,17 @@ def test_it_keeps_one_invoice_of_two_connections(house: House, both: Books) -> N
         ids = session.scalars(select(Invoice.id)).all()
         assert len(ids) == 2
         assert [row.number for row in find_rows_by_id(session, ids, NOW).values()] == ["1001"]
+
+
+def test_digest_and_sums_have_it_once(house: House, both: Books) -> None:
+    """[002-5 D3 inv-M2] What the planner gathers, what the desk adds up, what the scorecard counts as issued."""
+    with house.database.reading(EVERYTHING) as session:
+        box = session.scalars(select(Mailbox.id)).one()
+        (gathered,) = gather(session.connection(), [box], [], NOW).values()
+        assert [item.due_minor for item in gathered.book.items] == [10000]
+        assert list(standing(session, TODAY).open) == [Money(10000, "USD")]
+        autumn = Period("autumn", date(2026, 9, 1), date(2026, 12, 31), "UTC")
+        assert accuracy(session, both.acme.vendor.id, autumn).issued == 1
 
 
 def test_the_one_that_can_be_paid_online_stands(house: House) -> None:

@@ -1,6 +1,7 @@
 """Two inboxes that one owner has proven become one, and two again."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from tests.support.world import (
     NOW,
     Owing,
     World,
+    connection,
     customer,
     customer_member,
     digest,
@@ -125,6 +127,26 @@ def test_what_came_meanwhile_parts_by_its_mailbox(house: House, world: World, du
         split(session, session.get_one(Merge, done.id), by=world.cobalt.person, now=NOW + timedelta(days=1))
     with house.database.reading(EVERYTHING) as session:
         assert session.get_one(Invoice, fresh.id).customer_id == dune.customer.id
+
+
+def test_an_invoice_both_had_from_two_of_a_vendors_books_is_one_while_they_are_one(
+    house: House, world: World, dune: Owing
+) -> None:
+    """[002-5 B5] Who the customer is decides what is the same; parted, each has its own again."""
+    with house.database.transaction(EVERYTHING) as session:
+        other = connection(session, world.acme.vendor, world.acme.person, provider="stripe")
+        facts: Any = {"number": "A-1", "due_on": date(2026, 11, 9), "amount": "1250.00"}
+        invoice(session, replace(world.acme, connection=other), dune, **facts)
+    done = together(house, world, dune)
+    assert states_of_a1(house) == ["open", "twin"]
+    with house.database.transaction(CustomerScope(world.cobalt.customer.id, world.cobalt.person.id)) as session:
+        split(session, session.get_one(Merge, done.id), by=world.cobalt.person, now=NOW)
+    assert states_of_a1(house) == ["open", "open"]
+
+
+def states_of_a1(house: House) -> list[str]:
+    with house.database.reading(EVERYTHING) as session:
+        return sorted(session.scalars(select(Invoice.state).where(Invoice.number == "A-1")))
 
 
 def test_nobody_brings_in_an_inbox_they_do_not_administer(house: House, world: World, dune: Owing) -> None:
