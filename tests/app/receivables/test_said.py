@@ -22,7 +22,7 @@ def test_what_no_line_says_is_named_so_that_the_sum_is_the_total() -> None:
 
 
 def test_a_quantity_is_written_as_its_reader_writes_numbers() -> None:
-    """[A16 K11] And one that is no number as it stands."""
+    """[A16 C9] And one that is no number as it stands."""
     with words.speaking("de"):
         (item, odd) = read_said({"lines": [PALLETS, FILM | {"quantity": "some"}]}, "EUR", 0).lines
     assert (item.quantity, odd.quantity) == ("1.250,5", "some")
