@@ -70,6 +70,7 @@ def look_at_page(page: Page, plain: Page, address: str, name: str, folder: Path)
 
     page.on("console", listen)
     page.on("pageerror", fail)
+    page.set_viewport_size({"width": PHONE, "height": 800})
     page.goto(address)
     take(page, seen, folder)
     offered = page.evaluate(_OFFERED)
