@@ -55,6 +55,7 @@ PAST_SCOPES = {
     "app/scope.py": "tells PostgreSQL the scope",
     "connectors/actions.py": "a vendor's books and addresses, widened",
     "connectors/ingest.py": "a page of a provider's records, in the worker",
+    "digest/claim.py": "begins the attempts of a batch in one statement, in the worker",
     "digest/owed.py": "asks the customers' routes in the words they are kept to, for the planner",
     "digest/plan.py": "the planner sees across vendors, in the worker",
     "digest/preview.py": "composes as the planner would, for the operator",
