@@ -30,7 +30,7 @@ from connectors import commands as connector_commands
 from connectors import file_views, health_views, hook_views, registry, write_views
 from connectors import jobs as connector_jobs
 from connectors import views as connector_views
-from connectors.documents import invoice_pdf
+from connectors.documents import invoice_pdf, kept_pdf
 from connectors.file_mail import read_draft, take_mail
 from digest import commands as digest_commands
 from digest import (
@@ -44,6 +44,7 @@ from digest import (
     vendor_preview_views,
 )  # fmt: skip
 from digest import views as digest_views
+from digest.documents import Documents
 from digest.inbound import commands as inbound_commands
 from digest.recompose import recompose
 from digest.replies import files_address
@@ -96,7 +97,9 @@ def _sending(house: House) -> Sequence[Job]:
     look_again = partial(connector_jobs.look_again, house)
     return (
         Job("plan digests", 5.0, lambda house: plan.plan_batch(house, look_again)),
-        *delivery_jobs.jobs(partial(recompose, house), take_mail),
+        *delivery_jobs.jobs(
+            partial(recompose, house), take_mail, Documents(partial(invoice_pdf, house), partial(kept_pdf, house))
+        ),
         Job("corrections", 60.0, corrections.correct),
     )
 

@@ -86,6 +86,8 @@ class Limits(BaseSettings):
     document_bytes: int = 8_000_000  # A14: of a provider's PDF
     document_minutes: int = 60  # A14: as long it is kept, sealed
     document_seconds: float = 10.0  # A14: as long a page waits for it
+    attached_bytes: int = 10_000_000  # C14: of all PDFs that go with one digest; further ones stay links
+    attached_within_minutes: float = 2.0  # C14: as long a digest waits for them
     segment_minutes: int = 60  # J2: how often customers are sorted into segments again, besides at every change
     score_hours: int = 6  # C10: how often a vendor's badge, its accounts' risk and who may be asked are looked at
     badge_threads: int = 10  # C10: conversations in 90 days, before customers read how soon a vendor answers

@@ -25,7 +25,7 @@ def invoice_pdf(house: House, invoice_id: UUID) -> bytes | None:
     found = connection_of(house, invoice_id)
     if found is None:
         return None
-    kept = _kept(house, invoice_id)
+    kept = kept_pdf(house, invoice_id)
     if kept is not None:
         return kept
     connection, external_id = found
@@ -44,7 +44,8 @@ def invoice_pdf(house: House, invoice_id: UUID) -> bytes | None:
     return fresh
 
 
-def _kept(house: House, invoice_id: UUID) -> bytes | None:
+def kept_pdf(house: House, invoice_id: UUID) -> bytes | None:
+    """The one that was fetched lately; nobody is asked."""
     with house.database.reading(WORKER) as session:
         query = select(InvoiceDocument).where(InvoiceDocument.invoice_id == invoice_id)
         row = session.execute(query.where(InvoiceDocument.expires_at > database_now(session))).scalar_one_or_none()

@@ -52,6 +52,7 @@ class Addressee:
     disabled_at: datetime | None = None
     expires_at: datetime | None = None  # of the sign-in asked for
     last_digest_at: datetime | None = None
+    attaches_pdfs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ class Parcel:
     html: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     token: str | None = field(repr=False)
+    attaches_pdfs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +268,14 @@ def _parcels(
             html=taken[mail.id].html,
             headers=dict(taken[mail.id].headers),
             token=tokens.get(mail.id),
+            attaches_pdfs=mail.window_id is not None and _attaches(mail, to),
         )
         for mail in mails
     ]
+
+
+def _attaches(mail: DueMail, to: dict[UUID, Addressee]) -> bool:
+    return mail.mailbox_id in to and to[mail.mailbox_id].attaches_pdfs
 
 
 def still_ours(session: Session, house: House, claim: Claim) -> set[UUID]:

@@ -28,8 +28,9 @@ from app.models import AttemptResult, AuditEntry
 from app.outbox.ledger import Verdict, settle
 from app.scope import Everything
 from digest.channels import open_channel
-from digest.channels.base import THREADS, Channel, Concern, Result, refused, rejected, unknown
+from digest.channels.base import THREADS, Attachment, Channel, Concern, Result, refused, rejected, unknown
 from digest.claim import Claim, Parcel, Recompose, claim_mails, still_ours
+from digest.documents import NO_DOCUMENTS, GetPdf, attached
 from digest.envelope import envelope_of
 from digest.gate import is_good, is_trouble, report
 from digest.owners import WrongRecipient, check_one_recipient
@@ -44,20 +45,24 @@ _LOOK_AGAIN_SECONDS = 1.0
 
 
 def deliver_batch(
-    house: House, channel: Channel | None = None, recompose: Recompose | None = None, limit: int = BATCH
+    house: House,
+    channel: Channel | None = None,
+    recompose: Recompose | None = None,
+    limit: int = BATCH,
+    kept_pdf: GetPdf = NO_DOCUMENTS.kept,
 ) -> int:
     """Hand over up to ``limit`` due mails; returns how many were due and are dealt with, 0 when there is nothing to do.
 
     ``recompose`` composes digests anew whose lines changed since (INVARIANTS S3); without it those do not go. Without a
-    ``channel`` the one of the settings is opened for this batch alone.
+    ``channel`` the one of the settings is opened for this batch alone. ``kept_pdf``: see digest/documents.py.
     """
     if channel is None:
         with closing(open_channel(house.settings)) as opened:
-            return deliver_batch(house, opened, recompose, limit)
+            return deliver_batch(house, opened, recompose, limit, kept_pdf)
     with house.database.transaction(_WORKER) as session:
         claim = claim_mails(session, house, channel.name, recompose, min(limit, _most(house, channel)))
     if claim.parcels:
-        _record(house, channel, claim, _hand_over(house, channel, claim))
+        _record(house, channel, claim, _hand_over(house, channel, claim, kept_pdf))
     return claim.seen
 
 
@@ -74,22 +79,23 @@ def _usable(house: House) -> timedelta:
     return lease - min(call, lease / 2)
 
 
-def _hand_over(house: House, channel: Channel, claim: Claim) -> list[Result]:
+def _hand_over(house: House, channel: Channel, claim: Claim, kept_pdf: GetPdf) -> list[Result]:
     watch, brake, began = _Watch(house, claim), _Brake(house.limits.circuit_strikes), time.monotonic()
-    results = list(channel.threads.map(partial(_send, house, channel, watch, brake), claim.parcels))
+    results = list(channel.threads.map(partial(_send, house, channel, watch, brake, kept_pdf), claim.parcels))
     channel.round_lasts = timedelta(seconds=time.monotonic() - began) / -(-len(results) // THREADS)
     return results
 
 
-def _send(house: House, channel: Channel, watch: "_Watch", brake: "_Brake", parcel: Parcel) -> Result:
+def _send(house: House, channel: Channel, watch: "_Watch", brake: "_Brake", kept_pdf: GetPdf, parcel: Parcel) -> Result:
     """One call. Whatever stops us before it is a certain refusal; whatever breaks inside it leaves the fate unknown."""
     if brake.on_for is not None:
         return not_called("the mail service is left alone for now", brake.on_for)
+    files = _files(house, parcel, kept_pdf)
     if not watch.allows(parcel.mail.id):
         return not_called("stopped, unsubscribed or too late", timedelta(0))
     try:
         check_one_recipient(parcel.owners, parcel.mail.address)
-        envelope = envelope_of(parcel, house.settings, house.keys)
+        envelope = envelope_of(parcel, house.settings, house.keys, files)
     except (WrongRecipient, ValueError) as problem:
         log.error("mail refused by us", outgoing=str(parcel.mail.id), reason=str(problem))
         return replace(rejected(f"not called: {problem}"), called=False)
@@ -100,6 +106,17 @@ def _send(house: House, channel: Channel, watch: "_Watch", brake: "_Brake", parc
         result = unknown(f"{type(problem).__name__} in the channel")
     brake.learn(result)
     return result
+
+
+def _files(house: House, parcel: Parcel, kept_pdf: GetPdf) -> tuple[Attachment, ...]:
+    """A mail goes without its PDFs rather than not at all."""
+    if not parcel.attaches_pdfs or parcel.mail.digest_id is None:
+        return ()
+    try:
+        return attached(house, parcel.mail.digest_id, kept_pdf)
+    except SQLAlchemyError as problem:
+        log.error("no PDFs for a mail", outgoing=str(parcel.mail.id), error=type(problem).__name__)
+        return ()
 
 
 def not_called(why: str, wait: timedelta) -> Result:

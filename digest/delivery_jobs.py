@@ -11,6 +11,7 @@ from digest.channels import open_channel
 from digest.channels.base import Channel
 from digest.claim import Recompose
 from digest.deliver import deliver_batch
+from digest.documents import NO_DOCUMENTS, Documents, fetch_documents
 from digest.events import handle_events
 from digest.inbound.intake import handle_inbound
 from digest.sweep import resolve_unknown
@@ -30,18 +31,21 @@ class _OneChannel:
             return self._open
 
 
-def jobs(recompose: Recompose | None, take_files: TakeFiles | None = None) -> Sequence[Job]:
+def jobs(
+    recompose: Recompose | None, take_files: TakeFiles | None = None, documents: Documents = NO_DOCUMENTS
+) -> Sequence[Job]:
     """For one house. ``recompose(session, digest_ids)`` composes digests anew, in the transaction that claims them;
-    ``take_files``: filing.py."""
+    ``take_files``: filing.py; ``documents``: documents.py."""
     channel = _OneChannel()
 
     def carry(house: House) -> int:
-        return deliver_batch(house, channel.of(house), recompose)
+        return deliver_batch(house, channel.of(house), recompose, kept_pdf=documents.kept)
 
     return (
         Job("inbound mail", 2.0, lambda house: handle_inbound(house, take_files)),
         Job("delivery events", 2.0, handle_events),
         Job("unknown attempts", 10.0, resolve_unknown),
+        Job("attach documents", 2.0, lambda house: fetch_documents(house, documents)),
         Job("deliver", 2.0, carry),
         Job("deliver beside it", 2.0, carry),  # one batch is claimed or written down while the other is in the air
         Job("watch", 15.0, watch),

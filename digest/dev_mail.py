@@ -50,7 +50,8 @@ def index() -> ResponseReturnValue:
 @laptop_only
 def show(name: str) -> ResponseReturnValue:
     mail = _with_time(_mail(name))
-    headers = {"Date": mail["sent_at"].isoformat(), **mail["headers"]}
+    attached = {"Attached": ", ".join(mail["attachments"])} if mail.get("attachments") else {}
+    headers = {"Date": mail["sent_at"].isoformat(), **mail["headers"], **attached}
     page = make_response(render_template("dev_mail/show.html", mail=mail, headers=headers))
     page.headers["Content-Security-Policy"] = content_policy(frame_src="'self'")
     return page

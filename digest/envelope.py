@@ -12,7 +12,7 @@ from app.links import code_of
 from app.models import OutgoingKind
 from app.outbox.rendering import CODE_PLACE, TOKEN_PLACE
 from app.settings import Settings
-from digest.channels.base import Envelope
+from digest.channels.base import Attachment, Envelope
 from digest.claim import Parcel
 from digest.replies import reply_address, return_address
 
@@ -25,7 +25,9 @@ _LISTS = {
 }
 
 
-def envelope_of(parcel: Parcel, settings: Settings, keys: KeyRing) -> Envelope:
+def envelope_of(
+    parcel: Parcel, settings: Settings, keys: KeyRing, attachments: tuple[Attachment, ...] = ()
+) -> Envelope:
     """Raises ValueError when a header would break or a link has no token."""
     mail = parcel.mail
     name, sender = _taken_apart(settings.login_from if mail.kind == OutgoingKind.LOGIN else settings.mail_from)
@@ -41,6 +43,7 @@ def envelope_of(parcel: Parcel, settings: Settings, keys: KeyRing) -> Envelope:
         reply_to=written.pop("Reply-To", "") or _reply_to(parcel, settings, keys),
         return_to=return_address(keys, parcel.attempt_id, settings.inbound_host),
         headers=_headers(parcel, sender.rpartition("@")[2], settings.public_url) | written,
+        attachments=attachments,
     )
 
 

@@ -38,6 +38,7 @@ def _mailboxes(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
             reminders_off_at=row[4],
             paused_until=row[5],
             last_digest_at=row[6],
+            attaches_pdfs=row[7] and not row[8],
         )
         for row in session.execute(_MAILBOXES, {"ids": ids})
     }
@@ -106,7 +107,7 @@ def digest_facts(session: Session, digest_ids: Sequence[UUID], now: datetime) ->
 # What is asked for every batch is put together once: that took longer than asking.
 _MAILBOXES = (
     select(Mailbox.id, Mailbox.address, Mailbox.customer_id, Mailbox.suppressed_at, Mailbox.reminders_off_at)
-    .add_columns(Mailbox.paused_until, Mailbox.last_digest_at)
+    .add_columns(Mailbox.paused_until, Mailbox.last_digest_at, Mailbox.attaches_pdfs, Mailbox.is_private)
     .where(among(Mailbox.id, "ids"))
     .order_by(Mailbox.id)
     .with_for_update(key_share=True)

@@ -42,6 +42,7 @@ from digest import parts
 from digest.book import Moment
 from digest.compose import compose, with_fewer_rows
 from digest.contacts import admit
+from digest.documents import waiting
 from digest.gather import Gathered, gather
 from digest.render import VERSION, Reader, render
 from digest.schedule import Box, Claimed, Turn, claim, let_go, turn
@@ -281,6 +282,7 @@ def _write_plan(rows: _Rows, house: House, box: Box, window: Window, plan: Plan,
             token=token,
             keys=house.keys,
         )
+        | waiting(box, now, house.limits)
     )
 
 

@@ -32,7 +32,7 @@ _FACTS = (
     "id", "customer_id", "address", "locale", "zone", "cadence", "weekday", "month_day", "pay_days", "send_at",
     "spread_seconds", "quiet_country", "closed_from", "closed_until", "most_digests", "most_mentions", "asked_at",
     "amounts_in_subject", "is_private", "next_digest_at", "last_digest_at", "paused_until", "reminders_off_at",
-    "suppressed_at", "suppressed_reason", "instant_minor", "instant_currency",
+    "suppressed_at", "suppressed_reason", "instant_minor", "instant_currency", "attaches_pdfs",
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ class Box(NamedTuple):
     suppressed_reason: str
     instant_minor: int | None = None
     instant_currency: str = ""
+    attaches_pdfs: bool = False
 
 
 COLUMNS = tuple(_MAILBOX.c[name] for name in _FACTS)

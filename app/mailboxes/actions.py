@@ -59,11 +59,12 @@ def change_rhythm(
 
 
 class Manner(Protocol):
-    """In which language mails speak, and whether they name names and amounts."""
+    """In which language mails speak, whether they name names and amounts, and whether new invoices' PDFs come along."""
 
     locale: str
     is_private: bool
     amounts_in_subject: bool
+    attaches_pdfs: bool
 
 
 def change_manner(
@@ -71,7 +72,7 @@ def change_manner(
 ) -> None:
     """Holds from the next mail on."""
     mailbox.locale, mailbox.is_private = manner.locale, manner.is_private
-    mailbox.amounts_in_subject = manner.amounts_in_subject
+    mailbox.amounts_in_subject, mailbox.attaches_pdfs = manner.amounts_in_subject, manner.attaches_pdfs
     private = "yes" if manner.is_private else "no"
     _record_box(session, mailbox, "manner.changed", now, person_id, locale=manner.locale, private=private)
 

@@ -17,21 +17,23 @@ LONGEST_CUTOFF = 10
 
 @dataclass
 class MannerForm:
-    """How the mails of a mailbox speak: in which language, and whether they name names and amounts."""
+    """How the mails of a mailbox speak: in which language, whether they name names and amounts, what is attached."""
 
     locale: str
     is_private: bool
     amounts_in_subject: bool
+    attaches_pdfs: bool
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, box: Mailbox) -> "MannerForm":
-        return cls(box.locale, box.is_private, box.amounts_in_subject)
+        return cls(box.locale, box.is_private, box.amounts_in_subject, box.attaches_pdfs)
 
     @classmethod
     def read(cls, submitted: Mapping[str, str], before: Mailbox) -> "MannerForm":
         wanted = submitted.get("locale", "")
-        form = cls(before.locale, submitted.get("private") == "yes", submitted.get("amounts") == "yes")
+        private, amounts, pdfs = (submitted.get(name) == "yes" for name in ("private", "amounts", "pdfs"))
+        form = cls(before.locale, private, amounts, pdfs)
         if wanted in LANGUAGES:
             form.locale = in_language(before.locale, wanted)
         else:

@@ -54,6 +54,7 @@ class Mailbox(Keyed, Created, CustomerOwned, Base):
     most_mentions: Mapped[int | None] = mapped_column(default=None)  # of one invoice, where the customer wants fewer
     amounts_in_subject: Mapped[bool] = mapped_column(default=False)
     is_private: Mapped[bool] = mapped_column(default=False)  # its mails say how many and a link: no names, no amounts
+    attaches_pdfs: Mapped[bool] = mapped_column(default=False)  # of invoices it was not told of before
     pay_days: Mapped[str] = mapped_column(String(20), default="")  # its customer's (Customer.pay_days): claimed with it
     answers_at_once: Mapped[bool] = mapped_column(default=True)  # or with the digest, which marks what was answered
     failures_at_once: Mapped[bool] = mapped_column(default=True)  # a failed payment, or with the digest that asks again

@@ -15,6 +15,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A PDF that goes with a mail; its name is plain ASCII."""
+
+    name: str = field(repr=False)
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """One mail to one recipient, complete. Its words and address stay out of logs and tracebacks (INVARIANTS K2)."""
 
@@ -28,6 +36,7 @@ class Envelope:
     headers: dict[str, str] = field(repr=False)  # all but From, To, Subject, Date, Reply-To and the MIME ones
     reply_to: str = field(default="", repr=False)
     return_to: str = field(default="", repr=False)  # where servers report to, on a channel that has no events
+    attachments: tuple[Attachment, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """Raises ValueError when anything that becomes a header could begin another one."""
@@ -39,6 +48,7 @@ class Envelope:
             self.reply_to,
             self.return_to,
             *self.headers.values(),
+            *(each.name for each in self.attachments),
         ):
             if _CONTROL.search(value):
                 raise ValueError("a header holds a control character")

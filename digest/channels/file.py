@@ -40,6 +40,7 @@ class FileChannel(Channel):
             "headers": dict(envelope.headers),
             "text": envelope.text,
             "html": envelope.html,
+            "attachments": [each.name for each in envelope.attachments],
         }
         try:
             _write(self._folder / f"{name}.eml", message_bytes(envelope, sent_at))

@@ -3,16 +3,19 @@
 By hand, because Python's email package folds what must stay on one line (INVARIANTS S11) and is 20 times slower.
 """
 
+import base64
 import binascii
+from collections.abc import Sequence
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
 
-from digest.channels.base import Envelope
+from digest.channels.base import Attachment, Envelope
 
 
 def message_bytes(envelope: Envelope, sent_at: datetime) -> bytes:
-    """Headers, then text and HTML as alternatives; lines end in CRLF and are short enough for every server."""
+    """Headers, then text and HTML as alternatives, then what is attached; lines end in CRLF and are short enough for
+    every server."""
     headers = {
         "From": formataddr((envelope.sender_name, envelope.sender)),
         "To": envelope.recipient,
@@ -22,14 +25,27 @@ def message_bytes(envelope: Envelope, sent_at: datetime) -> bytes:
         **envelope.headers,
         "MIME-Version": "1.0",
     }
-    parts = [_part("plain", envelope.text)]
+    body = _part("plain", envelope.text)
     if envelope.html:
-        boundary = f"=_{envelope.attempt_id.hex}"
-        parts = [*parts, _part("html", envelope.html)]
-        headers["Content-Type"] = f'multipart/alternative; boundary="{boundary}"'
-        body = b"".join(f"--{boundary}\r\n".encode() + part for part in parts) + f"--{boundary}--\r\n".encode()
-        return _head(headers) + b"\r\n" + body
-    return _head(headers) + parts[0]
+        body = _together("alternative", f"=_{envelope.attempt_id.hex}", [body, _part("html", envelope.html)])
+    if envelope.attachments:
+        parts = [body, *map(_attached, envelope.attachments)]
+        body = _together("mixed", f"=_{envelope.attempt_id.hex}_all", parts)
+    return _head(headers) + body
+
+
+def _together(how: str, boundary: str, parts: Sequence[bytes]) -> bytes:
+    head = f'Content-Type: multipart/{how}; boundary="{boundary}"\r\n\r\n'.encode()
+    return head + b"".join(f"--{boundary}\r\n".encode() + part for part in parts) + f"--{boundary}--\r\n".encode()
+
+
+def _attached(each: Attachment) -> bytes:
+    head = (
+        f'Content-Type: application/pdf; name="{each.name}"\r\n'
+        f'Content-Disposition: attachment; filename="{each.name}"\r\n'
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode() + base64.encodebytes(each.data).replace(b"\n", b"\r\n")
 
 
 def _head(headers: dict[str, str]) -> bytes:

@@ -5,6 +5,7 @@ that key into its debug log (DEPENDENCIES.md, traps); its objects of a mail cost
 made here, and a test holds it against what the library would have said.
 """
 
+import base64
 import json
 import logging
 import ssl
@@ -141,4 +142,16 @@ def body_of(envelope: Envelope) -> dict[str, Any]:
         "headers": envelope.headers,
         "tracking_settings": _UNTRACKED,
     }
-    return body | ({"reply_to": {"email": envelope.reply_to}} if envelope.reply_to else {})
+    if envelope.reply_to:
+        body["reply_to"] = {"email": envelope.reply_to}
+    if envelope.attachments:
+        body["attachments"] = [
+            {
+                "content": base64.b64encode(each.data).decode(),
+                "type": "application/pdf",
+                "filename": each.name,
+                "disposition": "attachment",
+            }
+            for each in envelope.attachments
+        ]
+    return body

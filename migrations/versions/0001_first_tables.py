@@ -395,6 +395,7 @@ def upgrade() -> None:
         sa.Column("most_mentions", sa.Integer(), nullable=True),
         sa.Column("amounts_in_subject", sa.Boolean(), nullable=False),
         sa.Column("is_private", sa.Boolean(), nullable=False),
+        sa.Column("attaches_pdfs", sa.Boolean(), nullable=False),
         sa.Column("pay_days", sa.String(length=20), nullable=False),
         sa.Column("answers_at_once", sa.Boolean(), nullable=False),
         sa.Column("failures_at_once", sa.Boolean(), nullable=False),

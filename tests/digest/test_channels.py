@@ -1,5 +1,6 @@
 """The channels: what all of them hold, SendGrid's over HTTP to a double, and the folder of a laptop."""
 
+import base64
 import email
 import email.policy
 import json
@@ -18,8 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from sendgrid.helpers.mail import (
+    Attachment as SentFile,
+)
+from sendgrid.helpers.mail import (
     ClickTracking,
     CustomArg,
+    Disposition,
+    FileContent,
+    FileName,
+    FileType,
     From,
     Header,
     Mail,
@@ -35,7 +43,7 @@ from app.models import AttemptResult
 from app.outbox.rules import one_line
 from app.settings import Settings
 from digest.channels import open_channel
-from digest.channels.base import Concern
+from digest.channels.base import Attachment, Concern
 from digest.channels.file import FileChannel, kept_eml, kept_mail, kept_mails
 from digest.channels.mime import message_bytes
 from digest.channels.sendgrid import SendGridChannel, body_of, checked_host, verdict
@@ -146,7 +154,7 @@ def test_the_key_is_in_no_log(sink: SendGridDouble, channel: SendGridChannel, ca
 
 def test_the_body_is_the_one_the_librarys_own_objects_make() -> None:
     """[K1] Written out by hand for speed, it says what SendGrid's library would have said."""
-    sent = envelope(reply_to="reply@in.sheaf.example")
+    sent = envelope(reply_to="reply@in.sheaf.example", attachments=(Attachment("A-1.pdf", b"%PDF-1.7"),))
     mail = Mail(
         from_email=From(sent.sender, sent.sender_name),
         to_emails=To(sent.recipient),
@@ -163,6 +171,9 @@ def test_the_body_is_the_one_the_librarys_own_objects_make() -> None:
         open_tracking=OpenTracking(enable=False),
         subscription_tracking=SubscriptionTracking(enable=False),
     )
+    for each in sent.attachments:
+        data = FileContent(base64.b64encode(each.data).decode())
+        mail.add_attachment(SentFile(data, FileName(each.name), FileType("application/pdf"), Disposition("attachment")))
     assert body_of(sent) == mail.get()
 
 
@@ -277,3 +288,16 @@ def test_every_message_reads_back_as_it_was_written(subject: str, text: str, htm
     payload = part.get_payload(decode=True)
     assert isinstance(payload, bytes)
     assert payload.decode().replace("\r\n", "\n") == words.rstrip("\n")
+
+
+@given(st.binary(max_size=300), st.sampled_from(["<p>Hello</p>", ""]))
+def test_what_is_attached_reads_back_as_it_was(data: bytes, html: str) -> None:
+    """[C14] Beside both bodies, in lines no server cuts."""
+    raw = message_bytes(envelope(html=html, attachments=(Attachment("A-1.pdf", data),)), clock.now())
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 200
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    (attached,) = message.iter_attachments()
+    assert (attached.get_filename(), attached.get_content_type()) == ("A-1.pdf", "application/pdf")
+    assert attached.get_payload(decode=True) == data
+    assert message.get_body(("plain",)) is not None
+    assert (message.get_body(("html",)) is not None) == bool(html)

@@ -31,6 +31,7 @@ from app.models import (
 from digest.channels.base import Channel, Envelope, Result
 from digest.claim import Claim
 from digest.deliver import _hand_over, deliver_batch
+from digest.documents import GetPdf
 from digest.plan import plan_batch
 from digest.recompose import recompose
 from tests.support import world as make
@@ -67,11 +68,11 @@ def test_a_payment_between_the_claim_and_the_call_is_in_no_mail(
     """[D7 inv-S3 inv-S6 facts-12] The last look before the calls sees it: the mail is composed anew, then leaves."""
     paid_in_time: list[int] = []
 
-    def pay_first(house: House, channel: Channel, claim: Claim) -> list[Result]:
+    def pay_first(house: House, channel: Channel, claim: Claim, kept_pdf: GetPdf) -> list[Result]:
         if not paid_in_time:
             paid_in_time.append(len(claim.parcels))
             settle_invoice(house, planned.acme_invoice)
-        return _hand_over(house, channel, claim)
+        return _hand_over(house, channel, claim, kept_pdf)
 
     monkeypatch.setattr("digest.deliver._hand_over", pay_first)
     (mail,) = deliver(house)

@@ -53,13 +53,15 @@ def test_all_of_it_stands_on_one_page(browser: FlaskClient, sent: Sent) -> None:
 
 
 def test_what_is_chosen_there_holds(browser: FlaskClient, sent: Sent, box: Box, world: World, house: House) -> None:
-    """[H1 C13 003-2] And a resync of the vendor's books is not asked."""
+    """[H1 C13 C14 003-2] And a resync of the vendor's books is not asked."""
     rhythm = {"cadence": "daily", "send_at": "07:30", "zone": "Europe/Berlin"}
     assert browser.post(sent.at("rhythm"), data=rhythm).status_code == 303
-    assert browser.post(sent.at("manner"), data={"locale": "de", "private": "yes"}).status_code == 303
+    manner = {"locale": "de", "private": "yes", "pdfs": "yes"}
+    assert browser.post(sent.at("manner"), data=manner).status_code == 303
     found = box()
     assert (found.cadence, f"{found.send_at:%H:%M}", found.zone) == (Cadence.DAILY, "07:30", "Europe/Berlin")
     assert (found.locale, found.is_private, found.amounts_in_subject) == ("de", True, False)
+    assert found.attaches_pdfs
     browser.post(sent.at("manner"), data={"locale": "en"})
     back = {"back": "preferences"}
     answer = browser.post(sent.at("unsubscribe"), data={"choice": "pause", "days": "14", **back})
