@@ -27,7 +27,9 @@ class Logo(NamedTuple):
 
 
 def shown(key: str) -> Logo | None:
-    return Logo(f"/logo/{key}.png", int(key.rpartition("-")[2])) if key else None
+    """None when there is none."""
+    width = key.rpartition("-")[2]
+    return Logo(f"/logo/{key}.png", int(width)) if width.isdecimal() else None
 
 
 def made_of(data: bytes) -> tuple[str, bytes]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -42,10 +42,8 @@ def make_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make
                 )
             )  # fmt: skip
             if ticking:
-                quick = [Job(job.name, min(job.every_seconds, 0.5), job.run) for job in stage.jobs]
-                scheduler = start(stage.house, quick)
-                open_stages.callback(scheduler.shutdown, wait=True)
-                stage.app.extensions["ticking"] = scheduler
+                tick(stage)
+                open_stages.callback(stop_ticking, stage)
             else:
                 stage.wait = stage.run_jobs
             return stage
@@ -59,10 +57,22 @@ def make_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make
 @contextmanager
 def standing_still(stage: Stage) -> Iterator[None]:
     """No job runs inside the block, and everything that was due has been done: what changes then, a page changed."""
-    scheduler: BaseScheduler = stage.app.extensions["ticking"]
-    scheduler.pause()
+    stop_ticking(stage)
     drain_all(stage.house, stage.jobs)
     try:
         yield
     finally:
-        scheduler.resume()
+        tick(stage)
+
+
+def tick(stage: Stage) -> None:
+    quick = [Job(job.name, min(job.every_seconds, 0.5), job.run) for job in stage.jobs]
+    stage.app.extensions["ticking"] = scheduler = start(stage.house, quick)
+    for job in scheduler.get_jobs():  # the first time by the machine's clock, for ours may be played
+        job.modify(next_run_time=datetime.now(UTC))
+
+
+def stop_ticking(stage: Stage) -> None:
+    """Jobs that run are waited for: they write down what they did."""
+    scheduler: BaseScheduler = stage.app.extensions["ticking"]
+    scheduler.shutdown(wait=True)

@@ -677,7 +677,7 @@ def test_pages_cost_the_same_for_one_row_and_for_many(
         "/desk?box=all": 9,
         "/desk/invoices": 7,
         f"/desk/threads/{thread.id}": 16,
-        f"/desk/invoices/{world.acme_invoice.id}": 22,
+        f"/desk/invoices/{world.acme_invoice.id}": 23,
     }
     few = {path: _cost(house, acme, path) for path in paths}
     with house.database.transaction(EVERYTHING) as session:
