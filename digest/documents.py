@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from app.db import database_now
 from app.house import House
-from app.models import Digest, DigestLine, LineKind, Mailbox, Outcome, Outgoing, OutgoingState
+from app.models import Digest, DigestLine, LineKind, Outcome, Outgoing, OutgoingState
 from app.scope import Everything
 from app.settings import Limits
 from digest.channels.base import Attachment
@@ -66,7 +66,7 @@ def fetch_documents(house: House, documents: Documents) -> int:
         mails = session.execute(_WAITING, {"now": database_now(session)}).all()
     for mail_id, digest_id in mails:
         room = house.limits.attached_bytes
-        for each in new_invoices(house, digest_id) if digest_id else ():
+        for each in new_invoices(house, digest_id):
             room -= len(documents.fetch(each.id) or b"")
             if room <= 0:
                 break
@@ -94,9 +94,9 @@ def new_invoices(house: House, digest_id: UUID) -> list[NewInvoice]:
 
 
 _WAITING = (
-    select(Outgoing.id, Outgoing.digest_id)
-    .join(Mailbox, Mailbox.id == Outgoing.mailbox_id)
-    .where(_QUEUED, Outgoing.due_at > bindparam("now"), Outgoing.reason == _WAITS, Outgoing.digest_id.is_not(None))
+    select(Outgoing.id, Digest.id)
+    .join(Digest, Digest.id == Outgoing.digest_id)
+    .where(_QUEUED, Outgoing.due_at > bindparam("now"), Outgoing.reason == _WAITS)
     .order_by(Outgoing.due_at)
     .limit(_AT_ONCE)
 )
