@@ -31,14 +31,14 @@ def _mailboxes(session: Session, ids: Sequence[UUID]) -> dict[UUID, Addressee]:
     if not ids:
         return {}
     return {
-        row[0]: Addressee(
-            address=row[1],
-            customer_id=row[2],
-            suppressed_at=row[3],
-            reminders_off_at=row[4],
-            paused_until=row[5],
-            last_digest_at=row[6],
-            attaches_pdfs=row[7] and not row[8],
+        row.id: Addressee(
+            address=row.address,
+            customer_id=row.customer_id,
+            suppressed_at=row.suppressed_at,
+            reminders_off_at=row.reminders_off_at,
+            paused_until=row.paused_until,
+            last_digest_at=row.last_digest_at,
+            attaches_pdfs=row.attaches_pdfs and not row.is_private,
         )
         for row in session.execute(_MAILBOXES, {"ids": ids})
     }
