@@ -8,8 +8,9 @@ from app.access import anybody, vendor_member
 from app.db import database
 from app.desk import queries
 from app.desk.actions import change_logo
+from app.desk.views import MANAGING
 from app.logos import MOST_BYTES, LogoError, made_of
-from app.models import Vendor, VendorRole
+from app.models import Vendor
 from app.scope import Everything
 from app.words import _
 
@@ -32,20 +33,22 @@ def show(key: str) -> Response:
 
 
 @blueprint.post("/desk/profile/logo")
-@vendor_member(VendorRole.OWNER, VendorRole.ADMIN)
+@vendor_member(*MANAGING)
 def bring() -> AnyResponse:
     """A picture in place of the one before; none, and there is no logo."""
     brought = request.files.get("logo")
     data = brought.read(MOST_BYTES + 1) if brought and brought.filename else b""
     if not data and request.form.get("act") != "remove":
-        flash(_("Choose a picture first."), "bad")
-        return redirect(url_for("desk.profile", _anchor="logo"), 303)
+        return _back(_("Choose a picture first."), "bad")
     try:
         key, kept = made_of(data) if data else ("", None)
     except LogoError as problem:
-        flash(str(problem), "bad")
-        return redirect(url_for("desk.profile", _anchor="logo"), 303)
+        return _back(str(problem), "bad")
     with database().transaction() as session:
         change_logo(session, session.get_one(Vendor, g.vendor_id), key, kept, person=g.person, now=clock.now())
-    flash(_("Saved."), "ok")
+    return _back(_("Saved."), "ok")
+
+
+def _back(words: str, kind: str) -> AnyResponse:
+    flash(words, kind)
     return redirect(url_for("desk.profile", _anchor="logo"), 303)
