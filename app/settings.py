@@ -246,8 +246,18 @@ def _provider_settings(prefix: str, _said: tuple[str | None, ...]) -> ProviderSe
     return ProviderSettings(_env_prefix=prefix)  # type: ignore[call-arg]
 
 
+def address_in(sender: str) -> str:
+    """The bare address of a From such as MAIL_FROM."""
+    return parseaddr(sender)[1]
+
+
+def listed(text: str) -> list[str]:
+    """What a setting names, separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def _is_own(sender: str) -> bool:
-    address = parseaddr(sender)[1]
+    address = address_in(sender)
     return "@" in address and not address.endswith(".example")
 
 

@@ -35,7 +35,7 @@ from app.outbox.actions import write_notice
 from app.outbox.queries import waiting
 from app.outbox.rendering import MAIL_FOLDER, mail_template
 from app.scope import Everything
-from app.settings import Limits
+from app.settings import Limits, listed
 from digest.events import DOUBLED
 from digest.stops import SENDING, stop_sending
 from digest.watch import Conduct, Pulse, alarms, anomaly
@@ -76,8 +76,7 @@ def _ring(session: Session, house: House, name: str, words: str, now: datetime) 
     mail = mail_template(MAIL_FOLDER / "alarm").render(
         words=words, link=f"{settings.public_url}/ops", postal_address=settings.postal_address
     )
-    addresses = [address.strip() for address in settings.operators.split(",")]
-    for person in session.scalars(select(Person).where(Person.address.in_(addresses))):
+    for person in session.scalars(select(Person).where(Person.address.in_(listed(settings.operators)))):
         write_notice(session, person, f"alarm:{alarm_id}:{person.id}", mail, now)
     return True
 

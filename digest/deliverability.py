@@ -7,12 +7,11 @@ do with mail that has neither. Pure but for the one look-up that is handed in.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from email.utils import parseaddr
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from app.dns import DnsAway
-from app.settings import Settings
+from app.settings import Settings, address_in, listed
 from app.words import marked
 
 TxtRecords = Callable[[str], Sequence[str]]
@@ -38,14 +37,9 @@ class Check:
     remedy: str = ""
 
 
-def sender_of(written: str) -> str:
-    """The bare address of a From."""
-    return parseaddr(written)[1].lower()
-
-
 def check_all(settings: Settings, txt_records: TxtRecords) -> list[Check]:
     """Every check, of every domain we write from; takes as long as the slowest name server."""
-    domains = sorted({sender_of(each).rpartition("@")[2] for each in (settings.mail_from, settings.login_from)})
+    domains = sorted({each.rpartition("@")[2] for each in _senders(settings)})
     questions = [question for domain in domains for question in _questions(settings, domain, txt_records)]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         answers = list(threads.map(lambda ask: ask(), questions))
@@ -56,7 +50,7 @@ def _questions(settings: Settings, domain: str, txt_records: TxtRecords) -> Iter
     # SendGrid's return address is its own host below our domain: what it publishes there is its affair
     if settings.mail_channel != "sendgrid":
         yield lambda: _asked("SPF", settings.inbound_host or domain, txt_records, spf)
-    yield lambda: dkim(domain, settings.dkim_selectors.split(","), txt_records)
+    yield lambda: dkim(domain, listed(settings.dkim_selectors), txt_records)
     yield lambda: _dmarc_above(domain, txt_records)
 
 
@@ -74,7 +68,7 @@ def spf(place: str, records: Sequence[str]) -> Check:
 
 def dkim(domain: str, selectors: Sequence[str], txt_records: TxtRecords) -> Check:
     """A key under any of our selectors (RFC 6376)."""
-    checks = [_asked("DKIM", f"{each.strip()}._domainkey.{domain}", txt_records, _key) for each in selectors]
+    checks = [_asked("DKIM", f"{each}._domainkey.{domain}", txt_records, _key) for each in selectors]
     return next((check for check in checks if check.state == State.GOOD), checks[0])
 
 
@@ -109,9 +103,14 @@ def dmarc(place: str, records: Sequence[str]) -> Check:
     return Check("DMARC", place, State.GOOD, found[0])
 
 
+def _senders(settings: Settings) -> list[str]:
+    """Of reminders, and of sign-ins."""
+    return [address_in(each).lower() for each in (settings.mail_from, settings.login_from)]
+
+
 def _own(settings: Settings) -> Iterator[Check]:
     """What is ours to set: one steady From, sign-ins from another, links at home, answers that come to us."""
-    reminders, sign_ins = sender_of(settings.mail_from), sender_of(settings.login_from)
+    reminders, sign_ins = _senders(settings)
     same = reminders == sign_ins
     remedy = marked("Sign-in mail needs another From (LOGIN_FROM): who mutes reminders would lock themselves out.")
     yield Check("From", "MAIL_FROM", State.WRONG if same else State.GOOD, reminders, remedy if same else "")

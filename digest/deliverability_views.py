@@ -8,6 +8,7 @@ from app.access import operator_only
 from app.address import canonical
 from app.db import database
 from app.house import the_house
+from app.settings import listed
 from app.words import ngettext
 from digest.deliverability import check_all
 from digest.seeds import samples_of, send_samples
@@ -37,5 +38,5 @@ def send() -> Response:
 
 def _seeds() -> list[str]:
     """The seed addresses, canonical, and the operator's own; what is no address is not among them."""
-    listed = (canonical(each) for each in the_house().settings.seed_addresses.split(","))
-    return list(dict.fromkeys([*filter(None, listed), g.person.address]))
+    seeds = map(canonical, listed(the_house().settings.seed_addresses))
+    return list(dict.fromkeys([*filter(None, seeds), g.person.address]))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import insert_into
 from app.models import AuditEntry, Outgoing, OutgoingKind, StopSwitch
+from app.settings import listed
 
 log = structlog.get_logger()
 
@@ -39,10 +40,8 @@ class Stops:
 def is_operators_own(operators: str) -> ColumnElement[bool]:
     """Mails that leave though all is stopped: whoever is to let it go on must be able to sign in, and hear of it.
     ``operators``: as in the settings."""
-    addresses = [address.strip() for address in operators.split(",")]
-    return and_(
-        or_(Outgoing.kind == OutgoingKind.LOGIN, Outgoing.kind == OutgoingKind.NOTICE), Outgoing.address.in_(addresses)
-    )
+    kinds = or_(Outgoing.kind == OutgoingKind.LOGIN, Outgoing.kind == OutgoingKind.NOTICE)
+    return and_(kinds, Outgoing.address.in_(listed(operators)))
 
 
 def stop_sending(session: Session, reason: str, by: str, now: datetime) -> bool:

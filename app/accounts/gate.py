@@ -26,7 +26,7 @@ from app.house import the_house
 from app.links import own_path
 from app.models import Person, WebSession
 from app.scope import CustomerScope, Everything, PersonScope, VendorScope, enter
-from app.settings import Settings
+from app.settings import Settings, listed
 from app.words import LANGUAGES, speak
 
 log = structlog.get_logger()
@@ -221,7 +221,7 @@ def _settings() -> Settings:
 
 
 def _operators() -> set[str]:
-    return {address.strip().lower() for address in _settings().operators.split(",") if address.strip()}
+    return {address.lower() for address in listed(_settings().operators)}
 
 
 def choose(kind: str, owner: UUID) -> bool:

@@ -1,13 +1,12 @@
 """What a vendor tells its customers before the first digest, so that nobody takes it for spam or fraud (D19)."""
 
-from email.utils import parseaddr
-
 from flask import Blueprint, g, render_template
 
 from app.access import vendor_member
 from app.db import database
 from app.house import the_house
 from app.models import Vendor
+from app.settings import address_in
 from app.words import LANGUAGE_NAMES, LANGUAGES, _, speaking
 
 blueprint = Blueprint("first_letter", __name__, url_prefix="/desk/letter-to-customers")
@@ -25,7 +24,7 @@ def index() -> str:
 def _letter(tongue: str, name: str) -> str:
     """For the vendor's own mail program; plain, in the customer's language."""
     settings = the_house().settings
-    sender = parseaddr(settings.mail_from)[1]
+    sender = address_in(settings.mail_from)
     with speaking(tongue):
         return "\n\n".join(
             (
