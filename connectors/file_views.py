@@ -101,7 +101,7 @@ def upload() -> Response | tuple[str, int]:
     if upload_id is None:
         return _upload_page(found.refused), 422
     for name, why in found.refused[:10]:
-        flash(f"{name} was left out. {why}", "warn")
+        flash(_("%(name)s was left out. %(why)s", name=name, why=why), "warn")
     return redirect(url_for("files.look", upload_id=upload_id), 303)
 
 

@@ -163,8 +163,12 @@ def disconnect(connection_id: UUID) -> Response:
     with database().transaction() as writing:
         actions.disconnect(writing, _connection_or_404(writing, connection_id), person=g.person, now=clock.now())
     title = _title_of(connection.provider)
-    more = "" if is_told else f" We could not tell {title}; you can remove Sheaf from its list of apps there."
-    flash(f"{title} is disconnected, its permission destroyed, its lines out of every later digest.{more}", "ok")
+    flash(
+        _("%(title)s is disconnected, its permission destroyed, its lines out of every later digest.", title=title),
+        "ok",
+    )
+    if not is_told:
+        flash(_("We could not tell %(title)s; you can remove Sheaf from its list of apps there.", title=title), "warn")
     return redirect(url_for("connections.health"), 303)
 
 

@@ -82,7 +82,7 @@ def _invite(place: Place) -> ResponseReturnValue:
             )
         )
         if not refused:
-            flash(f"{form.address} is in the team, and has been told by mail.", "ok")
+            flash(_("%(address)s is in the team, and has been told by mail.", address=form.address), "ok")
             return _back(place)
         form.errors["address"] = refused
     return _page(place, form), 422

@@ -84,7 +84,7 @@ def look(proof_id: UUID) -> Response:
     with database().transaction() as session:
         note_dns(session, _proof_or_404(session, proof_id), found, clock.now(), the_house().limits)
     if found:
-        flash(f"{proof.domain} is proven to be yours.", "ok")
+        flash(_("%(domain)s is proven to be yours.", domain=proof.domain), "ok")
     else:
         flash(_("The record is not there yet. New records can take an hour to be seen; then look again."), "warn")
     return _back()
