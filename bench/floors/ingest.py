@@ -59,7 +59,8 @@ class CopyFloor:
     def __init__(self, owner_url: str) -> None:
         plain = make_url(owner_url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection = psycopg.connect(plain)
-        self._connection.execute(f"CREATE TABLE {TABLE} (LIKE invoice INCLUDING INDEXES) WITH (fillfactor = 90)")
+        like = "LIKE invoice INCLUDING INDEXES INCLUDING DEFAULTS"
+        self._connection.execute(f"CREATE TABLE {TABLE} ({like}) WITH (fillfactor = 90)")
         for name in ("instalments", "details"):
             self._connection.execute(f"ALTER TABLE {TABLE} ALTER {name} SET STORAGE EXTENDED")
         self._connection.execute(f"CREATE TEMP TABLE stage AS SELECT {', '.join(_COLUMNS)} FROM {TABLE} LIMIT 0")
