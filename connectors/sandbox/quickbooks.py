@@ -174,9 +174,16 @@ def select(company: Company, asked: Query) -> list[Any]:
         rows = [one for one in rows if holds(condition, get(one))]
     rows.sort(key=lambda one: int(one.id))
     for name, backwards in reversed(asked.order):
-        get = getters[name]
-        rows.sort(key=lambda one, get=get: (get(one) is not None, get(one)), reverse=backwards)  # type: ignore[misc]
+        rows.sort(key=_in_order_of(getters[name]), reverse=backwards)
     return rows
+
+
+def _in_order_of(get: Getter) -> Getter:
+    def placed(one: Any) -> tuple[bool, Any]:
+        found = get(one)
+        return found is not None, found
+
+    return placed
 
 
 def project(row: shapes.Json, fields: tuple[str, ...]) -> shapes.Json:
