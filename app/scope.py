@@ -250,7 +250,8 @@ def _change(session: Session, scope: Scope) -> None:
         return
     connection = session.connection()  # begins the transaction, and so tells its scope, where none had begun
     if session.info["told"] is not scope and not _is_broken(connection):
-        _tell(session, connection)
+        _tell(connection, _named(scope, connection))
+        session.info["told"] = scope
 
 
 def _is_broken(connection: Connection) -> bool:
@@ -264,13 +265,19 @@ def _begin(session: Session, transaction: SessionTransaction, connection: Connec
     """Every transaction begins with its scope. Told for it alone: whoever comes after it on the same connection, be it
     through a pooler, starts from nothing."""
     scope: Scope | None = session.info.get("scope")
-    if scope is None or connection.dialect.name != "postgresql" or transaction.nested:
+    if scope is None or transaction.nested:
         return
     session.info["told"] = scope
-    if isinstance(scope, Everything) and connection.info.get(MAY_ALL):
+    begin_in(scope, connection)
+
+
+def begin_in(scope: Scope, connection: Connection) -> None:
+    """Begin what SQLAlchemy would begin at the first statement, and name the scope to PostgreSQL's policies."""
+    if connection.dialect.name != "postgresql" or (isinstance(scope, Everything) and connection.info.get(MAY_ALL)):
         return
-    if not _is_begun(connection, _named(scope, connection)):
-        _tell(session, connection)
+    told = _named(scope, connection)
+    if not _is_begun(connection, told):
+        _tell(connection, told)
 
 
 def _is_begun(connection: Connection, told: dict[str, str]) -> bool:
@@ -290,13 +297,9 @@ def _is_begun(connection: Connection, told: dict[str, str]) -> bool:
     return False
 
 
-def _tell(session: Session, connection: Connection) -> None:
-    """Name the scope to PostgreSQL's policies."""
-    scope: Scope = session.info["scope"]
-    told = _named(scope, connection)
+def _tell(connection: Connection, told: dict[str, str]) -> None:
     each = ", ".join(f"set_config('{name}', %s, true)" for name in told)
     connection.exec_driver_sql(f"SELECT {each}", tuple(told.values()))
-    session.info["told"] = scope
 
 
 def _named(scope: Scope, connection: Connection) -> dict[str, str]:

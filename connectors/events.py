@@ -10,6 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import structlog
+from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -40,7 +41,7 @@ _UNKEPT = {"cookie", "authorization"}
 
 
 def store_event(
-    session: Session,
+    connection: DatabaseConnection,
     provider: str,
     headers: Mapping[str, str],
     body: bytes,
@@ -62,7 +63,7 @@ def store_event(
         "handled_at": None if events else now,
         "outcome": "" if events else "points at nothing we follow",
     }
-    session.execute(_KEEP[session.get_bind().dialect.name], {"tries": 0, **row})
+    connection.execute(_KEEP[connection.dialect.name], {"tries": 0, **row})
 
 
 # Put together once: that would be a sixteenth of what each webhook costs.

@@ -53,7 +53,7 @@ def of_one(provider: str, connection_id: UUID) -> Response:
 def _take_in(connector: Connector, secret: str, connection_id: UUID | None = None) -> Response:
     request.max_content_length = BODY_LIMIT
     body, headers, now, provider = request.get_data(), dict(request.headers), clock.now(), connector.spec.id
-    greeting = _greeting(connector, body)
+    greeting = _greeting(connector, headers, body)
     if greeting is not None:
         return _greet(greeting, connection_id)
     url = the_house().settings.public_url + request.path
@@ -65,14 +65,14 @@ def _take_in(connector: Connector, secret: str, connection_id: UUID | None = Non
     except _WRONG:
         log.warning("webhook not understood", provider=provider)
         return Response(status=400)
-    with database().transaction(_INTAKE) as writing:
+    with database().bare_transaction(_INTAKE) as writing:
         store_event(writing, provider, headers, body, events, now, connection_id)
     return Response(status=200)
 
 
-def _greeting(connector: Connector, body: bytes) -> Handshake | None:
+def _greeting(connector: Connector, headers: dict[str, str], body: bytes) -> Handshake | None:
     try:
-        return connector.handshake(dict(request.headers), request.args, body)
+        return connector.handshake(headers, request.args, body)
     except _WRONG:
         return None
 

@@ -368,7 +368,9 @@ def tell(house: House, of: Selling, *external_ids: str, account: str = "", mark:
     body = _body(of, *external_ids, account=account, mark=mark)
     events = registry.get("quickbooks").events({}, body)
     with house.database.transaction(EVERYTHING) as session:
-        store_event(session, "quickbooks", {"intuit-signature": "x", "Cookie": "no"}, body, events, clock.now())
+        store_event(
+            session.connection(), "quickbooks", {"intuit-signature": "x", "Cookie": "no"}, body, events, clock.now()
+        )
 
 
 def _body(of: Selling, *external_ids: str, account: str = "", mark: str = "") -> bytes:
@@ -503,6 +505,6 @@ def test_the_events_of_an_account_itself_ask_for_a_pull(house: House, books: San
     body = {"id": "evt_1", "type": "account.application.deauthorized", "account": account, "created": 1, "data": {}}
     events = [Event(account, "account", account, "revoked", "evt_1")]
     with house.database.transaction(EVERYTHING) as session:
-        store_event(session, "stripe", {}, json.dumps(body).encode(), events, clock.now())
+        store_event(session.connection(), "stripe", {}, json.dumps(body).encode(), events, clock.now())
     assert drain_all(house, JOBS)["pull"] == 1
     assert row(house, of).state == ConnectionState.NEEDS_RECONNECT
