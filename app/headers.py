@@ -3,6 +3,7 @@
 A view that needs more sets the header itself; what is already there stays.
 """
 
+from functools import cache
 from io import BytesIO
 
 from flask import Flask, Response, g, request, send_file
@@ -36,8 +37,11 @@ def content_policy(**more: str) -> str:
     Forms may lead to https hosts: Pay and Connect post to us and are sent on to a provider, and browsers hold the whole
     way of a form against form-action.
     """
-    secure = the_house().settings.is_secure
-    forms = "'self' https:" if secure else "'self' https: http:"
+    return _policy(the_house().settings.is_secure, **more)
+
+
+def _policy(is_secure: bool, **more: str) -> str:
+    forms = "'self' https:" if is_secure else "'self' https: http:"
     named = {name.replace("_", "-"): value for name, value in more.items()}
     return "; ".join(f"{name} {value}" for name, value in ({**_POLICY, "form-action": forms} | named).items())
 
@@ -57,17 +61,28 @@ def pdf(number: str, data: bytes) -> Response:
 
 def _add(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", content_policy())
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "no-referrer" if _is_link() else "same-origin")
-    headers.setdefault("Permissions-Policy", _PERMISSIONS)
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if the_house().settings.is_secure:
-        headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+    there = {name.lower() for name, _ in headers}
+    for name, value in _on_all(the_house().settings.is_secure, _is_link()):
+        if name.lower() not in there:
+            headers.add(name, value)
     if _is_private():
         headers["Cache-Control"] = "no-store"
     return response
+
+
+@cache
+def _on_all(is_secure: bool, is_link: bool) -> tuple[tuple[str, str], ...]:
+    """What every answer says, put together once."""
+    transport = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"} if is_secure else {}
+    return (
+        ("Content-Security-Policy", _policy(is_secure)),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer" if is_link else "same-origin"),
+        ("Permissions-Policy", _PERMISSIONS),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        *transport.items(),
+    )
 
 
 def _is_link() -> bool:

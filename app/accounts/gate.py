@@ -13,9 +13,11 @@ from uuid import UUID
 
 import structlog
 from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, session, url_for
+from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 
 from app import clock
 from app.access import Access, Who, access_of
@@ -33,14 +35,25 @@ log = structlog.get_logger()
 
 csrf = CSRFProtect()
 login_manager = LoginManager()
-login_manager.session_protection = "basic"
+login_manager.session_protection = None  # would mark a session that moved as not fresh, which nothing here asks for
 
 _READER = Everything("the gate asks who is there")
 _AWAKE_FOR = timedelta(minutes=5)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
+class _Cookies(SecureCookieSessionInterface):
+    """The session's cookie. Its signer is made once; Flask makes it anew twice for each request."""
+
+    def __init__(self, app: Flask) -> None:
+        self._signer = super().get_signing_serializer(app)
+
+    def get_signing_serializer(self, _app: Flask) -> URLSafeTimedSerializer | None:
+        return self._signer
+
+
 def install(app: Flask) -> None:
+    app.session_interface = _Cookies(app)
     csrf.init_app(app)
     login_manager.init_app(app)
     app.before_request(_come_in)
