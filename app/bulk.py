@@ -90,7 +90,8 @@ class Bulk:
         statement = statement.from_select(columns, sa.select(source).where(sa.true()))
         if unless:
             statement = statement.on_conflict_do_nothing(index_elements=unless)
-        return int(self._connection.execute(statement).rowcount)
+        counted = statement.execution_options(preserve_rowcount=True)  # or SQLAlchemy forgets it, of an INSERT
+        return int(self._connection.execute(counted).rowcount)
 
     def _execute(self, sql: str, values: dict[str, Any]) -> Any:
         if "{new_id}" in sql:
