@@ -14,12 +14,14 @@ from werkzeug.routing import BuildError
 
 from app import clock, logos, words
 from app.money import Money, format_minor
+from app.spoken import Pages
 from app.words import _, day_in_words
 
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 
 def install(app: Flask) -> None:
+    app.jinja_environment = Pages
     words.install(app.jinja_env)
     app.add_template_filter(money)
     app.add_template_filter(day)
