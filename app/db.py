@@ -11,11 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from flask import current_app
 from sqlalchemy import (
     JSON,
@@ -41,7 +38,6 @@ from sqlalchemy.types import TypeDecorator
 
 from app import clock, row_level
 from app.scope import Everything, Scope, begin_in, current
-from app.settings import ROOT, Settings
 
 BigInt = BigInteger().with_variant(Integer, "sqlite")
 
@@ -200,26 +196,3 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 def _begin_sqlite(connection: Any) -> None:
     read_only = connection.get_execution_options().get("read_only")
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def alembic_config(url: str) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.attributes["url"] = url
-    return config
-
-
-def upgrade(url: str) -> None:
-    """Bring the database at ``url`` to the newest migration, creating the SQLite file's folder when it is missing."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(alembic_config(url), "head")
-
-
-def migrate(settings: Settings) -> None:
-    """Bring the database to the newest migration as MIGRATION_DATABASE_URL, and let DATABASE_URL's user in."""
-    owner = settings.migration_database_url or settings.database_url
-    upgrade(owner)
-    if not settings.is_sqlite:
-        row_level.admit(owner, settings.database_url)

@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.pool import NullPool
 
-from app.db import upgrade
 from app.house import House
 from app.settings import Settings
+from app.tables import upgrade
 from tests.faults.cluster import Node
 from tests.support.postgres import Server
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from app.db import migrate
 from app.house import House
 from app.scheduler import Job, drain_all
 from app.settings import ROOT, Settings
+from app.tables import migrate
 from connectors.sandbox.client import Json, SandboxControl
 from demo.visitor import Visitor
 

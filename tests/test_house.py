@@ -46,7 +46,7 @@ def test_nothing_imports_the_sandbox_but_itself() -> None:
 PAST_SCOPES = {
     "app/bulk.py": "the one place for SQL as text: rows by the thousand, for workers",
     "app/db.py": "opens transactions on SQLite",
-    "app/ops/figures.py": "asks which migration the tables are at",
+    "app/ops/views.py": "asks which migration the tables are at",
     "app/mailboxes/standing.py": "a customer's own rows to another of its mailboxes, widened",
     "app/receivables/routing.py": "a customer's own rows to the mailboxes it named, widened",
     "app/receivables/twins.py": "one invoice of several of a vendor's books: in the worker, or widened",

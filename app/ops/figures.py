@@ -4,12 +4,9 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import and_, func, select, text
 from sqlalchemy.orm import Session
 
-from app.db import alembic_config
 from app.models import (
     Alarm,
     Attempt,
@@ -68,12 +65,6 @@ def read_figures(session: Session, now: datetime) -> Figures:
         jobs_failed=session.scalar(failed) or 0,
         **_of_sending(session, since, now),
     )
-
-
-def schema_is_current(session: Session, url: str) -> bool:
-    """Whether the database has the tables this code was written for."""
-    wanted = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
-    return MigrationContext.configure(session.connection()).get_current_revision() == wanted
 
 
 def _of_sending(session: Session, since: datetime, now: datetime) -> dict[str, Any]:

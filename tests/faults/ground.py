@@ -24,10 +24,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from app import clock
-from app.db import upgrade
 from app.house import House
 from app.scheduler import Job, drain_all
 from app.settings import ROOT, Settings
+from app.tables import upgrade
 from connectors import http
 from connectors.sandbox.client import SandboxControl
 from digest.channels.base import Channel, Envelope, Result, accepted

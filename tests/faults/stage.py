@@ -12,11 +12,11 @@ from pathlib import Path
 from sqlalchemy import Select, delete, func, select
 
 from app import clock
-from app.db import upgrade
 from app.house import House
 from app.models import Attempt, AttemptResult, DeliveryEvent, Mailbox, Outgoing, OutgoingState, StopSwitch
 from app.scope import Everything
 from app.settings import Settings
+from app.tables import upgrade
 from tests.faults.showing import parser
 from tests.faults.sink import Manners, Sink, open_sink
 from tests.faults.stock import Habit, stock

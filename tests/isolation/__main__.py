@@ -10,9 +10,9 @@ from pathlib import Path
 
 from flask import Flask
 
-from app.db import upgrade
 from app.house import House
 from app.settings import Settings
+from app.tables import upgrade
 from tests.access_matrix import whole
 from tests.isolation.matrix import Report, run
 from tests.isolation.stage import build

@@ -9,10 +9,11 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from app.db import Base, Database, upgrade
+from app.db import Base, Database
 from app.narrow import all_tables
 from app.row_level import WrongRole, admit, rules
 from app.scope import ROLES, PersonScope
+from app.tables import upgrade
 from tests.isolation.conftest import filled
 from tests.isolation.rules import MIGRATION
 from tests.support.postgres import Server

@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 
 from app.access import Who
 from app.claims.forms import KINDS
-from app.db import upgrade
 from app.house import House
 from app.links import digest_of, new_token
 from app.models import (
@@ -38,6 +37,7 @@ from app.models import (
     VendorRole,
 )
 from app.settings import Settings
+from app.tables import upgrade
 from digest.channels.base import Envelope
 from digest.channels.file import FileChannel, kept_mails
 from tests.access_matrix import Route, whole

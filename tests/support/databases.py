@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from app.db import upgrade
+from app.tables import upgrade
 from tests.support.pooler import Through, pooler
 from tests.support.postgres import Server, shared_server
 from tests.support.run import locked, run_folder

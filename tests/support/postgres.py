@@ -20,8 +20,8 @@ from psycopg import sql
 from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.pool import NullPool
 
-from app.db import upgrade
 from app.row_level import admit
+from app.tables import upgrade
 from tests.support.need import unavailable
 from tests.support.run import abandoned_runs, locked, run_folder
 
