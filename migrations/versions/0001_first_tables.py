@@ -962,6 +962,107 @@ def upgrade() -> None:
         sqlite_where=sa.text("outcome = 'quarantined'"),
     )
     op.create_table(
+        "invoice",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
+        sa.Column("number", sa.String(length=80), nullable=False),
+        sa.Column("po_number", sa.String(length=80), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("due_on_derived", sa.Boolean(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("exponent", sa.Integer(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("balance_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("due_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("instalments", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("raw_state", sa.String(length=40), nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=True),
+        sa.Column("is_autopay", sa.Boolean(), nullable=False),
+        sa.Column("can_pay_online", sa.Boolean(), nullable=False),
+        sa.Column("awaited_on", sa.Date(), nullable=True),
+        sa.Column("discount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("discount_until", sa.Date(), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=True),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("charge_failed_at", UtcDateTime(), nullable=True),
+        sa.Column("included_at", UtcDateTime(), nullable=True),
+        sa.Column("agreed_at", UtcDateTime(), nullable=True),
+        sa.Column("agreed_dues", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("handed_to_id", sa.Uuid(), nullable=True),
+        sa.Column("same_as_id", sa.Uuid(), nullable=True),
+        sa.Column("told_state", sa.String(length=12), nullable=True),
+        sa.Column("differs_at", UtcDateTime(), nullable=True),
+        sa.Column("ruled_at", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_invoice_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_invoice_connection_id_external_id")),
+        postgresql_with={"fillfactor": 90},
+    )
+    op.create_index(
+        "ix_invoice_agreed",
+        "invoice",
+        ["connection_id"],
+        unique=False,
+        postgresql_where=sa.text("agreed_at IS NOT NULL"),
+        sqlite_where=sa.text("agreed_at IS NOT NULL"),
+    )
+    op.create_index("ix_invoice_bill_to", "invoice", ["bill_to_id"], unique=False)
+    op.create_index("ix_invoice_customer", "invoice", ["customer_id", "issued_on", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_customer_open",
+        "invoice",
+        ["customer_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        "ix_invoice_handed",
+        "invoice",
+        ["handed_to_id"],
+        unique=False,
+        postgresql_where=sa.text("handed_to_id IS NOT NULL"),
+        sqlite_where=sa.text("handed_to_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_invoice_mailbox_open",
+        "invoice",
+        ["mailbox_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        "ix_invoice_same",
+        "invoice",
+        ["same_as_id"],
+        unique=False,
+        postgresql_where=sa.text("same_as_id IS NOT NULL"),
+        sqlite_where=sa.text("same_as_id IS NOT NULL"),
+    )
+    op.create_index("ix_invoice_vendor", "invoice", ["vendor_id", "issued_on", "id"], unique=False)
+    op.create_index(
+        "ix_invoice_vendor_open",
+        "invoice",
+        ["vendor_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
         "message",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -1315,164 +1416,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_held_reply_digest", "held_reply", ["digest_id", "created_at"], unique=False)
     op.create_table(
-        "invoice",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
-        sa.Column("customer_id", sa.Uuid(), nullable=True),
-        sa.Column("mailbox_id", sa.Uuid(), nullable=True),
-        sa.Column("number", sa.String(length=80), nullable=False),
-        sa.Column("po_number", sa.String(length=80), nullable=False),
-        sa.Column("issued_on", sa.Date(), nullable=True),
-        sa.Column("due_on", sa.Date(), nullable=True),
-        sa.Column("due_on_derived", sa.Boolean(), nullable=False),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("exponent", sa.Integer(), nullable=False),
-        sa.Column("total_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("balance_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("due_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("instalments", sa.JSON(), nullable=False),
-        sa.Column("state", sa.String(length=12), nullable=False),
-        sa.Column("raw_state", sa.String(length=40), nullable=False),
-        sa.Column("address", sa.String(length=254), nullable=True),
-        sa.Column("is_autopay", sa.Boolean(), nullable=False),
-        sa.Column("can_pay_online", sa.Boolean(), nullable=False),
-        sa.Column("awaited_on", sa.Date(), nullable=True),
-        sa.Column("discount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("discount_until", sa.Date(), nullable=True),
-        sa.Column("details", sa.JSON(), nullable=False),
-        sa.Column("updated_at", UtcDateTime(), nullable=True),
-        sa.Column("settled_at", UtcDateTime(), nullable=True),
-        sa.Column("charge_failed_at", UtcDateTime(), nullable=True),
-        sa.Column("included_at", UtcDateTime(), nullable=True),
-        sa.Column("agreed_at", UtcDateTime(), nullable=True),
-        sa.Column("agreed_dues", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("handed_to_id", sa.Uuid(), nullable=True),
-        sa.Column("same_as_id", sa.Uuid(), nullable=True),
-        sa.Column("told_state", sa.String(length=12), nullable=True),
-        sa.Column("differs_at", UtcDateTime(), nullable=True),
-        sa.Column("ruled_at", UtcDateTime(), nullable=True),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("external_id", sa.String(length=120), nullable=False),
-        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_invoice_bill_to_id_bill_to")),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_invoice_connection_id_connection"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice")),
-        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_invoice_connection_id_external_id")),
-        postgresql_with={"fillfactor": 90},
-    )
-    op.create_index(
-        "ix_invoice_agreed",
-        "invoice",
-        ["connection_id"],
-        unique=False,
-        postgresql_where=sa.text("agreed_at IS NOT NULL"),
-        sqlite_where=sa.text("agreed_at IS NOT NULL"),
-    )
-    op.create_index("ix_invoice_bill_to", "invoice", ["bill_to_id"], unique=False)
-    op.create_index("ix_invoice_customer", "invoice", ["customer_id", "issued_on", "id"], unique=False)
-    op.create_index(
-        "ix_invoice_customer_open",
-        "invoice",
-        ["customer_id", "due_on", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.create_index(
-        "ix_invoice_handed",
-        "invoice",
-        ["handed_to_id"],
-        unique=False,
-        postgresql_where=sa.text("handed_to_id IS NOT NULL"),
-        sqlite_where=sa.text("handed_to_id IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_invoice_mailbox_open",
-        "invoice",
-        ["mailbox_id", "due_on", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.create_index(
-        "ix_invoice_same",
-        "invoice",
-        ["same_as_id"],
-        unique=False,
-        postgresql_where=sa.text("same_as_id IS NOT NULL"),
-        sqlite_where=sa.text("same_as_id IS NOT NULL"),
-    )
-    op.create_index("ix_invoice_vendor", "invoice", ["vendor_id", "issued_on", "id"], unique=False)
-    op.create_index(
-        "ix_invoice_vendor_open",
-        "invoice",
-        ["vendor_id", "due_on", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.create_table(
-        "message_attachment",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("thread_id", sa.Uuid(), nullable=False),
-        sa.Column("message_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("kind", sa.String(length=100), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["customer_id"], ["customer.id"], name=op.f("fk_message_attachment_customer_id_customer")
-        ),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["message.id"], name=op.f("fk_message_attachment_message_id_message"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["thread_id"], ["thread.id"], name=op.f("fk_message_attachment_thread_id_thread"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_message_attachment_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_message_attachment")),
-    )
-    op.create_index(op.f("ix_message_attachment_message_id"), "message_attachment", ["message_id"], unique=False)
-    op.create_index("ix_message_attachment_thread", "message_attachment", ["thread_id", "created_at"], unique=False)
-    op.create_table(
-        "payment",
-        sa.Column("vendor_id", sa.Uuid(), nullable=False),
-        sa.Column("connection_id", sa.Uuid(), nullable=False),
-        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
-        sa.Column("customer_id", sa.Uuid(), nullable=True),
-        sa.Column("paid_on", sa.Date(), nullable=True),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("exponent", sa.Integer(), nullable=False),
-        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("method", sa.String(length=40), nullable=False),
-        sa.Column("applied", sa.JSON(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("external_id", sa.String(length=120), nullable=False),
-        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_payment_bill_to_id_bill_to")),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_payment_connection_id_connection"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_payment_customer_id_customer")),
-        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_payment_vendor_id_vendor")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
-        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_payment_connection_id_external_id")),
-    )
-    op.create_index("ix_payment_bill_to", "payment", ["bill_to_id"], unique=False)
-    op.create_index("ix_payment_customer", "payment", ["customer_id", "paid_on"], unique=False)
-    op.create_index(op.f("ix_payment_vendor_id"), "payment", ["vendor_id"], unique=False)
-    op.create_table(
         "hold",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
@@ -1586,6 +1529,33 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_mention_invoice_id"), "mention", ["invoice_id"], unique=False)
     op.create_table(
+        "message_attachment",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customer.id"], name=op.f("fk_message_attachment_customer_id_customer")
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["message.id"], name=op.f("fk_message_attachment_message_id_message"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_message_attachment_thread_id_thread"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_message_attachment_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message_attachment")),
+    )
+    op.create_index(op.f("ix_message_attachment_message_id"), "message_attachment", ["message_id"], unique=False)
+    op.create_index("ix_message_attachment_thread", "message_attachment", ["thread_id", "created_at"], unique=False)
+    op.create_table(
         "offline_contact",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
         sa.Column("bill_to_id", sa.Uuid(), nullable=False),
@@ -1612,6 +1582,35 @@ def upgrade() -> None:
     op.create_index("ix_offline_contact_bill_to", "offline_contact", ["bill_to_id", "created_at"], unique=False)
     op.create_index("ix_offline_contact_invoice", "offline_contact", ["invoice_id"], unique=False)
     op.create_index("ix_offline_contact_vendor", "offline_contact", ["vendor_id", "created_at"], unique=False)
+    op.create_table(
+        "payment",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=False),
+        sa.Column("bill_to_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("paid_on", sa.Date(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("exponent", sa.Integer(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("method", sa.String(length=40), nullable=False),
+        sa.Column("applied", sa.JSON(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["bill_to_id"], ["bill_to.id"], name=op.f("fk_payment_bill_to_id_bill_to")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_payment_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_payment_customer_id_customer")),
+        sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_payment_vendor_id_vendor")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_payment_connection_id_external_id")),
+    )
+    op.create_index("ix_payment_bill_to", "payment", ["bill_to_id"], unique=False)
+    op.create_index("ix_payment_customer", "payment", ["customer_id", "paid_on"], unique=False)
+    op.create_index(op.f("ix_payment_vendor_id"), "payment", ["vendor_id"], unique=False)
     op.create_table(
         "rating",
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
@@ -1857,10 +1856,17 @@ def downgrade() -> None:
     )
     op.drop_index("ix_rating_vendor", table_name="rating")
     op.drop_table("rating")
+    op.drop_index(op.f("ix_payment_vendor_id"), table_name="payment")
+    op.drop_index("ix_payment_customer", table_name="payment")
+    op.drop_index("ix_payment_bill_to", table_name="payment")
+    op.drop_table("payment")
     op.drop_index("ix_offline_contact_vendor", table_name="offline_contact")
     op.drop_index("ix_offline_contact_invoice", table_name="offline_contact")
     op.drop_index("ix_offline_contact_bill_to", table_name="offline_contact")
     op.drop_table("offline_contact")
+    op.drop_index("ix_message_attachment_thread", table_name="message_attachment")
+    op.drop_index(op.f("ix_message_attachment_message_id"), table_name="message_attachment")
+    op.drop_table("message_attachment")
     op.drop_index(op.f("ix_mention_invoice_id"), table_name="mention")
     op.drop_table("mention")
     op.drop_index("ix_invoice_document_expires", table_name="invoice_document")
@@ -1889,53 +1895,6 @@ def downgrade() -> None:
         sqlite_where=sa.text("result = 'broken'"),
     )
     op.drop_table("hold")
-    op.drop_index(op.f("ix_payment_vendor_id"), table_name="payment")
-    op.drop_index("ix_payment_customer", table_name="payment")
-    op.drop_index("ix_payment_bill_to", table_name="payment")
-    op.drop_table("payment")
-    op.drop_index("ix_message_attachment_thread", table_name="message_attachment")
-    op.drop_index(op.f("ix_message_attachment_message_id"), table_name="message_attachment")
-    op.drop_table("message_attachment")
-    op.drop_index(
-        "ix_invoice_vendor_open",
-        table_name="invoice",
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.drop_index("ix_invoice_vendor", table_name="invoice")
-    op.drop_index(
-        "ix_invoice_same",
-        table_name="invoice",
-        postgresql_where=sa.text("same_as_id IS NOT NULL"),
-        sqlite_where=sa.text("same_as_id IS NOT NULL"),
-    )
-    op.drop_index(
-        "ix_invoice_mailbox_open",
-        table_name="invoice",
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.drop_index(
-        "ix_invoice_handed",
-        table_name="invoice",
-        postgresql_where=sa.text("handed_to_id IS NOT NULL"),
-        sqlite_where=sa.text("handed_to_id IS NOT NULL"),
-    )
-    op.drop_index(
-        "ix_invoice_customer_open",
-        table_name="invoice",
-        postgresql_where=sa.text("state = 'open'"),
-        sqlite_where=sa.text("state = 'open'"),
-    )
-    op.drop_index("ix_invoice_customer", table_name="invoice")
-    op.drop_index("ix_invoice_bill_to", table_name="invoice")
-    op.drop_index(
-        "ix_invoice_agreed",
-        table_name="invoice",
-        postgresql_where=sa.text("agreed_at IS NOT NULL"),
-        sqlite_where=sa.text("agreed_at IS NOT NULL"),
-    )
-    op.drop_table("invoice")
     op.drop_index("ix_held_reply_digest", table_name="held_reply")
     op.drop_table("held_reply")
     op.drop_index("ix_details_proposal_vendor", table_name="details_proposal")
@@ -2001,6 +1960,46 @@ def downgrade() -> None:
     op.drop_index("ix_message_vendor", table_name="message")
     op.drop_index("ix_message_thread", table_name="message")
     op.drop_table("message")
+    op.drop_index(
+        "ix_invoice_vendor_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_invoice_vendor", table_name="invoice")
+    op.drop_index(
+        "ix_invoice_same",
+        table_name="invoice",
+        postgresql_where=sa.text("same_as_id IS NOT NULL"),
+        sqlite_where=sa.text("same_as_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_invoice_mailbox_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index(
+        "ix_invoice_handed",
+        table_name="invoice",
+        postgresql_where=sa.text("handed_to_id IS NOT NULL"),
+        sqlite_where=sa.text("handed_to_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_invoice_customer_open",
+        table_name="invoice",
+        postgresql_where=sa.text("state = 'open'"),
+        sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_invoice_customer", table_name="invoice")
+    op.drop_index("ix_invoice_bill_to", table_name="invoice")
+    op.drop_index(
+        "ix_invoice_agreed",
+        table_name="invoice",
+        postgresql_where=sa.text("agreed_at IS NOT NULL"),
+        sqlite_where=sa.text("agreed_at IS NOT NULL"),
+    )
+    op.drop_table("invoice")
     op.drop_index(
         "ix_inbound_mail_stuck",
         table_name="inbound_mail",
