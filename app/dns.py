@@ -1,8 +1,5 @@
 """One look into the public DNS: the only question Sheaf asks it is for TXT records."""
 
-import dns.exception
-import dns.resolver
-
 _SECONDS = 3.0
 
 
@@ -12,6 +9,9 @@ class DnsAway(Exception):
 
 def txt_records(name: str) -> list[str]:
     """The texts of the TXT records at ``name``; none when there is certainly none. Raises DnsAway."""
+    import dns.exception  # noqa: PLC0415  30 ms and 2 MB, for those processes only that ask
+    import dns.resolver  # noqa: PLC0415
+
     resolver = dns.resolver.Resolver()
     resolver.lifetime = _SECONDS
     try:

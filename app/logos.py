@@ -4,8 +4,6 @@ from io import BytesIO
 from secrets import token_urlsafe
 from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
-
 from app.words import _
 
 MOST_BYTES = 1_000_000
@@ -36,6 +34,8 @@ def made_of(data: bytes) -> tuple[str, bytes]:
     """A fresh key, and the logo as a PNG on white, which reads the same on dark and light. Raises LogoError."""
     if len(data) > MOST_BYTES:
         raise LogoError(_("The picture is bigger than 1 MB."))
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  2 MB, for those processes only that are brought one
+
     try:
         with Image.open(BytesIO(data), formats=_KINDS) as brought:
             if brought.width * brought.height > MOST_PIXELS:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import takewhile
+from types import ModuleType
 from typing import Protocol
 from zoneinfo import ZoneInfo
-
-import holidays
 
 SPREAD_SECONDS = 300  # a new mailbox draws its place in the queue below this
 BEFORE_PAYING = timedelta(days=2)  # so long before a pay run its digest comes (FEATURES D1)
@@ -127,7 +126,7 @@ def is_quiet_day(rhythm: Rhythm, day: date) -> bool:
 
 def is_day_off(country: str, day: date) -> bool:
     """A weekend or public holiday there; where we know no country's, Saturday and Sunday."""
-    if country not in _countries():
+    if country not in known_countries():
         return day.weekday() >= _SATURDAY
     return day.weekday() in _weekend(country) or day in _holidays(country, day.year)
 
@@ -148,18 +147,25 @@ def _open_day(rhythm: Rhythm, meant: date) -> date | None:
 
 
 @lru_cache(maxsize=1)
-def _countries() -> frozenset[str]:
-    return frozenset(holidays.list_supported_countries(include_aliases=False))
+def known_countries() -> frozenset[str]:
+    """Those whose weekends and holidays we know."""
+    return frozenset(_holiday_calendars().list_supported_countries(include_aliases=False))
 
 
 @lru_cache(maxsize=1000)
 def _holidays(country: str, year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays(country, years=year))
+    return frozenset(_holiday_calendars().country_holidays(country, years=year))
 
 
 @lru_cache(maxsize=300)
 def _weekend(country: str) -> frozenset[int]:
-    return frozenset(holidays.country_holidays(country).weekend)
+    return frozenset(_holiday_calendars().country_holidays(country).weekend)
+
+
+def _holiday_calendars() -> ModuleType:
+    import holidays  # noqa: PLC0415  3 MB, for those processes only that meet a mailbox with quiet days
+
+    return holidays
 
 
 def _wall(rhythm: Rhythm) -> time:

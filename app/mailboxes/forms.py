@@ -6,11 +6,11 @@ from datetime import date, time, timedelta
 from functools import cache
 from zoneinfo import available_timezones
 
-import holidays
 from babel.core import Locale
 
 from app.mailboxes.actions import Rhythm
 from app.models import Cadence, Mailbox
+from app.windows import known_countries
 from app.words import _, locale, marked
 
 CADENCES = {
@@ -146,7 +146,7 @@ def countries() -> dict[str, str]:
 @cache
 def _countries(spoken: str) -> dict[str, str]:
     names = Locale.parse(spoken).territories
-    known = [(code, names[code]) for code in holidays.list_supported_countries(include_aliases=False) if code in names]
+    known = [(code, names[code]) for code in known_countries() if code in names]
     return dict(sorted(known, key=lambda each: each[1]))
 
 

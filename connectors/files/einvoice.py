@@ -15,8 +15,6 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 
 from app.words import _
 from connectors.fields import DIGITS
@@ -151,6 +149,9 @@ class _Shallow(TreeBuilder):
 
 
 def _attached(data: bytes) -> Iterator[bytes]:
+    from pypdf import PdfReader  # noqa: PLC0415  0.1 s and 8 MB, for those processes only that are brought a PDF
+    from pypdf.errors import PyPdfError  # noqa: PLC0415
+
     try:
         for name, versions in PdfReader(io.BytesIO(data)).attachments.items():
             if name.lower() in _NAMES:
