@@ -139,7 +139,7 @@ def _normalised(raw: dict[str, Any]) -> Row:
         raw["DocNumber"], raw["CustomField"][0].get("StringValue", ""), date.fromisoformat(raw["TxnDate"]),
         date.fromisoformat(raw["DueDate"]), False, raw["CurrencyRef"]["value"], 2, round(raw["TotalAmt"] * 100),
         balance, balance, "[]", "open", "open", raw["BillEmail"]["Address"].lower(), False,
-        raw["AllowOnlinePayment"], details,
+        raw["AllowOnlinePayment"], details, None, None, None,
     )  # fmt: skip
     said = "\x1f".join(map(str, values)).encode()
     content = int.from_bytes(blake2b(said, digest_size=8).digest(), "big", signed=True)
