@@ -125,6 +125,7 @@ def _joined(first: Batch, second: Batch) -> Batch:
         first.bad + second.bad,
         second.next_cursor or first.next_cursor,
         second.as_of or first.as_of,
+        second.reached or first.reached,
     )
 
 

@@ -134,6 +134,7 @@ class Batch:
     bad: list[BadRecord] = field(default_factory=list)
     next_cursor: Json | None = None  # set only when everything up to it has been yielded
     as_of: datetime | None = None  # provider's clock at the start of the pull, on the last batch
+    reached: Json | None = None  # of a full pull: given back as its cursor, it goes on behind this batch
 
     def __len__(self) -> int:
         groups: tuple[Sequence[object], ...] = (
@@ -342,9 +343,10 @@ class Connector:
         raise NotImplementedError
 
     def pull(self, ctx: Context, cursor: Json, mode: Mode) -> Iterator[Batch]:
-        """``full``: all open invoices with their bill_tos, credits, recent payments. ``changes``: everything that moved
-        since ``cursor``, paid and void included; raises CursorExpired. ``reconcile``: the invoices open now, so that
-        the engine can ask singly for what it holds open and did not see."""
+        """``full``: all open invoices with their bill_tos, credits, recent payments; ``cursor`` is empty, or what a
+        batch of the same pull said was reached before it broke off. ``changes``: everything that moved since
+        ``cursor``, paid and void included; raises CursorExpired. ``reconcile``: the invoices open now, so that the
+        engine can ask singly for what it holds open and did not see."""
         raise NotImplementedError
 
     def fetch(self, ctx: Context, kind: Kind, external_ids: Iterable[str]) -> Iterator[Batch]:

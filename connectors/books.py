@@ -3,7 +3,7 @@ the token endpoint's usual answer. How to ask is the provider's."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from connectors.base import (
     Batch,
@@ -19,24 +19,32 @@ from connectors.base import (
     Tokens,
 )
 from connectors.fields import micros, parse_instant, whole_seconds
-from connectors.paging import Record, gather, pull_start
+from connectors.paging import Page, Record, by_time, gather, pull_start
 
 Reader = Callable[[str], Record | None]  # of one object, by its id; raises NotFound
 
 
 class Books:
-    """One company's books during one piece of work. What raises NotImplementedError is each provider's own."""
+    """One company's books during one piece of work. What raises NotImplementedError is each provider's own.
+
+    ``walked``: the lists of ``everything`` that a full pull which broke off goes on with at the page it was at. Their
+    rows must be handed on as they come: one that waited for others behind it would be lost with them."""
+
+    walked: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, ctx: Context, spec: ProviderSpec) -> None:
         self._ctx, self._spec = ctx, spec
         self.started: datetime | None = None  # by the provider's clock, once it has answered
+        self._left_at: Json = {}  # where an earlier part of this full pull was in each list
+        self._passed: Json = {}
 
     def pull(self, cursor: Json, mode: Mode) -> Iterator[Batch]:
         """Connector.pull."""
         if mode == "changes":
             yield from gather(self.changes(self._since(cursor)), self.bill_tos, self._ending)
         elif mode == "full":
-            yield from gather(self.everything(), self.bill_tos, self._ending)
+            self._take_up(cursor.get("reached") or {})
+            yield from gather(self.everything(), self.bill_tos, self._ending, self._reached)
         else:
             yield from gather(self.open_items(), self.bill_tos, lambda: (None, self.started))
 
@@ -76,6 +84,33 @@ class Books:
     def bill_tos(self, ids: list[str]) -> Iterator[Record]:
         """Those that records refer to and that did not come by themselves."""
         return self.singly("customer", ids)
+
+    def by_time(
+        self,
+        name: str,
+        read: Callable[[datetime | None, int], Page],
+        since: datetime | None,
+        changed_at: Callable[[Any], datetime | None],
+    ) -> Iterator[Any]:
+        """paging.by_time; of a list that is ``walked``, from where this full pull was in it."""
+        moment, number = self._left_at.get(name, ("", 1))
+
+        def passed(after: datetime | None, page: int) -> None:
+            if name in self.walked:
+                self._passed[name] = [after.isoformat() if after else "", page]
+
+        return by_time(read, parse_instant(moment) or since, changed_at, number, passed)
+
+    def _take_up(self, reached: Json) -> None:
+        """Changes are asked for from when the first part began: what it brought may be older than this part."""
+        self.started = parse_instant(str(reached.get("started", "")))
+        self._left_at = dict(reached.get("lists", {}))
+        self._passed = dict(self._left_at)
+
+    def _reached(self) -> Json | None:
+        if not self._passed or self.started is None:
+            return None
+        return {"reached": {"started": self.started.isoformat(), "lists": dict(self._passed)}}
 
     def _since(self, cursor: Json) -> datetime:
         since = parse_instant(str(cursor.get("since", "")))

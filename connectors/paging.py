@@ -34,19 +34,22 @@ def by_time(
     read: Callable[[datetime | None, int], Page],
     since: datetime | None,
     changed_at: Callable[[Any], datetime | None],
+    number: int = 1,
+    passed: Callable[[datetime | None, int], None] = lambda _since, _number: None,
 ) -> Iterator[Any]:
     """Rows in the order of their last change, over all pages. ``read(since, n)`` gives the n-th page (from 1) of what
-    changed at or after ``since``.
+    changed at or after ``since``. ``passed`` hears of each page whose rows have all been taken; to begin with its
+    ``since`` and ``number`` again goes on from there.
 
     Each page is asked for from the last change seen rather than by its number, so a row that changes or leaves the
     list meanwhile pushes no other row over a page's edge. Rows at the edge come twice; ``gather`` drops the repeats."""
-    number = 1
     before: list[Any] = []
     while True:
         page = read(since, number)
         if number > 1 and page.rows and page.rows == before:
             raise RetryLater("The provider showed the same page twice.")
         yield from page.rows
+        passed(since, number)
         if page.is_last or not page.rows:
             return
         edge = changed_at(page.rows[-1])
@@ -121,16 +124,20 @@ def gather(
     records: Iterable[Record],
     look_up: Callable[[list[str]], Iterable[Record]],
     ending: Callable[[], tuple[Json | None, datetime | None]] = lambda: (None, None),
+    reached: Callable[[], Json | None] = lambda: None,
 ) -> Iterator[Batch]:
     """Batches of about a thousand. ``look_up`` finds the bill_tos that records refer to and that did not come by
     themselves, so that a batch needs nothing from a later one. ``ending`` gives the cursor and the provider's time,
-    asked only when all records are there; they go on the last batch, which always comes."""
+    asked only when all records are there; they go on the last batch, which always comes. ``reached`` says on each of
+    the others where to go on behind the records taken so far."""
     known: set[str] = set()
     basket = _Basket()
     for record in records:
         basket.put(record)
         if len(basket) >= BATCH_SIZE:
-            yield _finished(basket, known, look_up)
+            full = _finished(basket, known, look_up)
+            full.reached = reached()
+            yield full
             basket = _Basket()
     last = _finished(basket, known, look_up)
     last.next_cursor, last.as_of = ending()

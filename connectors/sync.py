@@ -39,6 +39,7 @@ from connectors.base import (
     ProviderError,
     RetryLater,
 )
+from connectors.fields import parse_instant
 from connectors.hooks import is_heard
 from connectors.ingest import Counts, ingest
 from connectors.oauth import Permission
@@ -151,6 +152,7 @@ class _Pull:
         self._permission = Permission(house, self._id)
         self._connector = registry.get(claimed.connection.provider)
         self._cursor: Json = claimed.connection.cursor
+        self._since: datetime | None = None  # when the first part of a full pull began that is gone on with
         self._run_id: UUID | None = None
         self._beaten_at = time.monotonic()
 
@@ -188,15 +190,23 @@ class _Pull:
     def _pull(self, mode: Mode, started: datetime) -> None:
         ctx = context(self._house, self._connection, self._permission, started, beat=self._beat)
         seen: dict[Kind, set[str]] = {"invoice": set(), "credit": set()}
-        asked_from: Json = {} if mode == "full" else self._cursor
+        # Only of a first pull: all that is held came with its earlier part, so nothing of it need be asked for singly.
+        may_go_on = mode == "full" and self._connection.first_synced_at is None
+        asked_from: Json = self._cursor if mode != "full" or may_go_on else {}
+        self._since = parse_instant(str(asked_from.get("began", ""))) if may_go_on else None
         most = 1 if self._house.database.is_sqlite else AT_ONCE
         for batch, read_at in together(timed(self._connector.pull(ctx, asked_from, mode)), most, HELD_SECONDS):
             _note(batch, seen)
             if mode == "reconcile":  # what it lists may be a bare minimum: only the ids count
                 continue
             # The cursor of a full pull counts once all of it is here: until then a crash repeats, it never skips.
-            self._write(batch, batch.next_cursor if mode == "changes" else None, read_at)
-            self._cursor = batch.next_cursor or self._cursor
+            kept = batch.next_cursor if mode == "changes" else None
+            if may_go_on and batch.reached and not batch.next_cursor:
+                kept = {**batch.reached, "began": (self._since or started).isoformat()}
+            self._write(batch, kept, read_at)
+            self._cursor = kept or batch.next_cursor or self._cursor
+        if self._since:
+            return
         if mode in ("full", "reconcile"):
             self._settle(ctx, "invoice", seen["invoice"], and_missed=mode == "reconcile")
         if mode == "full":
@@ -252,7 +262,7 @@ class _Pull:
         now = clock.now()
         often = SELDOM if is_heard(self._connection, now) else OFTEN
         values: dict[str, Any] = {
-            "as_of": started,
+            "as_of": self._since or started,
             "failures": 0,
             "last_error": "",
             "last_error_at": None,
@@ -264,7 +274,7 @@ class _Pull:
         if done == "full":
             values["cursor"] = self._cursor
             values["first_synced_at"] = self._connection.first_synced_at or now
-        if done in ("full", "reconcile"):
+        if done in ("full", "reconcile") and not self._since:
             values["reconciled_at"] = started
         self._let_go(values)
         self.end_run("")

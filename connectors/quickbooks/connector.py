@@ -34,7 +34,7 @@ from connectors.base import (
 )
 from connectors.books import Books
 from connectors.fields import Fields, known_zone, micros, parse_instant, parse_json
-from connectors.paging import Page, Record, by_time, chunks
+from connectors.paging import Page, Record, chunks
 from connectors.quickbooks import mapping
 from connectors.signing import header, is_signed_base64
 
@@ -128,6 +128,8 @@ class QuickBooks(Connector):
 
 class _Books(Books):
     """One company's books during one piece of work; remembers the provider's clock of the first answer."""
+
+    walked = frozenset({"Invoice", "CreditMemo", "Payment"})
 
     def __init__(self, ctx: Context, realm: str = "") -> None:
         super().__init__(ctx, QuickBooks.spec)
@@ -252,7 +254,7 @@ class _Books(Books):
             rows = self.query(entity, " AND ".join(filter(None, (where, changed))), paging)
             return Page(rows, is_last=len(rows) < PAGE_SIZE)
 
-        return by_time(page, since, mapping.changed_at)
+        return self.by_time(entity, page, since, mapping.changed_at)
 
     def _by_ids(self, entity: str, ids: list[str]) -> list[Any]:
         if not ids:

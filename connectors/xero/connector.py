@@ -25,7 +25,7 @@ from connectors.base import (
 )
 from connectors.books import Books
 from connectors.fields import BadField, Fields, known_zone, parse_json
-from connectors.paging import Page, Record, by_time, chunks
+from connectors.paging import Page, Record, chunks
 from connectors.signing import header, is_signed_base64
 from connectors.xero import mapping
 from connectors.xero.zones import ZONES
@@ -125,6 +125,8 @@ class Xero(Connector):
 class _Books(Books):
     """One organisation's books during one piece of work; remembers the provider's clock of the first answer."""
 
+    walked = frozenset({"Invoices", "CreditNotes", "Overpayments", "Prepayments", "Payments"})
+
     def __init__(self, ctx: Context, tenant: str = "") -> None:
         super().__init__(ctx, Xero.spec)
         tenant = tenant or (ctx.account.external_id if ctx.account else "")
@@ -177,7 +179,7 @@ class _Books(Books):
             rows = found if isinstance(found, list) else []
             return Page(rows, is_last=_is_last(body, number, len(rows)))
 
-        return by_time(page, since, mapping.changed_at)
+        return self.by_time(name, page, since, mapping.changed_at)
 
     # --- what to ask for ---
 

@@ -32,7 +32,7 @@ from connectors.base import (
 )
 from connectors.books import Books, first_there
 from connectors.fields import BadField, Fields, known_zone
-from connectors.paging import Page, Record, by_time
+from connectors.paging import Page, Record
 from connectors.zoho import mapping
 
 TITLE = "Zoho Books"
@@ -164,6 +164,8 @@ class Zoho(Connector):
 class _Books(Books):
     """One organisation's books during one piece of work; remembers the provider's clock of the first answer."""
 
+    walked = frozenset({*(f"invoices {each}" for each in OPEN_FILTERS), "creditnotes Status.Open", "customerpayments "})
+
     def __init__(self, ctx: Context) -> None:
         super().__init__(ctx, Zoho.spec)
         self._organisation = ctx.account.external_id if ctx.account else ""
@@ -202,7 +204,7 @@ class _Books(Books):
             body = self.get(name, asked | dict(params))
             return Page(_rows(body, name), is_last=not Fields(body.get("page_context", {})).flag("has_more_page"))
 
-        return by_time(page, since, mapping.changed_at)
+        return self.by_time(f"{name} {params.get('filter_by', '')}", page, since, mapping.changed_at)
 
     def one(self, name: str, noun: str, object_id: str) -> Json:
         """The object, whole. Raises NotFound."""

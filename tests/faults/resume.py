@@ -2,8 +2,8 @@
 
     python -m tests.faults.resume [--invoices 200000] [--kills 3] [--database sqlite|postgresql] [--json FILE]
 
-At the end every invoice is held against the sandbox's books, nothing is there twice, and the pages the provider was
-asked for tell how much was read again.
+At the end every invoice is held against the sandbox's books, nothing is there twice, and what was written says how
+much was read again: two pages a kill, the one it was at and the one a write ended in.
 """
 
 import json
@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import func, select
 
 from app.house import House
-from app.models import Invoice
+from app.models import BillTo, Invoice, SyncRun
 from app.money import Money
 from app.scope import Everything
 from app.settings import ROOT, Settings
@@ -35,6 +35,8 @@ from tests.support.server import live_server
 _LOOK = Everything("the resumed sync is counted")
 _NAME = "Larkspur Wholesale"
 _EACH = 40  # invoices of one customer
+_AGAIN = 2.1 * PAGE_SIZE  # records a kill: two pages, and whom their invoices are billed to
+_AT_EDGES = 0.1  # of all: what changed in the second in which a page ends comes with the next one too
 _PATIENCE = 300.0  # seconds, and a second more for each fifty invoices: the sandbox sorts its books for every page
 
 
@@ -68,13 +70,16 @@ def run(url: str, invoices: int, kills: int) -> tuple[dict[str, object], list[st
         killed_at = _pull(house, given, invoices, kills)
         total = sum(1 for _ in control.invoices(_NAME))
         broken = _disagreements(house, control)
+        again = _read_again(house)
         row = {
             "database": house.database.engine.dialect.name, "invoices": total, "held": _held(house),
-            "killed at": ", ".join(f"{each:,}" for each in killed_at), "calls": control.calls(),
+            "killed at": ", ".join(f"{each:,}" for each in killed_at), "read again": again, "calls": control.calls(),
             "pages": math.ceil(total / PAGE_SIZE), "seconds": round(time.monotonic() - began),
         }  # fmt: skip
     if len(killed_at) < kills:
         broken.append(f"only {len(killed_at)} of {kills} kills came before the end")
+    if again > len(killed_at) * _AGAIN + total * _AT_EDGES:
+        broken.append(f"{again:,} records were read again: it did not go on where it was")
     return row, broken
 
 
@@ -113,6 +118,14 @@ def _sync(house: House, given: dict[str, str]) -> "subprocess.Popen[bytes]":
 def _held(house: House) -> int:
     with house.database.reading(_LOOK) as session:
         return int(session.execute(select(func.count()).select_from(Invoice)).scalar_one())
+
+
+def _read_again(house: House) -> int:
+    """Records written beyond the first time."""
+    with house.database.reading(_LOOK) as session:
+        received = session.execute(select(func.sum(SyncRun.received))).scalar_one()
+        bill_tos = session.execute(select(func.count()).select_from(BillTo)).scalar_one()
+    return int(received - bill_tos) - _held(house)
 
 
 def _disagreements(house: House, control: SandboxControl) -> list[str]:

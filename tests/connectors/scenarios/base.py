@@ -34,6 +34,7 @@ class Scenarios(Sandboxed):
     because: ClassVar[dict[Lack, str]] = {}  # the fact of FACTS.md, where the name of what it lacks leaves one to ask
     impossible: ClassVar[frozenset[str]] = frozenset()  # acts that its books refuse: "credit", "new_invoice EUR"
     opens_several: ClassVar[bool] = False  # one consent, several companies
+    goes_on: ClassVar[bool] = False  # a full pull that broke off; where it does not, it begins again
     on_401: ClassVar[type[ProviderError]] = AccessExpired
     on_revoked: ClassVar[type[ProviderError]] = AccessExpired
     errors: ClassVar[dict[str, type[ProviderError]]] = {}  # where this provider's word for it means something else

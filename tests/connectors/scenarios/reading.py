@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from connectors import paging
 from connectors.base import CursorExpired, Json, RetryLater
 from tests.connectors.scenarios.base import Scenarios
 from tests.connectors.stage import Bench
@@ -77,6 +78,26 @@ class Reading(Scenarios):
         """[M4] Also when every row is a page of its own."""
         monkeypatch.setattr(self.module, "PAGE_SIZE", 1)
         assert bench.pull("full").open == bench.truth()
+
+    def test_a_full_pull_that_broke_off_goes_on(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """[M4 A1] At the page it was at: both parts together are the books, with fewer calls than the whole again. What
+        changed since the first part began is what the next pull asks for."""
+        if not self.goes_on:
+            pytest.skip(f"{self.spec.title} is read from the beginning again")
+        monkeypatch.setattr(self.module, "PAGE_SIZE", 2)
+        monkeypatch.setattr(paging, "BATCH_SIZE", 5)
+        bench.control.reset_calls()
+        bench.pull("full")
+        whole = bench.control.calls()
+        first = next(each for each in bench.connector.pull(bench.context(), {}, "full") if each.invoices)
+        assert first.reached
+        bench.control.reset_calls()
+        rest = bench.pull("full", first.reached)
+        assert bench.control.calls() < whole
+        rest.take(iter([first]))
+        assert rest.open == bench.truth()
+        assert rest.cursor
+        assert rest.cursor["since"] < first.reached["reached"]["started"]
 
     def test_a_repeated_page_is_noticed(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         """[M4] A page shown twice costs nothing or ends the pull for now; it never hides the page it replaced."""

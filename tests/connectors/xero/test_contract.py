@@ -10,6 +10,7 @@ from tests.connectors.contract import Birch, Contract
 
 class TestXero(Birch, Contract):
     module: ClassVar[ModuleType] = connector
+    goes_on = True
     opens_several = True
     on_revoked = Forbidden  # the grant lives on, the organisation has left it
     lacks = frozenset({"lines", "replay window", "terms"})

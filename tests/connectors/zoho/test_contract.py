@@ -23,5 +23,6 @@ class Gorse(Sandboxed):
 class TestZoho(Gorse, Contract):
     module: ClassVar[ModuleType] = connector
     opens_several = True
+    goes_on = True
     lacks = frozenset({"day limit", "lines", "news of deletions", "terms"})
     because = {"lines": "Its lists leave them out, and its calls are counted by the day (FACTS 6)."}
