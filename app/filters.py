@@ -33,6 +33,7 @@ def install(app: Flask) -> None:
     app.add_template_global(csrf_field)
     app.add_template_global(page_of)
     app.add_template_global(url_of_rows)
+    app.add_template_global(address, "url_for")
     app.context_processor(_time)
 
 
@@ -88,6 +89,16 @@ def page_of(endpoint: str, **values: Any) -> str:
         return url_for(endpoint, **values)
     except BuildError:
         return ""
+
+
+def address(endpoint: str, /, **values: Any) -> str:
+    """``url_for`` as templates know it: what menus and tabs lead to is the same on each page, and worked out once."""
+    return _address(endpoint, request.script_root, **values)
+
+
+@lru_cache(maxsize=2048, typed=True)
+def _address(endpoint: str, _script_root: str, /, **values: Any) -> str:
+    return url_for(endpoint, **values)
 
 
 def url_of_rows(endpoint: str, key: str) -> str:
