@@ -59,6 +59,8 @@ class Fields:
         self._raw: Json = raw
 
     def get(self, *path: str) -> Any:
+        if len(path) == 1:  # nearly all are
+            return self._raw.get(path[0])
         found: Any = self._raw
         for name in path:
             if isinstance(found, dict):
@@ -78,7 +80,8 @@ class Fields:
             if isinstance(found, bool) or not isinstance(found, int | Decimal):
                 raise BadField(f"{'.'.join(path)} is not text")
             found = _digits(found)
-        return clean(found).strip()[:most].rstrip()
+        found = clean(found).strip()
+        return found if len(found) <= most else found[:most].rstrip()
 
     def id(self, *path: str) -> str:
         """An identifier that must be there, whole."""
@@ -105,8 +108,10 @@ class Fields:
             raise BadField(f"{'.'.join(path)} is not a number")
         if isinstance(found, int) and abs(found) >= 10**30:
             raise BadField(f"{'.'.join(path)} is beyond all measure")
-        exact = Decimal(found)
-        if not exact.is_finite() or exact.adjusted() >= DIGITS or len(exact.as_tuple().digits) > 28:
+        exact = found if isinstance(found, Decimal) else Decimal(found)
+        # Written out in so few characters, it has no more digits; taking it apart costs ten times as much.
+        has_many = len(str(exact)) > 28 and len(exact.as_tuple().digits) > 28
+        if not exact.is_finite() or exact.adjusted() >= DIGITS or has_many:
             raise BadField(f"{'.'.join(path)} is beyond all measure")
         return exact
 
