@@ -134,13 +134,24 @@ def _normalised(raw: dict[str, Any]) -> Row:
     stamp = datetime.fromisoformat(raw["MetaData"]["LastUpdatedTime"])
     version = int(stamp.timestamp()) * 1_000_000 + int(raw["SyncToken"])
     balance = round(raw["Balance"] * 100)
-    details = f'{{"memo":"{raw["CustomerMemo"]["value"]}","terms":"{raw["SalesTermRef"]["name"]}"}}'
+    said = {"memo": raw["CustomerMemo"]["value"], "terms": raw["SalesTermRef"]["name"], "lines": _lines(raw["Line"])}
+    details = json.dumps(said, ensure_ascii=False)
     values = (
         raw["DocNumber"], raw["CustomField"][0].get("StringValue", ""), date.fromisoformat(raw["TxnDate"]),
         date.fromisoformat(raw["DueDate"]), False, raw["CurrencyRef"]["value"], 2, round(raw["TotalAmt"] * 100),
         balance, balance, "[]", "open", "open", raw["BillEmail"]["Address"].lower(), False,
         raw["AllowOnlinePayment"], details, None, None, None,
     )  # fmt: skip
-    said = "\x1f".join(map(str, values)).encode()
-    content = int.from_bytes(blake2b(said, digest_size=8).digest(), "big", signed=True)
+    words = "\x1f".join(map(str, values)).encode()
+    content = int.from_bytes(blake2b(words, digest_size=8).digest(), "big", signed=True)
     return (raw["Id"], version, content, *values)
+
+
+def _lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": row["Description"], "quantity": str(sold["Qty"]), "each": round(sold["UnitPrice"] * 100),
+            "minor": round(row["Amount"] * 100),
+        }
+        for row in rows if (sold := row.get("SalesItemLineDetail"))
+    ]  # fmt: skip
