@@ -32,6 +32,20 @@ def test_a_provider_knows_only_its_own_folder_the_contract_and_pure_files(provid
         assert not strange, f"{path.relative_to(ROOT)} imports {strange}"
 
 
+def test_a_process_begins_without_what_it_may_never_need() -> None:
+    """Each is 2 to 8 MB and up to 0.1 s, loaded where it is first asked for."""
+    heavy = {"PIL", "alembic", "confusable_homoglyphs", "dns", "holidays", "icalendar", "pypdf", "reportlab"}
+    program = f"import sys, wsgi; print(*sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_who_needs_a_table_loads_no_page() -> None:
+    program = "import sys, app.models, connectors.ingest; print(*[each for each in sys.modules if 'views' in each])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_nothing_imports_the_sandbox_but_itself() -> None:
     """It is a process of its own; whoever needs it starts it."""
     files = [
