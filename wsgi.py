@@ -22,7 +22,7 @@ from app.ops import jobs as ops_jobs
 from app.pages import create_app
 from app.paying.actions import PayDesk
 from app.paying.telling import tell_setbacks
-from app.scheduler import Job, drain_all, start, work
+from app.scheduler import Job, drain_all, settle_down, start, work
 from app.scorecard.actions import score_vendors
 from app.scorecard.reports import send_reports
 from app.settings import Settings
@@ -140,6 +140,7 @@ def _register(app: Flask, house: House, jobs: Sequence[Job]) -> None:
 def _application() -> Flask:
     house = House.open(Settings())
     app, jobs = build(house)
+    settle_down()
     if _serves_pages():
         rekeying.require_keys(house)
         if house.settings.scheduler == "embedded":

@@ -88,11 +88,8 @@ def start(house: House, jobs: Sequence[Job]) -> BaseScheduler:
 
 
 def settle_down() -> None:
-    """What a process has loaded stays, and a batch makes a hundred thousand objects that go at once: looking through
-    them after every seven hundred was a tenth of a worker's time."""
-    gc.collect()
+    """What a process has loaded stays: nobody looks through it for garbage any more (app/__init__.py)."""
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
 
 
 def work(house: House, jobs: Sequence[Job]) -> None:
