@@ -56,7 +56,8 @@ def lines(found: Found) -> Iterable[str]:
         goal = GOALS[name]
         verdict = "MISS" if not goal.holds(value) else "ok, aim met" if goal.is_aimed(value) else "ok"
         sign = ">=" if goal.is_least else "<="
-        yield f"  {name:10s} {goal.words:70s} {value:>10.3f} {sign} {goal.must:g} (aim {goal.aim:g})  {verdict}"
+        was = "" if goal.corrected is None else f"once {goal.must:g}, "
+        yield f"  {name:10s} {goal.words:70s} {value:>10.3f} {sign} {goal.bar:g} ({was}aim {goal.aim:g})  {verdict}"
 
 
 def document(found: Sequence[Found], params: Mapping[str, Any], database: str) -> dict[str, Any]:
@@ -101,6 +102,7 @@ def _bench(found: Found) -> dict[str, Any]:
                 "value": round(value, 4),
                 "op": ">=" if GOALS[name].is_least else "<=",
                 "must": GOALS[name].must,
+                "corrected": GOALS[name].corrected,
                 "aim": GOALS[name].aim,
                 "ok": GOALS[name].holds(value),
             }
