@@ -11,7 +11,7 @@ import click
 from flask import Flask
 
 import demo.commands
-from app import rekeying, retention
+from app import create_app, rekeying, retention
 from app.accounts import jobs as account_jobs
 from app.care.jobs import tell_first_late
 from app.claims.endings import end_claims
@@ -19,7 +19,6 @@ from app.dns import txt_records
 from app.house import House
 from app.mailboxes.instant import tell_new_invoices
 from app.ops import jobs as ops_jobs
-from app.pages import create_app
 from app.paying.actions import PayDesk
 from app.paying.telling import tell_setbacks
 from app.scheduler import Job, drain_all, settle_down, start, work

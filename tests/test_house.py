@@ -40,12 +40,6 @@ def test_a_process_begins_without_what_it_may_never_need() -> None:
     assert done.stdout.split() == []
 
 
-def test_who_needs_a_table_loads_no_page() -> None:
-    program = "import sys, app.models, connectors.ingest; print(*[each for each in sys.modules if 'views' in each])"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
-
-
 def test_nothing_imports_the_sandbox_but_itself() -> None:
     """It is a process of its own; whoever needs it starts it."""
     files = [

@@ -3,8 +3,8 @@
 import pytest
 from flask import request
 
+from app import create_app
 from app.house import House
-from app.pages import create_app
 
 CALL = {"X-Forwarded-For": "198.51.100.9, 203.0.113.7, 10.0.0.2", "X-Forwarded-Proto": "http, https, http"}
 

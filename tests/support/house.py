@@ -9,11 +9,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import clock
+from app import clock, create_app
 from app.house import House
 from app.links import digest_of, new_token
 from app.models import Person, WebSession
-from app.pages import create_app
 from app.settings import Settings
 from tests.access_matrix import whole
 from tests.support.world import EVERYTHING, World, small_world

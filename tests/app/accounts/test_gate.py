@@ -10,11 +10,10 @@ from flask import Blueprint, Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app import access
+from app import access, create_app
 from app.db import database
 from app.house import House
 from app.models import CustomerRole, Invoice, VendorRole
-from app.pages import create_app
 from app.scope import CustomerScope, Everything, NoScope, PersonScope, VendorScope, current
 from app.settings import Settings
 from tests.support.house import signed_in

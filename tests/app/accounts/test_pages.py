@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page
 
+from app import create_app
 from app.house import House
 from app.models import Person
-from app.pages import create_app
 from app.settings import Settings
 from tests.app.accounts.test_sign_in import code_in, link_in
 from tests.support.browser import NewPage, axe_violations
