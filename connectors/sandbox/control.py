@@ -1,5 +1,6 @@
 """The control plane, under /_control: what a test or a demo tells the sandbox to do. Plain JSON, no keys."""
 
+from collections import Counter
 from typing import Any
 
 from flask import Blueprint, jsonify, request
@@ -50,6 +51,7 @@ def company_summary(company: Company) -> Json:
     rows = list(company.invoices.values())
     still_open = [one for one in rows if one.is_open]
     owed: dict[str, int] = {}
+    open_of = Counter(one.customer_id for one in still_open)
     for one in still_open:
         owed[one.currency] = owed.get(one.currency, 0) + one.balance
     return {
@@ -74,7 +76,7 @@ def company_summary(company: Company) -> Json:
                 "name": one.name,
                 "email": one.email,
                 "active": one.active,
-                "open_invoices": sum(row.customer_id == one.id for row in still_open),
+                "open_invoices": open_of[one.id],
             }
             for one in company.customers.values()
         ],
