@@ -120,6 +120,7 @@ def walk_all(database: str, flows: Iterable[Flow], *, share: int = 0, seed: int 
             for flow in flows:
                 found.append(walk(place, flow, token, steps, share=share, seed=seed))
                 progress.step()
+                print(*(f"{name} {value}" for name, value in found[-1].row().items()), sep=", ", file=sys.stderr)
     return found
 
 

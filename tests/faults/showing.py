@@ -35,17 +35,18 @@ def harness() -> Iterator[None]:
 
 
 class Progress:
-    """``12 of 400`` on standard error, at most five times a second; silent when nobody looks."""
+    """``12 of 400`` on standard error: five times a second and in place on a terminal, a line a minute in a log."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total, self._done, self._shown = what, total, 0, 0.0
 
     def step(self, by: int = 1) -> None:
         self._done += by
-        if sys.stderr.isatty() and (time.monotonic() - self._shown > 0.2 or self._done >= self._total):
+        is_watched, is_done = sys.stderr.isatty(), self._done >= self._total
+        if is_done or time.monotonic() - self._shown > (0.2 if is_watched else 60):
             self._shown = time.monotonic()
-            end = "\n" if self._done >= self._total else ""
-            print(f"\r{self._what}: {self._done} of {self._total}", end=end, file=sys.stderr, flush=True)
+            start, end = "\r" if is_watched else "", "\n" if is_done or not is_watched else ""
+            print(f"{start}{self._what}: {self._done} of {self._total}", end=end, file=sys.stderr, flush=True)
 
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], violations: Sequence[str], file: Path | None) -> int:
