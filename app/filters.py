@@ -93,10 +93,12 @@ def page_of(endpoint: str, **values: Any) -> str:
 
 def address(endpoint: str, /, **values: Any) -> str:
     """``url_for`` as templates know it: what menus and tabs lead to is the same on each page, and worked out once."""
-    return _address(endpoint, request.script_root, **values)
+    if all(isinstance(value, str) for value in values.values()):
+        return _address(endpoint, request.script_root, **values)
+    return url_for(endpoint, **values)
 
 
-@lru_cache(maxsize=2048, typed=True)
+@lru_cache(maxsize=512)
 def _address(endpoint: str, _script_root: str, /, **values: Any) -> str:
     return url_for(endpoint, **values)
 
