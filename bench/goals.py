@@ -35,8 +35,8 @@ class Goal:
         return operator.ge if self.is_least else operator.le
 
 
-def _most(id_: str, words: str, must: float, aim: float, ref: str) -> Goal:
-    return Goal(id_, words, must, aim, ref, is_least=False)
+def _most(id_: str, words: str, must: float, aim: float, ref: str, corrected: float | None = None) -> Goal:
+    return Goal(id_, words, must, aim, ref, is_least=False, corrected=corrected)
 
 
 GOALS: dict[str, Goal] = {
@@ -44,10 +44,10 @@ GOALS: dict[str, Goal] = {
     for goal in (
         Goal("A1", "write stage, backfill, PostgreSQL: CPU floor / ours", 0.45, 0.7, "0.84-0.93"),
         Goal("A2", "provider pages to rows: CPU (json + normalise + COPY floor) / ours", 0.5, 1.2, "0.96"),
-        Goal("A3-dlt", "first load, times dlt's best", 2.5, 3.5, "3.9"),
-        Goal("A3-singer", "first load, times the Singer target", 4, 5, "5.9"),
-        Goal("A4-dlt", "nothing changed, times dlt's best", 4, 6, "6.4"),
-        Goal("A4-singer", "nothing changed, times the Singer target", 6, 8, "8.8"),
+        Goal("A3-dlt", "first load, times dlt's best", 2.5, 3.5, "3.9", corrected=0.9),
+        Goal("A3-singer", "first load, times the Singer target", 4, 5, "5.9", corrected=1.5),
+        Goal("A4-dlt", "nothing changed, times dlt's best", 4, 6, "6.4", corrected=1.8),
+        Goal("A4-singer", "nothing changed, times the Singer target", 6, 8, "8.8", corrected=3),
         _most("A5-wal", "no-op resync: WAL bytes per unchanged invoice", 8, 1, "0.3"),
         _most("A5-rows", "no-op resync: row versions written", 0, 0, "0"),
         Goal("A5-rate", "no-op resync: rate / own backfill rate", 1.8, 2.5, "2.7"),
@@ -59,7 +59,7 @@ GOALS: dict[str, Goal] = {
         _most("A9-hook", "SQLite: webhook insert p99 ms beside a backfill", 50, 10, "6"),
         _most("A9-inbox", "SQLite: inbox p99 beside a backfill / idle", 2, 1, "0.4"),
         _most("A10", "peak memory of a 1 M backfill over that of 10 k, MB", 40, 10, "0"),
-        Goal("B1", "digest run, 1 worker, HTTP sink: rate / floor", 0.5, 0.75, "0.60"),
+        Goal("B1", "digest run, 1 worker, HTTP sink: rate / floor", 0.5, 0.75, "0.60", corrected=0.1),
         Goal("B2-one", "SMTP sink, 1 process, times django-post_office's best", 2.5, 3.5, "3.1"),
         Goal("B2-two", "SMTP sink, 2 processes, times django-post_office's best", 3, 4.5, "4.1"),
         _most("B2-cpu", "SMTP sink: CPU of our senders / theirs", 0.35, 0.25, "0.27"),
@@ -74,7 +74,7 @@ GOALS: dict[str, Goal] = {
         _most("B8-any", "HTML of any digest, kB", 80, 80, ""),
         _most("B9-share", "finding and claiming what is due: share of the run's time, %", 6, 4, "2-4"),
         Goal("B9-flat", "finding and claiming: rate at 1 M mailboxes / at 20 k", 0.7, 0.9, "1.0"),
-        _most("C1", "inbox page of 25 invoices: CPU / hello", 10, 7, "7.2"),
+        _most("C1", "inbox page of 25 invoices: CPU / hello", 10, 7, "7.2", corrected=22),
         _most("C2-p50", "inbox page: p50 / hello's", 10, 7, "7.0"),
         _most("C2-p99", "inbox page: p99 / hello's", 3, 2, "0.3-2"),
         _most("C3-cpu", "inbox page: CPU at 10 M invoices / at 10 k", 1.15, 1.05, "1.01"),
