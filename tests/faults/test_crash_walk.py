@@ -5,7 +5,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.faults.bystander import stand_by_all
-from tests.faults.crash_walk import crash, steps_of, walk_all
+from tests.faults.crash_walk import Choice, crash, steps_of, walk_all
 from tests.faults.flows import FLOWS, prepare
 from tests.faults.ground import ground
 from tests.faults.steps import Steps, watched
@@ -18,7 +18,7 @@ BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 def test_a_crash_at_any_step_breaks_nothing(database: str) -> None:
     """[inv-F1 inv-S1 inv-S6 inv-S7 inv-N1 inv-Q1 inv-K4 inv-L3 inv-L4] Digest, questions, answers, mail, webhooks,
     sync, refresh, links, sign-in: a step of each, drawn by the seed, at which the process ends."""
-    found = walk_all(database, FLOWS, share=1, seed=1)
+    found = walk_all(database, FLOWS, Choice(share=1, seed=1))
     assert [words for walked in found for words in walked.broken] == []
     assert all(walked.tried == 1 and walked.steps > 10 for walked in found)
 
