@@ -62,7 +62,7 @@ def mail_of(keys: KeyRing, address: str, host: str) -> UUID | None:
 
 def _made(keys: KeyRing, start: str, named: UUID, purpose: str, host: str) -> str:
     signed = named.bytes + keys.sign(named.bytes, purpose)
-    return f"{start}{base64.b32encode(signed).decode().rstrip('=').lower()}@{host}"
+    return f"{_local(start, signed)}@{host}"
 
 
 def _named(keys: KeyRing, start: str, address: str, purpose: str, host: str) -> UUID | None:
@@ -73,5 +73,11 @@ def _named(keys: KeyRing, start: str, address: str, purpose: str, host: str) -> 
         signed = base64.b32decode(local.removeprefix(start).upper() + "====")
     except (binascii.Error, ValueError):
         return None
-    named, signature = signed[:16], signed[16:]
-    return UUID(bytes=named) if keys.is_signed(named, signature, purpose) else None
+    named, signature = UUID(bytes=signed[:16]), signed[16:]
+    # the last letter says more than the signature has bits: only the address we made is one
+    is_made = keys.is_signed(named.bytes, signature, purpose) and local == _local(start, signed)
+    return named if is_made else None
+
+
+def _local(start: str, signed: bytes) -> str:
+    return start + base64.b32encode(signed).decode().rstrip("=").lower()
