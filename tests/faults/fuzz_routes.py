@@ -151,6 +151,8 @@ def _judge(found: Found, broken: _Broken, who: Who, browser: Any, request: dict[
         answer.close()
     except Exception as problem:  # noqa: BLE001  # what no error page caught
         status, broken.last = 599, f"{type(problem).__name__}: {str(problem)[:200]} {traceback.format_exc()[-300:]}"
+        if isinstance(problem, UnicodeError) and "IDNA" in str(problem):
+            status = 400  # the app has answered; Werkzeug's client cannot spell the address that such a Host makes
     took = time.thread_time() - began
     found.calls += 1
     found.statuses[status] += 1
