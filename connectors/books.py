@@ -35,15 +35,14 @@ class Books:
     def __init__(self, ctx: Context, spec: ProviderSpec) -> None:
         self._ctx, self._spec = ctx, spec
         self.started: datetime | None = None  # by the provider's clock, once it has answered
-        self._left_at: Json = {}  # where an earlier part of this full pull was in each list
-        self._passed: Json = {}
+        self._lists: Json = {}  # how far this full pull is in each list, an earlier part of it included
 
     def pull(self, cursor: Json, mode: Mode) -> Iterator[Batch]:
         """Connector.pull."""
         if mode == "changes":
             yield from gather(self.changes(self._since(cursor)), self.bill_tos, self._ending)
         elif mode == "full":
-            self._take_up(cursor.get("reached") or {})
+            self._take_up(cursor)
             yield from gather(self.everything(), self.bill_tos, self._ending, self._reached)
         else:
             yield from gather(self.open_items(), self.bill_tos, lambda: (None, self.started))
@@ -93,24 +92,23 @@ class Books:
         changed_at: Callable[[Any], datetime | None],
     ) -> Iterator[Any]:
         """paging.by_time; of a list that is ``walked``, from where this full pull was in it."""
-        moment, number = self._left_at.get(name, ("", 1))
+        moment, number = self._lists.get(name, ("", 1))
 
         def passed(after: datetime | None, page: int) -> None:
             if name in self.walked:
-                self._passed[name] = [after.isoformat() if after else "", page]
+                self._lists[name] = [after.isoformat() if after else "", page]
 
         return by_time(read, parse_instant(moment) or since, changed_at, number, passed)
 
-    def _take_up(self, reached: Json) -> None:
+    def _take_up(self, cursor: Json) -> None:
         """Changes are asked for from when the first part began: what it brought may be older than this part."""
-        self.started = parse_instant(str(reached.get("started", "")))
-        self._left_at = dict(reached.get("lists", {}))
-        self._passed = dict(self._left_at)
+        self.started = parse_instant(str(cursor.get("started", "")))
+        self._lists = dict(cursor.get("lists", {}))
 
     def _reached(self) -> Json | None:
-        if not self._passed or self.started is None:
+        if not self._lists or self.started is None:
             return None
-        return {"reached": {"started": self.started.isoformat(), "lists": dict(self._passed)}}
+        return {"started": self.started.isoformat(), "lists": dict(self._lists)}
 
     def _since(self, cursor: Json) -> datetime:
         since = parse_instant(str(cursor.get("since", "")))

@@ -152,7 +152,7 @@ class _Pull:
         self._permission = Permission(house, self._id)
         self._connector = registry.get(claimed.connection.provider)
         self._cursor: Json = claimed.connection.cursor
-        self._since: datetime | None = None  # when the first part of a full pull began that is gone on with
+        self._began: datetime | None = None  # when the first part of a full pull began that is gone on with
         self._run_id: UUID | None = None
         self._beaten_at = time.monotonic()
 
@@ -193,7 +193,7 @@ class _Pull:
         # Only of a first pull: all that is held came with its earlier part, so nothing of it need be asked for singly.
         may_go_on = mode == "full" and self._connection.first_synced_at is None
         asked_from: Json = self._cursor if mode != "full" or may_go_on else {}
-        self._since = parse_instant(str(asked_from.get("began", ""))) if may_go_on else None
+        self._began = parse_instant(str(asked_from.get("began", ""))) if may_go_on else None
         most = 1 if self._house.database.is_sqlite else AT_ONCE
         for batch, read_at in together(timed(self._connector.pull(ctx, asked_from, mode)), most, HELD_SECONDS):
             _note(batch, seen)
@@ -202,10 +202,10 @@ class _Pull:
             # The cursor of a full pull counts once all of it is here: until then a crash repeats, it never skips.
             kept = batch.next_cursor if mode == "changes" else None
             if may_go_on and batch.reached and not batch.next_cursor:
-                kept = {**batch.reached, "began": (self._since or started).isoformat()}
+                kept = {**batch.reached, "began": (self._began or started).isoformat()}
             self._write(batch, kept, read_at)
             self._cursor = kept or batch.next_cursor or self._cursor
-        if self._since:
+        if self._began:
             return
         if mode in ("full", "reconcile"):
             self._settle(ctx, "invoice", seen["invoice"], and_missed=mode == "reconcile")
@@ -262,7 +262,7 @@ class _Pull:
         now = clock.now()
         often = SELDOM if is_heard(self._connection, now) else OFTEN
         values: dict[str, Any] = {
-            "as_of": self._since or started,
+            "as_of": self._began or started,
             "failures": 0,
             "last_error": "",
             "last_error_at": None,
@@ -274,7 +274,7 @@ class _Pull:
         if done == "full":
             values["cursor"] = self._cursor
             values["first_synced_at"] = self._connection.first_synced_at or now
-        if done in ("full", "reconcile") and not self._since:
+        if done in ("full", "reconcile") and not self._began:
             values["reconciled_at"] = started
         self._let_go(values)
         self.end_run("")

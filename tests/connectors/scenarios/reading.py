@@ -97,7 +97,7 @@ class Reading(Scenarios):
         rest.take(iter([first]))
         assert rest.open == bench.truth()
         assert rest.cursor
-        assert rest.cursor["since"] < first.reached["reached"]["started"]
+        assert rest.cursor["since"] < first.reached["started"]
 
     def test_a_repeated_page_is_noticed(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         """[M4] A page shown twice costs nothing or ends the pull for now; it never hides the page it replaced."""
