@@ -18,6 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from app.house import House
 from app.scheduler import Job, drain_all
 from app.settings import ROOT, Settings
+from app.tables import migrate
 from connectors.sandbox.client import Json, SandboxControl
 from demo.visitor import Visitor
 
@@ -76,15 +77,13 @@ def staged(
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "connectors.sandbox", "--port", str(sandbox_port), "--seed", str(seed)]
     command += ["--world", world, "--webhooks", url] + (["--now", now.isoformat()] if now else [])
-    from app import tables  # noqa: PLC0415  0.1 s and 4 MB; wsgi, which every process loads, knows this file
-
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603  # our own program
     try:
         sandbox = SandboxControl(f"http://127.0.0.1:{sandbox_port}")
         _until_up(sandbox, process)
         _set_environment(sandbox, instance, url, database_url, fast=fast)
         settings = Settings()
-        tables.migrate(settings)
+        migrate(settings)
         house = House.open(settings)
         app, jobs = build(house)
         with _served(app, port):

@@ -34,6 +34,7 @@ from app.outbox.queries import (
 )
 from app.scope import Everything
 from app.settings import Settings
+from app.tables import are_newest
 from app.words import _
 
 log = structlog.get_logger()
@@ -56,11 +57,9 @@ def healthz() -> ResponseReturnValue:
 @anybody
 def readyz() -> ResponseReturnValue:
     """The database answers and has our tables: traffic may come."""
-    from app import tables  # noqa: PLC0415  0.1 s and 4 MB, for those processes only that are asked this
-
     try:
         with database().reading(_HEALTH) as session:
-            ready = tables.are_newest(session.connection())
+            ready = are_newest(session.connection())
     except SQLAlchemyError as problem:
         log.warning("not ready", problem=type(problem).__name__)
         return "the database does not answer\n", 503, _PLAIN
