@@ -14,6 +14,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app.settings import listed
+
 
 class Place(Enum):
     """Every column that holds ciphertext, and there is no sealing for any other: what is listed here gets rotated.
@@ -49,7 +51,7 @@ class KeyRing:
     def __init__(self, text: str) -> None:
         self._keys: dict[str, AESGCM] = {}
         self._signing: dict[str, bytes] = {}
-        for pair in filter(None, (part.strip() for part in text.split(","))):
+        for pair in listed(text):
             key_id, _, secret = pair.partition(":")
             raw = _decoded(secret)
             if not key_id or "." in key_id or len(raw) < 32 or key_id in self._keys:

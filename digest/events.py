@@ -29,6 +29,7 @@ from app.models import Attempt, AttemptResult, AuditEntry, DeliveryEvent, Mailbo
 from app.outbox.ledger import Verdict, settle
 from app.outbox.rules import one_line
 from app.scope import Everything
+from app.settings import listed
 from digest.silence import BLOCKED, Silence, silence, silence_of, stronger, worn_out
 
 log = structlog.get_logger()
@@ -70,7 +71,7 @@ def is_signed(
     age = now - datetime.fromtimestamp(int(timestamp), UTC)
     if not -_NEWEST <= age <= oldest:
         return False
-    return any(_verifies(key.strip(), raw, signature, timestamp) for key in public_keys.split(",") if key.strip())
+    return any(_verifies(key, raw, signature, timestamp) for key in listed(public_keys))
 
 
 def _verifies(key: str, raw: bytes, signature: str, timestamp: str) -> bool:
