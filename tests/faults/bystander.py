@@ -1,15 +1,14 @@
 """Lets somebody else act at every step of a digest's run: pay, unsubscribe, mute, suspend, stop all sending.
 
-    python -m tests.faults.bystander [--database sqlite|postgresql] [--share N] [--json FILE]
+    python -m tests.faults.bystander [--database sqlite|postgresql] [--share N | --part K/N]
 
 Nobody dies here: another process's whole act falls between two steps of the run, or as soon after as locks allow. What
 came before the run's last look at it must show in the mail, or there must be none (INVARIANTS S3 S10).
 """
 
-import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import select, update
@@ -22,6 +21,7 @@ from app.models import Connection, Digest, DigestLine, Invoice, StopSwitch, Trus
 from app.scope import Everything
 from connectors.base import Batch, Gone
 from connectors.ingest import ingest
+from tests.faults.choice import Choice, choosing
 from tests.faults.connected import box_of
 from tests.faults.flows import ACME, DUNE, FLOWS, arranged, prepare
 from tests.faults.ground import DATABASES, Ground, ground, hurried
@@ -99,18 +99,14 @@ class Stood:
         }  # fmt: skip
 
 
-def stand_by(place: Ground, who: Bystander, token: str, steps: Steps, *, share: int = 0, seed: int = 0) -> Stood:
-    """Act at every step of a digest's run, or at ``share`` of them drawn by ``seed``."""
+def stand_by(place: Ground, who: Bystander, token: str, steps: Steps, choice: Choice) -> Stood:
     began, done = time.monotonic(), Stood(who.name, place.house.database.engine.dialect.name)
     case = arranged(place, _DIGEST, token)
     steps.arm(None)
     _DIGEST.run(place, case)
     names = list(steps.names)
     assert any(name.startswith(who.heeded_until) for name in names), f"nobody looks any more by {who.heeded_until!r}"
-    numbers: Sequence[int] = range(1, len(names) + 1)
-    if share and share < len(names):
-        numbers = sorted(random.Random(f"{seed} {who.name}").sample(numbers, share))
-    for number in numbers:
+    for number in choice.of(who.name, len(names)):
         is_heeded, broken = _act_at(place, who, token, steps, number)
         done.tried, done.heeded = done.tried + 1, done.heeded + is_heeded
         done.broken += [f"{who.name} {names[number - 1]} ({number}): {words}" for words in broken]
@@ -161,7 +157,7 @@ def _judge(place: Ground) -> list[str]:
     return [*violations(place.house, mails), *unrest(place.house, mails, clock.now())]
 
 
-def stand_by_all(database: str, *, share: int = 0, seed: int = 0) -> list[Stood]:
+def stand_by_all(database: str, choice: Choice) -> list[Stood]:
     steps, found = Steps(), []
     progress = Progress(f"bystanders on {database}", len(BYSTANDERS))
     with ground(database, world="small") as place:
@@ -169,7 +165,7 @@ def stand_by_all(database: str, *, share: int = 0, seed: int = 0) -> list[Stood]
         place.sink.around = steps.here
         with watched(place.house.database, steps):
             for who in BYSTANDERS:
-                found.append(stand_by(place, who, token, steps, share=share, seed=seed))
+                found.append(stand_by(place, who, token, steps, choice))
                 progress.step()
     return found
 
@@ -177,11 +173,11 @@ def stand_by_all(database: str, *, share: int = 0, seed: int = 0) -> list[Stood]
 def main() -> int:
     options = parser(__doc__)
     options.add_argument("--database", choices=DATABASES, help="default: both")
-    options.add_argument("--share", type=int, default=0, help="so many steps for each instead of all")
+    choosing(options)
     given = options.parse_args()
     databases = [given.database] if given.database else DATABASES
     with harness():
-        found = [one for each in databases for one in stand_by_all(each, share=given.share, seed=given.seed)]
+        found = [one for each in databases for one in stand_by_all(each, Choice.given(given))]
     broken = [words for one in found for words in one.broken]
     title = f"acts in the middle of a run: {sum(one.tried for one in found)}, seed {given.seed}"
     return show(title, [one.row() for one in found], broken, given.json)

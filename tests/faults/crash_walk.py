@@ -7,9 +7,7 @@ That is 4,500 steps a database, some two seconds each: parts 1/4 to 4/4 together
 four days.
 """
 
-import argparse
 import os
-import random
 import sys
 import time
 import traceback
@@ -18,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from app import clock
+from tests.faults.choice import Choice, choosing
 from tests.faults.flows import FLOWS, Case, Flow, arranged, prepare
 from tests.faults.ground import DATABASES, Ground, ground
 from tests.faults.invariants import unrest, violations
@@ -45,26 +44,11 @@ class Walked:
         }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Of each flow's steps ``share`` drawn by ``seed`` (0: all), or every ``parts``-th from ``part`` on."""
-
-    share: int = 0
-    seed: int = 0
-    part: int = 1
-    parts: int = 1
-
-    def of(self, flow: Flow, steps: int) -> Iterable[int]:
-        if 0 < self.share < steps:
-            return sorted(random.Random(f"{self.seed} {flow.name}").sample(range(1, steps + 1), self.share))
-        return range(self.part, steps + 1, self.parts)
-
-
 def walk(place: Ground, flow: Flow, token: str, steps: Steps, choice: Choice) -> Walked:
     began = time.monotonic()
     names = steps_of(place, flow, token, steps)
     done = Walked(flow.name, place.house.database.engine.dialect.name, len(names))
-    for number in choice.of(flow, len(names)):
+    for number in choice.of(flow.name, len(names)):
         done.broken += [f"{flow.name}, crash {names[number - 1]} ({number}): {words}" for words in crash(
             place, flow, token, steps, number
         )]  # fmt: skip
@@ -138,28 +122,18 @@ def walk_all(database: str, flows: Iterable[Flow], choice: Choice) -> list[Walke
     return found
 
 
-def _part(said: str) -> tuple[int, int]:
-    part, _, parts = said.partition("/")
-    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
-        raise argparse.ArgumentTypeError("like 1/4")
-    return int(part), int(parts)
-
-
 def main() -> int:
     options = parser(__doc__)
     options.add_argument("--database", choices=DATABASES, help="default: both")
     options.add_argument("--flow", help="only flows whose name holds this")
-    some = options.add_mutually_exclusive_group()
-    some.add_argument("--share", type=int, default=0, help="so many steps of each flow instead of all")
-    some.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="every N-th step from the K-th on")
+    choosing(options)
     given = options.parse_args()
-    choice = Choice(given.share, given.seed, *given.part)
     flows = [flow for flow in FLOWS if not given.flow or given.flow in flow.name]
     with harness():
         found = [
             walked
             for database in ([given.database] if given.database else DATABASES)
-            for walked in walk_all(database, flows, choice)
+            for walked in walk_all(database, flows, Choice.given(given))
         ]
     broken = [words for walked in found for words in walked.broken]
     crashes, seconds = sum(each.tried for each in found), sum(each.seconds for each in found)

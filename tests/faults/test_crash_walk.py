@@ -5,7 +5,8 @@ from unittest.mock import patch
 import pytest
 
 from tests.faults.bystander import stand_by_all
-from tests.faults.crash_walk import Choice, crash, steps_of, walk_all
+from tests.faults.choice import Choice
+from tests.faults.crash_walk import crash, steps_of, walk_all
 from tests.faults.flows import FLOWS, prepare
 from tests.faults.ground import ground
 from tests.faults.steps import Steps, watched
@@ -27,7 +28,7 @@ def test_a_crash_at_any_step_breaks_nothing(database: str) -> None:
 @pytest.mark.parametrize("database", BOTH)
 def test_what_happens_in_the_middle_of_a_run_still_counts(database: str) -> None:
     """[inv-S3 inv-S10] A payment, an unsubscribe, a mute, a suspension, the stop switch between two steps of a run."""
-    found = stand_by_all(database, share=1, seed=1)
+    found = stand_by_all(database, Choice(share=1, seed=1))
     assert [words for one in found for words in one.broken] == []
 
 
