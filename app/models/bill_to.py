@@ -48,6 +48,7 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     __table_args__ = (
         UniqueConstraint("connection_id", "external_id"),
         Index("ix_bill_to_vendor_address", "vendor_id", "address"),
+        Index("ix_bill_to_vendor_name", "vendor_id", "name", "id"),
         Index(
             "ix_bill_to_issue",
             "vendor_id",

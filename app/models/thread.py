@@ -11,6 +11,9 @@ from app.models.base import Base, Created, Keyed, owner
 from app.scope import AppendOnly, CustomerOwned, NamesPerson, ThreadItself, ThreadOwned, VendorOwned
 
 
+_SIGNED_IN = text("person_id IS NOT NULL")
+
+
 class ThreadState(StrEnum):
     WAITING_VENDOR = "waiting_vendor"
     WAITING_CUSTOMER = "waiting_customer"
@@ -84,6 +87,15 @@ class Message(Keyed, Created, VendorOwned, CustomerOwned, ThreadOwned, NamesPers
     __table_args__ = (
         Index("ix_message_thread", "thread_id", "created_at"),
         Index("ix_message_vendor", "vendor_id", "created_at"),
+        # whether a person may be seen by whoever reads a message of theirs (app/narrow.py), however many there are
+        Index(
+            "ix_message_person",
+            "person_id",
+            "customer_id",
+            "vendor_id",
+            postgresql_where=_SIGNED_IN,
+            sqlite_where=_SIGNED_IN,
+        ),
     )
 
     vendor_id: Mapped[UUID] = owner("vendor")

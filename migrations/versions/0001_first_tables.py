@@ -76,6 +76,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("address_hash", name=op.f("pk_forgotten_address")),
     )
     op.create_table(
+        "invoice_sum",
+        sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column(
+            "balance_minor", sa.Numeric(precision=38, scale=0).with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("is_folded", sa.Boolean(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_sum")),
+    )
+    op.create_index(
+        "ix_invoice_sum_loose",
+        "invoice_sum",
+        ["vendor_id"],
+        unique=False,
+        postgresql_where=sa.text("NOT is_folded"),
+        sqlite_where=sa.text("NOT is_folded"),
+    )
+    op.create_index("ix_invoice_sum_vendor", "invoice_sum", ["vendor_id", "currency", "due_on"], unique=False)
+    op.create_table(
         "job_run",
         sa.Column("job", sa.String(length=40), nullable=False),
         sa.Column("worker", sa.String(length=64), nullable=False),
@@ -894,6 +916,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("policy_id IS NOT NULL"),
     )
     op.create_index("ix_bill_to_vendor_address", "bill_to", ["vendor_id", "address"], unique=False)
+    op.create_index("ix_bill_to_vendor_name", "bill_to", ["vendor_id", "name", "id"], unique=False)
     op.create_table(
         "digest_line",
         sa.Column("digest_id", sa.Uuid(), nullable=False),
@@ -1004,6 +1027,7 @@ def upgrade() -> None:
         sa.Column("external_id", sa.String(length=120), nullable=False),
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("content_hash", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint("state <> 'open' OR balance_minor > 0", name=op.f("ck_invoice_open")),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name=op.f("fk_invoice_connection_id_connection"), ondelete="CASCADE"
         ),
@@ -1053,7 +1077,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("same_as_id IS NOT NULL"),
         sqlite_where=sa.text("same_as_id IS NOT NULL"),
     )
-    op.create_index("ix_invoice_vendor", "invoice", ["vendor_id", "issued_on", "id"], unique=False)
     op.create_index(
         "ix_invoice_vendor_open",
         "invoice",
@@ -1061,6 +1084,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'open'"),
         sqlite_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        "ix_invoice_vendor_settled",
+        "invoice",
+        ["vendor_id", "issued_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state <> 'open'"),
+        sqlite_where=sa.text("state <> 'open'"),
     )
     op.create_table(
         "message",
@@ -1088,6 +1119,14 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_message_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+    )
+    op.create_index(
+        "ix_message_person",
+        "message",
+        ["person_id", "customer_id", "vendor_id"],
+        unique=False,
+        postgresql_where=sa.text("person_id IS NOT NULL"),
+        sqlite_where=sa.text("person_id IS NOT NULL"),
     )
     op.create_index("ix_message_thread", "message", ["thread_id", "created_at"], unique=False)
     op.create_index("ix_message_vendor", "message", ["vendor_id", "created_at"], unique=False)
@@ -1959,14 +1998,25 @@ def downgrade() -> None:
     op.drop_table("outgoing")
     op.drop_index("ix_message_vendor", table_name="message")
     op.drop_index("ix_message_thread", table_name="message")
+    op.drop_index(
+        "ix_message_person",
+        table_name="message",
+        postgresql_where=sa.text("person_id IS NOT NULL"),
+        sqlite_where=sa.text("person_id IS NOT NULL"),
+    )
     op.drop_table("message")
+    op.drop_index(
+        "ix_invoice_vendor_settled",
+        table_name="invoice",
+        postgresql_where=sa.text("state <> 'open'"),
+        sqlite_where=sa.text("state <> 'open'"),
+    )
     op.drop_index(
         "ix_invoice_vendor_open",
         table_name="invoice",
         postgresql_where=sa.text("state = 'open'"),
         sqlite_where=sa.text("state = 'open'"),
     )
-    op.drop_index("ix_invoice_vendor", table_name="invoice")
     op.drop_index(
         "ix_invoice_same",
         table_name="invoice",
@@ -2016,6 +2066,7 @@ def downgrade() -> None:
     op.drop_table("inbound_mail")
     op.drop_index("ix_digest_line_invoice", table_name="digest_line")
     op.drop_table("digest_line")
+    op.drop_index("ix_bill_to_vendor_name", table_name="bill_to")
     op.drop_index("ix_bill_to_vendor_address", table_name="bill_to")
     op.drop_index(
         "ix_bill_to_policy",
@@ -2198,6 +2249,14 @@ def downgrade() -> None:
     op.drop_table("person")
     op.drop_index("ix_job_run_job", table_name="job_run")
     op.drop_table("job_run")
+    op.drop_index("ix_invoice_sum_vendor", table_name="invoice_sum")
+    op.drop_index(
+        "ix_invoice_sum_loose",
+        table_name="invoice_sum",
+        postgresql_where=sa.text("NOT is_folded"),
+        sqlite_where=sa.text("NOT is_folded"),
+    )
+    op.drop_table("invoice_sum")
     op.drop_table("forgotten_address")
     op.drop_index(
         "ix_delivery_event_unhandled",
