@@ -40,6 +40,11 @@ class _Among(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
 
+    def self_group(self, against: Any = None) -> Any:  # noqa: ARG002 - SQLAlchemy names it
+        """As it is, beside others too: a function's answer would be compared with 1 on SQLite, which then asks every
+        row of the table."""
+        return self
+
 
 @compiles(_Among)
 def _among(element: _Among, compiler: SQLCompiler, **words: Any) -> str:
