@@ -1,4 +1,4 @@
-"""What is looked at again by itself about vendors, so that the abuse desk need not."""
+"""What is looked at again by itself: about vendors, so that the abuse desk need not, and by the database."""
 
 from app.policies.sorting import sort_customers
 from app.scheduler import Job
@@ -12,4 +12,5 @@ def jobs(txt_records: TxtRecords) -> tuple[Job, ...]:
         Job("sort customers", 30.0, sort_customers),
         Job("miss books", 600.0, miss_books),
         Job("tell of new payees", 30.0, tell),
+        Job("look at sizes", 300.0, lambda house: house.database.look_at_sizes()),
     )
