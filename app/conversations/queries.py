@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ScalarSelect, Select, and_, exists, or_, select
@@ -184,15 +185,15 @@ def customer_threads(
     ]
 
 
-def last_message_id() -> ScalarSelect[UUID]:
-    """For a statement over Thread: the id of its newest message."""
+def last_message_id(of: Any = Thread) -> ScalarSelect[UUID]:
+    """For a statement over Thread, or an alias of it: the id of its newest message."""
     newest = aliased(Message)
     return (
         select(newest.id)
-        .where(newest.thread_id == Thread.id)
+        .where(newest.thread_id == of.id)
         .order_by(newest.created_at.desc(), newest.id.desc())
         .limit(1)
-        .correlate(Thread)
+        .correlate(of)
         .scalar_subquery()
     )
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from app.conversations.queries import last_message_id
@@ -69,44 +69,53 @@ class QueueRow:
 
 
 def find_threads(session: Session, search: QueueSearch) -> list[QueueRow]:
-    """One page and one row more, in one statement: who waits longest first, or the newest first."""
-    statement: Any = (
+    """One page and one row more, in one statement: who waits longest first, or the newest first. Which threads they are
+    is decided first, by an index; only of these is the last message looked for."""
+    found = select(Thread).where(_is_meant(search))
+    if search.after:
+        found = found.where(_comes_after(search.box, search.after))
+    page = aliased(Thread, found.order_by(*_order(search.box, Thread)).limit(PAGE + 1).subquery())
+    rows = session.execute(
         select(
-            Thread.id,
-            Thread.subject,
-            Thread.topic,
-            Thread.state,
-            Thread.result,
-            Thread.waiting_since,
-            Thread.created_at,
-            func.coalesce(customer_name(Thread.vendor_id, Thread.customer_id), _("A customer")),
-            Thread.assignee_id,
+            page.id,
+            page.subject,
+            page.topic,
+            page.state,
+            page.result,
+            page.waiting_since,
+            page.created_at,
+            func.coalesce(customer_name(page.vendor_id, page.customer_id), _("A customer")),
+            page.assignee_id,
             Message.created_at,
             Message.side,
             Message.body,
         )
-        .join(Message, Message.id == last_message_id())
-        .where(_is_meant(search))
+        .join(Message, and_(Message.thread_id == page.id, Message.id == last_message_id(page)))
+        .order_by(*_order(search.box, page))
     )
-    if search.box == Box.WAITING:
-        statement = statement.order_by(Thread.waiting_since, Thread.id)
-        if search.after:
-            statement = statement.where(tuple_(Thread.waiting_since, Thread.id) > search.after)
-    else:
-        statement = statement.order_by(Thread.created_at.desc(), Thread.id.desc())
-        if search.after:
-            statement = statement.where(tuple_(Thread.created_at, Thread.id) < search.after)
-    return [QueueRow(*row) for row in session.execute(statement.limit(PAGE + 1))]
+    return [QueueRow(*row) for row in rows]
+
+
+def _order(box: Box, of: Any) -> tuple[Any, Any]:
+    return (of.waiting_since, of.id) if box == Box.WAITING else (of.created_at.desc(), of.id.desc())
+
+
+def _comes_after(box: Box, key: Key) -> ColumnElement[bool]:
+    if box == Box.WAITING:
+        return tuple_(Thread.waiting_since, Thread.id) > key
+    return tuple_(Thread.created_at, Thread.id) < key
 
 
 def next_waiting(session: Session, search: QueueSearch, thread_id: UUID, since: datetime | None) -> UUID | None:
     """Whose turn it is after this thread, which waited ``since``: the next of the same part of the queue, and after the
     last one the first again. None when nobody else waits there."""
-    waiting = replace(search, box=Box.WAITING, text="")
-    query = select(Thread.id).where(_is_meant(waiting), Thread.id != thread_id)
+    meant = _is_meant(replace(search, box=Box.WAITING, text=""))
+    query = select(Thread.id).where(meant, Thread.id != thread_id).order_by(*_order(Box.WAITING, Thread)).limit(1)
     if since is not None:
-        query = query.order_by(case((tuple_(Thread.waiting_since, Thread.id) > (since, thread_id), 0), else_=1))
-    return session.execute(query.order_by(Thread.waiting_since, Thread.id).limit(1)).scalar_one_or_none()
+        following = session.scalar(query.where(_comes_after(Box.WAITING, (since, thread_id))))
+        if following is not None:
+            return following
+    return session.scalar(query)
 
 
 def threads_of(session: Session, thread_ids: list[UUID]) -> list[Thread]:
@@ -171,17 +180,24 @@ def _is_whose(search: QueueSearch) -> ColumnElement[bool]:
 def _speaks_of(search: QueueSearch) -> ColumnElement[bool]:
     """The customer's name, or the number of one of the thread's invoices, contains the text.
 
-    Owners are compared here too: a search must find nothing by another vendor's words (INVARIANTS I2). Both lists are
-    made once, not for each thread.
+    Owners are compared here too: a search must find nothing by another vendor's words (INVARIANTS I2). Each thread is
+    asked for its own names, one by one, which a limit makes sure of: with EXISTS, PostgreSQL would first look through
+    all the vendor's customers and invoices, of which there are many more than conversations.
     """
     if not search.text:
         return true()
-    named = select(BillTo.customer_id).where(
-        BillTo.vendor_id == search.vendor_id, BillTo.name.icontains(search.text, autoescape=True)
+    named = select(BillTo.id).where(
+        BillTo.vendor_id == search.vendor_id,
+        BillTo.customer_id == Thread.customer_id,
+        BillTo.name.icontains(search.text, autoescape=True),
     )
     numbered = (
         select(ThreadInvoice.thread_id)
         .join(Invoice, Invoice.id == ThreadInvoice.invoice_id)
-        .where(Invoice.vendor_id == search.vendor_id, Invoice.number.icontains(search.text, autoescape=True))
+        .where(
+            ThreadInvoice.thread_id == Thread.id,
+            Invoice.vendor_id == search.vendor_id,
+            Invoice.number.icontains(search.text, autoescape=True),
+        )
     )
-    return or_(Thread.customer_id.in_(named), Thread.id.in_(numbered))
+    return or_(*(each.limit(1).scalar_subquery().is_not(None) for each in (named, numbered)))
