@@ -173,10 +173,10 @@ def from_epoch(seconds: Decimal | int, field: str) -> datetime:
 def whole_seconds(value: Any) -> int | None:
     """A lifetime in seconds as token answers give it, or None when it is no sensible number."""
     try:
-        seconds = int(Decimal(str(value)))
-    except (InvalidOperation, ValueError, OverflowError):
+        seconds = Decimal(str(value))
+        return int(seconds) if 0 <= seconds < 10**9 else None  # compared first: 1e99999999 takes hours to write out
+    except (InvalidOperation, ValueError):
         return None
-    return seconds if 0 <= seconds < 10**9 else None
 
 
 def micros(moment: datetime) -> int:

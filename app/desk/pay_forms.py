@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from app.models import PayRule
 from app.names import NameRefused, vendor_note
@@ -68,7 +68,7 @@ def _share(text: str, most: int) -> int | None:
     """Basis points; None for what is no percentage with two digits after the point."""
     try:
         share = Decimal(text.rstrip("% ").replace(",", ".") or 0).scaleb(2)
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or 1e999999
         return None
     if not share.is_finite() or share != share.to_integral_value() or not 0 <= share <= most * 100:
         return None

@@ -124,7 +124,8 @@ def read_pause(submitted: Mapping[str, str]) -> timedelta:
 
 
 def _number(text: str, first: int, last: int) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and first <= int(text) <= last else None
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
+    return number if first <= number <= last else None
 
 
 def _said(value: date | int | None) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.fields import parse_json, write_json
+from connectors.fields import parse_json, whole_seconds, write_json
 
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15, places=4)
 
@@ -37,3 +37,13 @@ def test_what_json_does_not_have_is_refused(value: Any) -> None:
     """[M4 inv-M1] Rather than sent."""
     with pytest.raises(TypeError):
         write_json({"Amount": value})
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [(3600, 3600), ("1800", 1800), (Decimal("59.9"), 59), (-1, None), ("soon", None), (None, None), ("NaN", None),
+     ("1e999999999", None), ("1e-999999", 0)],
+)  # fmt: skip
+def test_a_lifetime_is_whole_seconds_or_nothing(said: Any, meant: int | None) -> None:
+    """[A1] And an answer that names a number of a billion digits keeps nobody busy."""
+    assert whole_seconds(said) == meant

@@ -107,6 +107,7 @@ def test_the_rules_are_kept_as_shares(house: House, world: World, desk: FlaskCli
     ("said", "words"),
     [
         ({"part_share": "many"}, "Write a percentage"),
+        ({"part_share": "1e999999"}, "Write a percentage"),
         ({"discount_share": "51"}, "between 0 and 50"),
         ({"discount_share": "2"}, "within how many days"),
         ({"late_days": "-1"}, "number of days"),
