@@ -13,6 +13,7 @@ from markupsafe import Markup
 from werkzeug.routing import BuildError
 
 from app import clock, logos, words
+from app.counting import counted
 from app.money import Money, format_minor
 from app.spoken import Pages
 from app.words import _, day_in_words
@@ -28,6 +29,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(moment)
     app.add_template_filter(ago)
     app.add_template_filter(plural)
+    app.add_template_filter(counted)
     app.add_template_filter(logos.shown, "logo")
     app.add_template_global(money)
     app.add_template_global(csrf_field)

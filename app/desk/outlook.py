@@ -1,13 +1,16 @@
 """What comes up for a vendor: its own rows in the next digests, and the tasks only its people can do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from app.counting import count
 from app.mailboxes.outlook import Asking, verdicts
 from app.models import (
     AuditEntry,
@@ -29,6 +32,8 @@ from app.settings import Limits
 from app.words import _
 
 AHEAD = timedelta(hours=48)
+COMING = 100  # rows on the page of what comes
+LOOKED_AT = 150  # of those due longest, for it
 MOST = 200
 
 
@@ -43,7 +48,7 @@ class Coming:
 
 
 def coming(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> tuple[list[Coming], bool]:
-    """The vendor's rows in digests of the next two days, the longest due first, and whether there are more.
+    """The vendor's rows in digests of the next two days, the longest due first, and whether there may be more.
 
     What the customer has decided about this vendor is not asked, so that its absence here tells nothing (INVARIANTS
     I2); a mailbox that takes no mail is not waited for.
@@ -61,18 +66,24 @@ def coming(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> t
         .join(Mailbox, Mailbox.id == Invoice.mailbox_id)
         .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
         .where(Invoice.vendor_id == vendor.id, IS_OPEN, *wanted)
-        .order_by(Invoice.due_on, Invoice.id)
-        .limit(MOST * 5)
     )
     with widened(session, "which mailboxes of this vendor's own rows are written to soon, and nothing else of them"):
-        rows = session.execute(query).all()
-    words = verdicts(session, [Asking(row[0], row[1], row[2], row[3], None) for row in rows], now, limits)
+        rows = session.execute(query.order_by(Invoice.due_on, Invoice.id).limit(LOOKED_AT)).all()
+        is_cut = len(rows) == LOOKED_AT
+        rest = _rest(session, query, rows) if is_cut else ()
+    words = verdicts(session, [Asking(row[0], row[1], row[2], row[3], None) for row in (*rows, *rest)], now, limits)
     found = [
         Coming(row[0], getattr(row[4], "name", "") or _("A customer"), row[0].bill_to_id, words[row[0].id])
         for row in rows
         if _comes(words[row[0].id], row[3])
     ]
-    return found[:MOST], len(found) > MOST
+    return found[:COMING], is_cut or len(found) > COMING
+
+
+def _rest(session: Session, query: Any, rows: Sequence[Any]) -> Sequence[Any]:
+    """What else the same mailboxes owe: whether their credit covers it goes by all of it together."""
+    owed = Invoice.mailbox_id.in_({row[3].id for row in rows})
+    return session.execute(query.where(owed, Invoice.id.not_in([row[0].id for row in rows]))).all()
 
 
 _RESTS_FOR_DAYS = (Reason.NOT_YET, Reason.JUST_ISSUED, Reason.MENTIONED)
@@ -87,13 +98,11 @@ def _comes(word: Eligibility, box: Mailbox) -> bool:
 
 
 def silent_since_before(session: Session, vendor: Vendor) -> int:
-    """How many open invoices are left alone because they were due before the vendor's first day."""
+    """How many open invoices are left alone because they were due before the vendor's first day, as counted()."""
     if vendor.chase_from is None:
         return 0
-    query = select(func.count(Invoice.id)).where(
-        Invoice.vendor_id == vendor.id, IS_OPEN, Invoice.due_on < vendor.chase_from, Invoice.included_at.is_(None)
-    )
-    return session.execute(query).scalar_one()
+    query = select(Invoice.id).where(Invoice.vendor_id == vendor.id, IS_OPEN, Invoice.due_on < vendor.chase_from)
+    return count(session, query.where(Invoice.included_at.is_(None)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.house import the_house
 from app.models import PayRule, Vendor
 from app.paying import failures
 from app.paying.actions import decide_short, keep_rule
-from app.paying.queries import without_a_way
+from app.paying.queries import LOOKED_AT, without_a_way
 from app.paying.rules import PLACES
 from app.paying.told import advices_for_vendor, setback_of, setbacks
 from app.trust.payees import propose_method
@@ -35,11 +35,13 @@ def _allowed() -> dict[str, object]:
 @vendor_member()
 def index() -> str:
     with database().reading() as session:
+        helpless, of_all = without_a_way(session, g.vendor_id, clock.now())
         return render_template(
             "desk/payments.html",
             setbacks=setbacks(session),
             advices=advices_for_vendor(session),
-            helpless=without_a_way(session, g.vendor_id, clock.now()),
+            helpless=helpless,
+            looked_at=0 if of_all else LOOKED_AT,
         )
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -113,11 +114,14 @@ def _holds(session: Session, asking: Sequence[Asking], now: datetime) -> dict[UU
     for hold in session.execute(live).scalars():
         found[hold.invoice_id].append(hold)
     with widened(session, "whether a vendor holds all of a customer: a date, and nothing else of its books"):
-        query = select(Invoice.id, BillTo.held_until, BillTo.hold_is_hidden)
-        query = query.join(BillTo, BillTo.id == Invoice.bill_to_id).where(Invoice.id.in_(ids), BillTo.held_until > now)
-        for invoice_id, until, is_hidden in session.execute(query):
-            if until is not None:
-                found[invoice_id].append(_CustomerHold(until, is_hidden))
+        query = select(BillTo.id, BillTo.held_until, BillTo.hold_is_hidden)
+        query = query.where(BillTo.id.in_({each.invoice.bill_to_id for each in asking}), BillTo.held_until > now)
+        held: dict[UUID | None, _CustomerHold] = {
+            row[0]: _CustomerHold(row[1], row[2]) for row in session.execute(query) if row[1] is not None
+        }
+    for each in asking:
+        if each.invoice.bill_to_id in held:
+            found[each.invoice.id].append(held[each.invoice.bill_to_id])
     return found
 
 
@@ -133,14 +137,13 @@ def _after_next(box: Mailbox, now: datetime) -> date | None:
 
 
 def _touched(session: Session, invoice_ids: Sequence[UUID]) -> dict[UUID, Any]:
-    """When a human last wrote about each."""
-    query = (
-        select(ThreadInvoice.invoice_id, func.max(Message.created_at))
-        .join(Message, Message.thread_id == ThreadInvoice.thread_id)
-        .where(ThreadInvoice.invoice_id.in_(invoice_ids), Message.is_automatic.is_(False))
-        .group_by(ThreadInvoice.invoice_id)
+    """When a human last wrote about each. Asked of each conversation: as a join it was all of the vendor's messages."""
+    last = select(func.max(Message.created_at)).where(
+        Message.thread_id == ThreadInvoice.thread_id, Message.is_automatic.is_(False)
     )
-    return {row[0]: row[1] for row in session.execute(query)}
+    query: Any = select(ThreadInvoice.invoice_id, last.scalar_subquery())
+    rows = session.execute(query.where(ThreadInvoice.invoice_id.in_(invoice_ids)))
+    return dict(sorted((tuple(row) for row in rows if row[1]), key=itemgetter(1)))
 
 
 def _mentions(session: Session, invoice_ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], tuple[int, datetime]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -21,7 +21,7 @@ from app.models import (
 from app.money import Money
 from app.paying import rules
 from app.paying.rules import Discount, LateFee
-from app.receivables.queries import IS_OPEN, Row, credits_of, page_by_due, rows_of_vendors, with_talk
+from app.receivables.queries import IS_OPEN, Row, by_due, credits_of, page_by_due, rows_of_vendors, with_talk
 from app.scope import widened
 from app.trust.queries import PayTerms, accounts_of, methods_of, pay_terms
 from app.trust.rules import counts, newest_that_counts
@@ -229,12 +229,14 @@ def begun(session: Session, invoice_ids: Sequence[UUID], now: datetime) -> dict[
     }
 
 
-def without_a_way(session: Session, vendor_id: UUID, now: datetime) -> int:
+LOOKED_AT = 1_000
+
+
+def without_a_way(session: Session, vendor_id: UUID, now: datetime) -> tuple[int, bool]:
     """How many open invoices tell their customer no way to pay: not online, no bank account, no way of the vendor's own
-    (FEATURES 003-7)."""
+    (FEATURES 003-7); and whether that is of all, or of the LOOKED_AT that are due longest."""
     if newest_that_counts(accounts_of(session, vendor_id), now) or _methods(session, vendor_id, now):
-        return 0
-    query = select(func.count()).select_from(Invoice)
-    return session.execute(
-        query.where(IS_OPEN, Invoice.vendor_id == vendor_id, Invoice.can_pay_online.is_(False))
-    ).scalar_one()
+        return 0, True
+    query = select(Invoice.can_pay_online).where(IS_OPEN, Invoice.vendor_id == vendor_id)
+    looked = session.execute(by_due(query, LOOKED_AT)).scalars().all()
+    return looked[:LOOKED_AT].count(False), len(looked) <= LOOKED_AT

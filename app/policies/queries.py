@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import Session
 
+from app.counting import count
 from app.models import BillTo, Invoice, Policy
 from app.policies.rules import Customer, Segment, Treatment, policy_of, treatment
 from app.receivables.queries import IS_OPEN
@@ -33,9 +34,10 @@ def segments(policies: Iterable[Policy]) -> list[tuple[UUID, Segment]]:
 
 
 def member_counts(session: Session, vendor_id: UUID) -> dict[UUID | None, int]:
-    """Customers that are active, by policy; None: the vendor's default."""
-    query = select(BillTo.policy_id, func.count()).where(BillTo.vendor_id == vendor_id, BillTo.is_active)
-    return {row[0]: row[1] for row in session.execute(query.group_by(BillTo.policy_id))}
+    """Customers that are active, by policy, as counted(); None: the vendor's default."""
+    active = select(BillTo.id).where(BillTo.vendor_id == vendor_id, BillTo.is_active)
+    ids = [None, *(each.id for each in policies_of(session, vendor_id) if not each.is_default)]
+    return {each: count(session, active.where(BillTo.policy_id == each)) for each in ids}
 
 
 def treatments(session: Session, bill_to_ids: Iterable[UUID]) -> dict[UUID | None, Treatment]:
