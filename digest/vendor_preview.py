@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.house import House
-from app.models import BillTo, Cadence, Invoice, InvoiceState, Vendor
+from app.models import BillTo, Cadence, Invoice, Vendor
+from app.receivables.queries import IS_OPEN
 from app.scope import Everything
 from digest.book import Book
 from digest.gather import Gathered, gather
@@ -28,18 +29,11 @@ SHOWN = 25  # customers at once
 _A_WEEK = timedelta(days=7)
 
 
-def customers(session: Session, text: str, policy_id: UUID | None = None) -> list[tuple[BillTo, int]]:
-    """The vendor's customers that owe something and are reached, by name or address, of one segment or of all; who owes
-    most invoices first."""
-    count = func.count(Invoice.id)
-    query = (
-        select(BillTo, count)
-        .join(Invoice, (Invoice.bill_to_id == BillTo.id) & (Invoice.state == InvoiceState.OPEN))
-        .where(BillTo.mailbox_id.is_not(None))
-        .group_by(BillTo.id)
-        .order_by(count.desc(), BillTo.name, BillTo.id)
-        .limit(SHOWN)
-    )
+def customers(session: Session, text: str, policy_id: UUID | None = None) -> list[BillTo]:
+    """The vendor's customers that owe something and are reached, by name, of one segment or of all; those whose name or
+    address has the text in it."""
+    owes = exists().where(Invoice.bill_to_id == BillTo.id, IS_OPEN)
+    query = select(BillTo).where(BillTo.mailbox_id.is_not(None), owes).order_by(BillTo.name, BillTo.id).limit(SHOWN)
     if text:
         query = query.where(
             or_(
@@ -50,7 +44,7 @@ def customers(session: Session, text: str, policy_id: UUID | None = None) -> lis
         )
     if policy_id:
         query = query.where(BillTo.policy_id == policy_id)
-    return [(row[0], row[1]) for row in session.execute(query)]
+    return list(session.execute(query).scalars())
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def index() -> str:
         "preview/customers.html",
         vendor=vendor,
         customers=found,
-        outlooks=outlook(the_house(), vendor, [bill_to for bill_to, _count in found], at),
+        outlooks=outlook(the_house(), vendor, found, at),
         segments={policy.id: policy.name for policy in policies},
         chosen=chosen,
         day=_day(vendor),
