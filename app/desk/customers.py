@@ -233,8 +233,7 @@ def _writers(session: Session, bill_to: BillTo) -> list[Writer]:
     query = (
         select(name, Message.sender_address, func.max(Message.created_at))
         .outerjoin(Person, Person.id == Message.person_id)
-        .where(Message.vendor_id == bill_to.vendor_id, Message.customer_id == bill_to.customer_id)
-        .where(Message.side == Side.CUSTOMER, Message.is_automatic.is_(False))
+        .where(_between(bill_to), Message.side == Side.CUSTOMER, Message.is_automatic.is_(False))
         .where(or_(name != "", Message.sender_address != ""))
         .group_by(name, Message.sender_address)
         .order_by(func.max(Message.created_at).desc())
@@ -251,10 +250,16 @@ def messages_with(session: Session, bill_to: BillTo) -> list[tuple[Message, str]
     query = (
         select(Message, name)
         .outerjoin(Person, Person.id == Message.person_id)
-        .where(Message.vendor_id == bill_to.vendor_id, Message.customer_id == bill_to.customer_id)
+        .where(_between(bill_to))
         .order_by(Message.created_at.desc(), Message.id.desc())
     )
     return [(row[0], row[1]) for row in session.execute(query.limit(MOST))]
+
+
+def _between(bill_to: BillTo) -> ColumnElement[bool]:
+    """Messages of the two, by their conversations: a vendor's messages are in the order of time alone."""
+    theirs = select(Thread.id).where(Thread.vendor_id == bill_to.vendor_id, Thread.customer_id == bill_to.customer_id)
+    return Message.thread_id.in_(theirs)
 
 
 def _seen(
