@@ -1,6 +1,6 @@
 """What a vendor's people change about its policies; every change is on record, with what was before."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,8 +9,9 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.among import among
 from app.models import AuditEntry, BillTo, Connection, Person, Policy, Vendor
-from app.policies.queries import customers_of, default_of, policies_of, segments
+from app.policies.queries import Known, customers_of, default_of, policies_of, segments
 from app.policies.rules import Segment, Terms, policy_of
 
 log = structlog.get_logger()
@@ -95,19 +96,23 @@ def resolve(session: Session, vendor_id: UUID) -> int:
     books = select(Connection.id).where(Connection.vendor_id == vendor_id).order_by(Connection.id)
     session.execute(books.with_for_update(key_share=True)).all()  # as ingest does, which writes the same rows
     wanted = segments(policies_of(session, vendor_id))
+    if not wanted:
+        theirs = update(BillTo).where(BillTo.vendor_id == vendor_id, BillTo.policy_id.is_not(None))
+        return int(getattr(session.execute(theirs.values(policy_id=None)), "rowcount", 0))
     with_products = any(segment.products for _policy_id, segment in wanted)
-    customers = customers_of(session, vendor_id, with_products=with_products) if wanted else {}
-    query = select(BillTo.id, BillTo.policy_id).where(BillTo.vendor_id == vendor_id)
+    return sum(
+        _sorted_in(session, some, wanted) for some in customers_of(session, vendor_id, with_products=with_products)
+    )
+
+
+def _sorted_in(session: Session, customers: Iterable[Known], wanted: Sequence[tuple[UUID, Segment]]) -> int:
     moved: dict[UUID | None, list[UUID]] = {}
-    for bill_to_id, before in session.execute(query):
-        customer = customers.get(bill_to_id)
-        after = policy_of(customer, wanted) if customer else None
-        if after != before:
-            moved.setdefault(after, []).append(bill_to_id)
+    for each in customers:
+        after = policy_of(each.customer, wanted)
+        if after != each.policy_id:
+            moved.setdefault(after, []).append(each.id)
     for policy_id, bill_to_ids in moved.items():
-        for start in range(0, len(bill_to_ids), 500):
-            some = BillTo.id.in_(bill_to_ids[start : start + 500])
-            session.execute(update(BillTo).where(some).values(policy_id=policy_id))
+        session.execute(update(BillTo).where(among(BillTo.id, bill_to_ids)).values(policy_id=policy_id))
     return sum(map(len, moved.values()))
 
 

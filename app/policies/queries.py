@@ -1,14 +1,16 @@
 """Reads of a vendor's policies, and of what its own rows say of its customers."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import ColumnElement, String, and_, cast, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.among import among
 from app.counting import count
 from app.models import BillTo, Invoice, Policy
 from app.policies.rules import Customer, Segment, Treatment, policy_of, treatment
@@ -62,9 +64,10 @@ class Members:
     listed: list[tuple[UUID, str, str]]
     count: int
     others: int  # of them, those that another policy takes
+    of: int  # of so many customers, by name; 0: of all
 
 
-_LISTED = 50
+_LISTED, _LOOKED_AT = 50, 5_000
 
 
 def members(session: Session, vendor_id: UUID, policy: Policy | None, segment: Segment) -> Members:
@@ -74,58 +77,77 @@ def members(session: Session, vendor_id: UUID, policy: Policy | None, segment: S
         before = [each for each in before if each.rank < policy.rank]
     stronger = segments(before)
     with_products = bool(segment.products) or any(each.products for _key, each in stronger)
-    customers = customers_of(session, vendor_id, with_products=with_products)
     names: dict[UUID | None, str] = {each.id: each.name for each in before}
-    taken = {
-        key: names.get(policy_of(customer, stronger), "")
-        for key, customer in customers.items()
-        if segment.has(customer)
-    }
-    named = select(BillTo.id, BillTo.name).where(BillTo.vendor_id == vendor_id, BillTo.is_active)
-    rows = session.execute(named.order_by(BillTo.name, BillTo.id))
-    found = [(row[0], row[1], taken[row[0]]) for row in rows if row[0] in taken]
-    return Members(found[:_LISTED], len(found), sum(bool(other) for _key, _name, other in found))
+    every = (each for some in customers_of(session, vendor_id, with_products=with_products) for each in some)
+    looked = list(islice((each for each in every if each.is_active), _LOOKED_AT + 1))
+    found = [
+        (each.id, each.name, names.get(policy_of(each.customer, stronger), ""))
+        for each in looked[:_LOOKED_AT]
+        if segment.has(each.customer)
+    ]
+    others = sum(bool(other) for _key, _name, other in found)
+    return Members(found[:_LISTED], len(found), others, _LOOKED_AT if len(looked) > _LOOKED_AT else 0)
 
 
-def customers_of(session: Session, vendor_id: UUID, *, with_products: bool) -> dict[UUID, Customer]:
-    """What is known of each of the vendor's customers, by bill_to. In three statements however many there are, or four
-    where what they buy matters."""
-    known = select(BillTo.id, BillTo.country, BillTo.size, BillTo.industry, BillTo.tags, BillTo.late_risk)
-    found = {
-        row[0]: Customer(row[1], row[2], row[3], tags_in(row[4]), row[5])
-        for row in session.execute(known.where(BillTo.vendor_id == vendor_id))
-    }
-    owed = select(Invoice.bill_to_id, Invoice.currency, func.sum(Invoice.balance_minor))
-    owed = owed.where(Invoice.vendor_id == vendor_id, IS_OPEN)
+class Known(NamedTuple):
+    """One of a vendor's customers, and what segments go by."""
+
+    id: UUID
+    name: str
+    is_active: bool
+    policy_id: UUID | None
+    customer: Customer
+
+
+_AT_ONCE = 1_000
+
+
+def customers_of(session: Session, vendor_id: UUID, *, with_products: bool) -> Iterator[list[Known]]:
+    """The vendor's customers by name, some at a time: of as many as a vendor may have, no worker could hold them all.
+    Three statements for each time, or four where what they buy matters."""
+    traits = (BillTo.country, BillTo.size, BillTo.industry, BillTo.tags, BillTo.late_risk)
+    query = select(BillTo.id, BillTo.name, BillTo.is_active, BillTo.policy_id, *traits)
+    query = query.where(BillTo.vendor_id == vendor_id).order_by(BillTo.name, BillTo.id).limit(_AT_ONCE)
+    rows = session.execute(query).all()
+    while rows:
+        yield _known(session, rows, with_products=with_products)
+        last = (rows[-1].name, rows[-1].id)
+        rows = session.execute(query.where(tuple_(BillTo.name, BillTo.id) > last)).all()
+
+
+def _known(session: Session, rows: Sequence[Any], *, with_products: bool) -> list[Known]:
+    owes = and_(among(Invoice.bill_to_id, [row.id for row in rows]), IS_OPEN)
+    owed = select(Invoice.bill_to_id, Invoice.currency, func.sum(Invoice.balance_minor)).where(owes)
     balances: dict[UUID | None, dict[str, int]] = defaultdict(dict)
     for bill_to_id, currency, minor in session.execute(owed.group_by(Invoice.bill_to_id, Invoice.currency)):
         balances[bill_to_id][currency] = int(minor)
-    days = _terms(session, vendor_id)
-    about = _about(session, vendor_id) if with_products else {}
-    return {
-        key: replace(each, balances=balances.get(key, {}), terms=days.get(key), about=about.get(key, ""))
-        for key, each in found.items()
-    }
+    days, about = _terms(session, owes), _about(session, owes) if with_products else {}
+    found = []
+    for key, name, is_active, policy_id, country, size, industry, tags, risk in rows:
+        customer = Customer(country, size, industry, tags_in(tags), risk)
+        known = replace(customer, balances=balances.get(key, {}), terms=days.get(key), about=about.get(key, ""))
+        found.append(Known(key, name, is_active, policy_id, known))
+    return found
 
 
 def tags_in(text: str) -> frozenset[str]:
     return frozenset(tag for tag in text.split(",") if tag)
 
 
-def _terms(session: Session, vendor_id: UUID) -> dict[UUID | None, int]:
+def _terms(session: Session, owes: ColumnElement[bool]) -> dict[UUID | None, int]:
     """Days from issue to due date, of each customer's newest open invoice."""
     query = (
         select(Invoice.bill_to_id, Invoice.issued_on, Invoice.due_on)
-        .where(Invoice.vendor_id == vendor_id, IS_OPEN, Invoice.issued_on.is_not(None), Invoice.due_on.is_not(None))
+        .where(owes, Invoice.issued_on.is_not(None), Invoice.due_on.is_not(None))
         .order_by(Invoice.issued_on, Invoice.id)
     )
     return {row[0]: (row[2] - row[1]).days for row in session.execute(query) if row[1] and row[2]}
 
 
-def _about(session: Session, vendor_id: UUID) -> dict[UUID | None, str]:
+def _about(session: Session, owes: ColumnElement[bool]) -> dict[UUID | None, str]:
     """What each customer's open invoices are for, in small letters: number, order, memo and lines as the books have
     them."""
-    query = select(Invoice.bill_to_id, Invoice.details).where(Invoice.vendor_id == vendor_id, IS_OPEN)
+    query = select(Invoice.bill_to_id, Invoice.details).where(owes)
     words: dict[UUID | None, list[str]] = defaultdict(list)
     for bill_to_id, details in session.execute(query):
         words[bill_to_id].extend(_texts(details))
