@@ -8,8 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app import counting
 from app.house import House
 from app.models import AuditEntry, BillTo, LateRisk, Policy, Trust, Vendor, VendorRole
+from app.policies import queries
 from app.policies.queries import members
 from app.policies.rules import Segment
 from app.policies.sorting import sort_customers
@@ -183,6 +185,30 @@ def test_every_field_of_a_segment_selects_whom_it_says(house: House, world: Worl
             assert [name for _key, name, _taken in found.listed] == ["Dune"], rules
         for rules in ({"countries": ("DE",), "sizes": ("large",)}, {"balance_currency": "EUR", "balance_from": 1001}):
             assert not members(session, world.acme.vendor.id, None, Segment(**rules)).count
+
+
+def test_a_vendors_customers_are_looked_at_some_at_a_time(
+    acme: FlaskClient, house: House, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[J2 J3] Each once, two of one name too; a look at a segment says of how many it speaks."""
+    monkeypatch.setattr(queries, "_AT_ONCE", 2)
+    monkeypatch.setattr(queries, "_LOOKED_AT", 3)
+    with house.database.transaction(EVERYTHING) as session:
+        for number, name in enumerate(["Dune", "Dune", "Elm", "Fern"]):
+            other = make.customer(session, name, address=f"ap{number}@{name.lower()}.example")
+            make.bill_to(session, world.acme, other, country="DE")
+    page = acme.post("/desk/policies/new", data={**GERMANS, "act": "look"})
+    assert "2 customers" in page.text
+    assert "Of the first 3 customers by name" in page.text
+    acme.post("/desk/policies/new", data=GERMANS)
+    sort_customers(house)
+    germans = policies(house)[0].id
+    with house.database.reading(EVERYTHING) as session:
+        query = select(BillTo.name).where(BillTo.policy_id == germans).order_by(BillTo.name)
+        assert session.scalars(query).all() == ["Dune", "Dune", "Elm", "Fern"]
+    assert "4 customers" in acme.get("/desk/policies").text
+    monkeypatch.setattr(counting, "MOST", 3)
+    assert "3+ customers" in acme.get("/desk/policies").text
 
 
 def test_everybody_reads_the_same_reason(app: Flask, acme: FlaskClient, house: House, world: World) -> None:
