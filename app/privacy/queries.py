@@ -1,5 +1,6 @@
 """Who stands behind an address, and every row that names a person."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
@@ -100,22 +101,22 @@ def last_owner_of(session: Session, subject: Subject) -> list[UUID]:
     return sorted(mine - others)
 
 
-def what_names(session: Session, person: Person) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table that names this person, or the mailbox of the person's address; secrets left out."""
-    box = select(Mailbox.id).where(Mailbox.address == person.address).scalar_subquery()
-    found: dict[str, list[dict[str, Any]]] = {}
+def what_names(session: Session, person: Person) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    """Every row of every table that names this person, or the mailbox of the person's address, table by table, read
+    while it is taken; secrets left out."""
+    box = session.scalar(select(Mailbox.id).where(Mailbox.address == person.address))
     for table in Base.metadata.sorted_tables:
         columns = table.columns
         named = [columns["person_id"] == person.id] if "person_id" in columns else []
-        if "mailbox_id" in columns:
+        if "mailbox_id" in columns and box is not None:
             named.append(columns["mailbox_id"] == box)
         if table.name in ("person", "mailbox"):
             named = [columns["address"] == person.address]
         if named:
             shown = [column for column in columns if not _is_secret(column)]
-            rows = session.execute(select(*shown).where(or_(*named)).order_by(*table.primary_key)).mappings()
-            found[table.name] = [{name: _plain(value) for name, value in row.items()} for row in rows]
-    return {name: rows for name, rows in found.items() if rows}
+            query = select(*shown).where(or_(*named)).order_by(*table.primary_key)
+            rows = session.execute(query.execution_options(yield_per=500)).mappings()
+            yield table.name, ({name: _plain(value) for name, value in row.items()} for row in rows)
 
 
 def _is_secret(column: Any) -> bool:
