@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from app.scorecard.owed import Lateness
+from app.scorecard.paid import Lateness
 from app.scorecard.rules import Week
 
 

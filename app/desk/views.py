@@ -39,7 +39,7 @@ from app.models import HoldKind, Invoice, Thread, Vendor, VendorRole
 from app.receivables.actions import end_holds, hold_invoice, live_holds
 from app.receivables.said import read_said
 from app.receivables.timeline import timeline
-from app.scorecard.queries import response_times
+from app.scorecard.queries import usual
 from app.words import _
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
@@ -69,7 +69,6 @@ def queue() -> str:
         if request.headers.get("HX-Request") and search.after:
             return render_template("desk/queue_rows.html", **page)
         vendor = _vendor(session)
-        times = response_times(session, vendor, now)
         return render_template(
             "desk/queue.html",
             **page,
@@ -79,7 +78,7 @@ def queue() -> str:
             waiting=threads.count_waiting(session),
             team=team,
             results=RESULTS,
-            times=times,
+            usual=usual(session, vendor, now),
         )
 
 

@@ -8,25 +8,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from app.models import Vendor
-from app.scorecard.accounts import LOOKED_BACK, Account, accounts, risks
+from app.scorecard.accounts import Account, accounts
 from app.scorecard.accuracy import Accuracy, accuracy
 from app.scorecard.endings import Endings, Rate, Touches, endings, raised_before_due, touches
-from app.scorecard.experiences import Customer, bad_experiences
-from app.scorecard.owed import (
-    JOINING,
-    Joining,
-    Lateness,
-    Methods,
-    Owed,
-    by_month,
-    joining,
-    lateness,
-    methods,
-    owed,
-    paid_since,
-)
+from app.scorecard.experiences import Unhappy, unhappy
+from app.scorecard.owed import Methods, Owed, methods, owed
+from app.scorecard.paid import JOINING, LOOKED_BACK, Joining, Lateness, by_month, joining, lateness, paid_since
 from app.scorecard.periods import Period
-from app.scorecard.queries import ResponseTimes, response_times
+from app.scorecard.queries import ResponseTimes, Talk, needed_since, response_times, talk_since
 from app.scorecard.satisfaction import Satisfaction, satisfaction
 from app.scorecard.segments import Segment, segments
 from app.settings import Limits
@@ -45,9 +34,11 @@ class Measures:
         return cls(times.team.clock.median if times.team.clock else None, right.share_with_offline, said.average)
 
 
-def measures(session: Session, vendor: Vendor, about: Period, now: datetime, limits: Limits) -> Measures:
+def measures(
+    session: Session, vendor: Vendor, about: Period, now: datetime, limits: Limits, talk: Talk | None = None
+) -> Measures:
     return Measures.of(
-        response_times(session, vendor, now, about),
+        response_times(session, vendor, now, about, talk),
         accuracy(session, vendor.id, about),
         satisfaction(session, vendor, about, limits),
     )
@@ -69,7 +60,7 @@ class Card:
     early: Rate  # conversations begun before the due day
     touches: Touches
     accounts: list[Account]
-    unhappy: list[Customer]
+    unhappy: Unhappy
     segments: list[Segment]
 
 
@@ -79,12 +70,13 @@ def scorecard(session: Session, vendor: Vendor, about: Period, now: datetime, li
     today = now.astimezone(zone).date()
     live_on = vendor.live_at.astimezone(zone).date() if vendor.live_at else None
     paid = paid_since(session, vendor, min(about.first, today - LOOKED_BACK, (live_on or today) - JOINING))
-    in_period = [one for one in paid if about.first <= one.paid_on <= about.last]
-    lately = [one for one in paid if one.paid_on > today - LOOKED_BACK]
+    in_period = [one for one in paid if about.first <= one.on <= about.last]
+    before, half_a_year = _before(about), now - timedelta(days=limits.experience_days)
+    talk = talk_since(session, vendor.id, min(needed_since(before, now), half_a_year))
     return Card(
         period=about,
-        was=measures(session, vendor, _before(about), now, limits),
-        times=response_times(session, vendor, now, about),
+        was=measures(session, vendor, before, now, limits, talk),
+        times=response_times(session, vendor, now, about, talk),
         accuracy=accuracy(session, vendor.id, about),
         satisfaction=satisfaction(session, vendor, about, limits),
         owed=owed(session, vendor.id, today),
@@ -95,8 +87,8 @@ def scorecard(session: Session, vendor: Vendor, about: Period, now: datetime, li
         endings=endings(session, vendor.id, about),
         early=raised_before_due(session, vendor.id, vendor.zone, about),
         touches=touches(session, vendor.id, about),
-        accounts=accounts(session, vendor, lately, risks(session, vendor, lately, today), today),
-        unhappy=bad_experiences(session, vendor, now, limits),
+        accounts=accounts(session, vendor, paid, today),
+        unhappy=unhappy(session, vendor, now, limits, talk.asked),
         segments=segments(session, vendor, in_period, about, today, limits),
     )
 

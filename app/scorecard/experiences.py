@@ -5,7 +5,7 @@ that does not arrive. Each is read from what happened, nothing is counted by han
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,13 +14,16 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from app.among import among
 from app.models import AuditEntry, BillTo, Hold, HoldKind, HoldResult, TaskKind, Thread, Vendor, VendorTask
 from app.scope import widened
-from app.scorecard.queries import hours_of, said_since
-from app.scorecard.rules import business_time, replies
+from app.scorecard.queries import asked_since, hours_of
+from app.scorecard.rules import Reply, business_time
 from app.settings import Limits
 from app.words import marked
 
+LISTED = 50
+TOGETHER = 500  # customers whose names are looked up at once
 REMINDED_LATE = "invoice.reminded_late"  # as digest/corrections.py puts it on record
 
 
@@ -54,30 +57,64 @@ class Customer:
         return sum(count for _, count in self.counts)
 
 
-def bad_experiences(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> list[Customer]:
-    """Customers with at least one in the last half year, the most first; in six statements."""
+@dataclass(frozen=True, slots=True)
+class Unhappy:
+    """``listed``: those with the most bad experiences, of ``count`` who had any."""
+
+    listed: list[Customer]
+    count: int
+
+
+def unhappy(
+    session: Session, vendor: Vendor, now: datetime, limits: Limits, asked: Iterable[Reply] | None = None
+) -> Unhappy:
+    count, listed = 0, list[Customer]()
+    for some in bad_experiences(session, vendor, now, limits, asked=asked):
+        count += len(some)
+        listed = sorted([*listed, *some], key=lambda one: (-one.count, one.name.casefold()))[:LISTED]
+    return Unhappy(listed, count)
+
+
+def bad_experiences(
+    session: Session,
+    vendor: Vendor,
+    now: datetime,
+    limits: Limits,
+    at_least: int = 1,
+    asked: Iterable[Reply] | None = None,
+) -> Iterator[list[Customer]]:
+    """Customers with so many in the last half year, some at a time; five statements, and one more for each lot.
+    ``asked``: the questions of that time, where they were read already."""
     since = now - timedelta(days=limits.experience_days)
+    if asked is None:
+        asked = asked_since(session, vendor.id, since)
     counts = defaultdict[UUID, Counter[Bad]](Counter)
     for bad, customers in (
         (Bad.PAID, _reminded(session, vendor.id, since)),
-        (Bad.UNANSWERED, _unanswered(session, vendor, since, now, limits)),
+        (Bad.UNANSWERED, _unanswered(session, vendor, asked, since, now, limits)),
         (Bad.WRONG, _wrong(session, vendor.id, since)),
         (Bad.BOUNCED, _bounced(session, vendor.id, since)),
     ):
         for customer_id in customers:
             if customer_id is not None:
                 counts[customer_id][bad] += 1
+    meant = [customer_id for customer_id, found in counts.items() if found.total() >= at_least]
+    for start in range(0, len(meant), TOGETHER):
+        yield _named(session, vendor.id, {each: counts[each] for each in meant[start : start + TOGETHER]})
+
+
+def _named(session: Session, vendor_id: UUID, counts: dict[UUID, Counter[Bad]]) -> list[Customer]:
+    """As the books call them; whom they do not know any more is left out."""
     accounts: dict[UUID, tuple[UUID, str]] = {}
     rows = session.execute(
         select(BillTo.customer_id, BillTo.id, BillTo.name)
-        .where(BillTo.vendor_id == vendor.id, BillTo.customer_id.in_(counts))
+        .where(BillTo.vendor_id == vendor_id, among(BillTo.customer_id, counts.keys()))
         .order_by(BillTo.created_at, BillTo.id)
     )
     for customer_id, bill_to_id, name in rows:
         if customer_id is not None:
             accounts.setdefault(customer_id, (bill_to_id, name))
-    found = [Customer(*accounts[each], tuple(counts[each].most_common())) for each in counts if each in accounts]
-    return sorted(found, key=lambda one: (-one.count, one.name.casefold()))
+    return [Customer(*accounts[each], tuple(counts[each].most_common())) for each in counts if each in accounts]
 
 
 def _reminded(session: Session, vendor_id: UUID, since: datetime) -> Iterable[UUID | None]:
@@ -89,17 +126,18 @@ def _reminded(session: Session, vendor_id: UUID, since: datetime) -> Iterable[UU
 
 
 def _unanswered(
-    session: Session, vendor: Vendor, since: datetime, now: datetime, limits: Limits
+    session: Session, vendor: Vendor, asked: Iterable[Reply], since: datetime, now: datetime, limits: Limits
 ) -> Iterable[UUID | None]:
     hours, most = hours_of(vendor), timedelta(hours=limits.experience_hours)
     late = [
         reply.thread_id
-        for reply in replies(said_since(session, vendor.id, since))
+        for reply in asked
         if reply.asked_at >= since
         and not reply.is_closed
+        and (reply.answered_at or now) - reply.asked_at > most  # it is never longer in business hours
         and business_time(reply.asked_at, reply.answered_at or now, hours) > most
     ]
-    rows = session.execute(select(Thread.id, Thread.customer_id).where(Thread.id.in_(late)))
+    rows = session.execute(select(Thread.id, Thread.customer_id).where(among(Thread.id, set(late))))
     of_thread = {row.id: row.customer_id for row in rows}
     return [of_thread.get(thread_id) for thread_id in late]
 

@@ -1,28 +1,23 @@
-"""What is owed and how it comes in: open, overdue, aging, DSO, days late, electronic share.
+"""What is owed and how it comes in: open, overdue, aging, DSO, electronic share.
 
 Sums of rows, made when asked for: they equal their rows at any moment, and none crosses a currency (INVARIANTS M2).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from statistics import fmean
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from app.aging import BUCKETS, bucket_starts, days_past_due
-from app.models import Invoice, InvoiceState, Payment, Settlement, Vendor
+from app.aging import BUCKETS, bucket_starts
+from app.models import Invoice, InvoiceState, Payment
 from app.receivables.queries import IS_OPEN
 from app.scorecard.periods import Period
 
 DSO_DAYS = 90
-_ENTERED_BEFORE = timedelta(days=31)  # at most, books hold a payment before the day they give it
-JOINING = timedelta(days=365)  # of payments before a vendor joined are looked at
 _NOT_SOLD = (InvoiceState.DRAFT, InvoiceState.VOID, InvoiceState.GONE, InvoiceState.UNKNOWN, InvoiceState.TWIN)
 _BY_HAND = ("cheque", "check", "cash", "paper", "money order")
 
@@ -90,101 +85,6 @@ def _sold(session: Session, vendor_id: UUID, today: date) -> dict[str, int]:
         .group_by(Invoice.currency)
     )
     return {currency: int(minor) for currency, minor in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """One invoice that was paid in full, and on which day."""
-
-    invoice_id: UUID
-    bill_to_id: UUID | None
-    issued_on: date | None
-    due_on: date | None
-    paid_on: date
-
-    @property
-    def days_late(self) -> int:
-        return days_past_due(self.due_on, self.paid_on)
-
-
-def paid_since(session: Session, vendor: Vendor, since: date) -> list[Paid]:
-    """What was paid from that day on, in three statements that read nothing older. The day is that of the last payment;
-    where the books tell of none, that on which they say it was settled. Of what was paid before we came, and of which
-    no payment is known, we know no day."""
-    paid_on = _last_payments(session, vendor.id, since)
-    zone, settled_on = ZoneInfo(vendor.zone), dict[UUID, date]()
-    heard_from = datetime.combine(since, time(0), zone) - _ENTERED_BEFORE
-    settled = select(Settlement.invoice_id, func.coalesce(Settlement.settled_at, Settlement.seen_at)).where(
-        Settlement.vendor_id == vendor.id, Settlement.state == InvoiceState.PAID, Settlement.seen_at >= heard_from
-    )
-    for invoice_id, at in session.execute(settled.order_by(Settlement.seen_at)):
-        settled_on[invoice_id] = at.astimezone(zone).date()
-    rows = session.execute(
-        select(
-            Invoice.id, Invoice.connection_id, Invoice.external_id, Invoice.bill_to_id, Invoice.issued_on,
-            Invoice.due_on,
-        )
-        .where(Invoice.vendor_id == vendor.id, Invoice.state == InvoiceState.PAID)
-        .where(or_(Invoice.updated_at >= heard_from, Invoice.updated_at.is_(None)))
-    )  # fmt: skip
-    found = []
-    for invoice_id, connection_id, external_id, bill_to_id, issued_on, due_on in rows:
-        day = paid_on.get((connection_id, external_id)) or settled_on.get(invoice_id)
-        if day is not None and day >= since:
-            found.append(Paid(invoice_id, bill_to_id, issued_on, due_on, day))
-    return found
-
-
-def _last_payments(session: Session, vendor_id: UUID, since: date) -> dict[tuple[UUID, str], date]:
-    query = select(Payment.connection_id, Payment.applied, Payment.paid_on).where(
-        Payment.vendor_id == vendor_id, Payment.paid_on >= since, Payment.amount_minor > 0
-    )
-    found: dict[tuple[UUID, str], date] = {}
-    for connection_id, applied, day in session.execute(query):
-        for external_id, _minor in applied:
-            key = (connection_id, external_id)
-            found[key] = max(day, found.get(key, day))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Lateness:
-    """Average days late of so many invoices; paid in time counts as none."""
-
-    count: int
-    average: float | None
-
-
-def lateness(paid: Iterable[Paid]) -> Lateness:
-    days = [one.days_late for one in paid if one.due_on]
-    return Lateness(len(days), fmean(days) if days else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Joining:
-    """Days late of what was paid in the year before the vendor joined, and since."""
-
-    on: date
-    before: Lateness
-    after: Lateness
-
-
-def joining(paid: Sequence[Paid], joined_on: date) -> Joining:
-    before = [one for one in paid if joined_on - JOINING <= one.paid_on < joined_on]
-    return Joining(joined_on, lateness(before), lateness(one for one in paid if one.paid_on >= joined_on))
-
-
-def by_month(paid: Iterable[Paid], last: date, months: int = 12) -> list[tuple[date, Lateness]]:
-    """The trend: the last ``months`` months, oldest first, each by its first day."""
-    groups: dict[date, list[Paid]] = {}
-    first = last.replace(day=1)
-    for _ in range(months):
-        groups[first] = []
-        first = (first - timedelta(days=1)).replace(day=1)
-    for one in paid:
-        if (month := one.paid_on.replace(day=1)) in groups:
-            groups[month].append(one)
-    return [(month, lateness(groups[month])) for month in sorted(groups)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """How quickly a vendor answers, computed from its messages whenever it is asked for: no counter that could drift."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -16,19 +16,21 @@ from app.scorecard.periods import Period, period
 from app.scorecard.rules import (
     Hours,
     Reply,
+    Resolved,
     Said,
     Summary,
     Times,
     Week,
     business_time,
     by_week,
-    replies,
-    resolutions,
+    followed,
     summary,
     times,
 )
 
 WEEKS = 13
+NEWEST = 1000  # messages, of which is made what stands on every page of the queue
+TOGETHER = 1000  # messages that are in memory at once
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -67,15 +69,76 @@ def hours_of(vendor: Vendor) -> Hours:
     return Hours(vendor.zone, vendor.opens_at, vendor.closes_at, vendor.country)
 
 
-def response_times(session: Session, vendor: Vendor, now: datetime, about: Period | None = None) -> ResponseTimes:
-    """Two statements, whatever the number of questions. Without a period: the last 90 days."""
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """How soon first answers come. ``clock``: of the ``answered`` questions of the last 90 days; not ``is_all``: only
+    of those whose answers are the newest. ``threads``: in which these, or others still waiting, were asked."""
+
+    clock: Times | None
+    answered: int
+    threads: int
+    is_all: bool
+
+
+def usual(session: Session, vendor: Vendor, now: datetime) -> Usual:
+    """For every page of the queue, and for what customers are told: of the newest messages, so that it costs the same
+    however many there are. The newest answers and not the newest questions, for of those only what was answered at
+    once would count."""
+    about = _quarter(vendor, now)
+    mine = select(Message.created_at).where(Message.vendor_id == vendor.id, Message.created_at >= about.since)
+    newest = session.scalar(mine.order_by(Message.created_at.desc()).offset(NEWEST).limit(1))
+    asked = asked_since(session, vendor.id, newest or about.since)
+    found = [reply for reply in asked if about.holds(reply.asked_at) and not _is_over(reply, newest)]
+    spans = [reply.answered_at - reply.asked_at for reply in found if reply.answered_at]
+    return Usual(times(spans), len(spans), len({reply.thread_id for reply in found}), newest is None)
+
+
+def _is_over(reply: Reply, before: datetime | None) -> bool:
+    return before is not None and reply.answered_at is not None and reply.answered_at < before
+
+
+def _quarter(vendor: Vendor, now: datetime) -> Period:
+    return period("quarter", now.astimezone(ZoneInfo(vendor.zone)).date(), vendor.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What was asked in all threads in which anything was said since some moment, and how these threads ended."""
+
+    asked: list[Reply]
+    resolved: list[Resolved]
+
+
+def talk_since(session: Session, vendor_id: UUID, since: datetime) -> Talk:
+    found = Talk([], [])
+    for each in followed(said_since(session, vendor_id, since)):
+        if isinstance(each, Reply):
+            found.asked.append(each)
+        else:
+            found.resolved.append(each)
+    return found
+
+
+def asked_since(session: Session, vendor_id: UUID, since: datetime) -> Iterator[Reply]:
+    """Only the questions of these threads, as they come to their end."""
+    return (each for each in followed(said_since(session, vendor_id, since)) if isinstance(each, Reply))
+
+
+def needed_since(about: Period, now: datetime) -> datetime:
+    """From when on response_times() looks at what was said."""
+    return min(about.since, now - timedelta(weeks=WEEKS))
+
+
+def response_times(
+    session: Session, vendor: Vendor, now: datetime, about: Period | None = None, talk: Talk | None = None
+) -> ResponseTimes:
+    """Two statements, whatever the number of questions. Without a period: the last 90 days. ``talk``: what was read
+    already, since no later than is needed."""
     hours, today = hours_of(vendor), now.astimezone(ZoneInfo(vendor.zone)).date()
-    about = about or period("quarter", today, vendor.zone)
-    since = min(about.since, now - timedelta(weeks=WEEKS))
-    said = said_since(session, vendor.id, since)
-    every = [reply for reply in replies(said) if reply.asked_at >= since]
-    found = [reply for reply in every if about.holds(reply.asked_at)]
-    closed = [(one.asked_at, one.closed_at) for one in resolutions(said) if about.holds(one.closed_at)]
+    about = about or _quarter(vendor, now)
+    talk = talk or talk_since(session, vendor.id, needed_since(about, now))
+    found = [reply for reply in talk.asked if about.holds(reply.asked_at)]
+    closed = [(one.asked_at, one.closed_at) for one in talk.resolved if about.holds(one.closed_at)]
     topics = _grouped(found, lambda reply: reply.topic)
     return ResponseTimes(
         period=about,
@@ -90,13 +153,13 @@ def response_times(session: Session, vendor: Vendor, now: datetime, about: Perio
         topics=sorted(
             ((topic, summary(group, hours)) for topic, group in topics.items()), key=lambda each: -each[1].asked
         ),
-        weeks=by_week(every, hours, today, WEEKS),
+        weeks=by_week(talk.asked, hours, today, WEEKS),
     )
 
 
-def said_since(session: Session, vendor_id: UUID, since: datetime) -> list[Said]:
+def said_since(session: Session, vendor_id: UUID, since: datetime) -> Iterator[Said]:
     """Every message that counts, of the threads in which anything was said since ``since``: whole threads, so that a
-    question is told from what was added to an older one."""
+    question is told from what was added to an older one. In order of time; some are in memory at once."""
     recent = select(Message.thread_id).where(Message.vendor_id == vendor_id, Message.created_at >= since)
     rows = session.execute(
         select(
@@ -113,9 +176,11 @@ def said_since(session: Session, vendor_id: UUID, since: datetime) -> list[Said]
         .join(Thread, Thread.id == Message.thread_id)
         .where(Message.vendor_id == vendor_id, Message.thread_id.in_(recent))
         .where(Message.is_automatic.is_(False), Message.is_own.is_(False))
-        .order_by(Message.created_at, Message.id)
+        .order_by(Message.created_at, Message.id),
+        execution_options={"yield_per": TOGETHER},
     )
-    return [Said(*row) for row in rows]
+    for row in rows:
+        yield Said(*row)
 
 
 def _agents(session: Session, found: Sequence[Reply], hours: Hours) -> list[Agent]:

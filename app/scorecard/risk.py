@@ -7,6 +7,7 @@ accounts, as if PRIOR of its invoices had been paid like everybody's: one late p
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -43,18 +44,19 @@ class Curve:
 
 
 def curve(outcomes: Iterable[Outcome]) -> Curve:
-    """Kaplan and Meier's product: at each day, of those still open the share that was not paid."""
-    ordered = sorted(outcomes, key=lambda one: one.days)
-    left, share = len(ordered), 1.0
+    """Kaplan and Meier's product: at each day, of those still open the share that was not paid. A Counter says how many
+    there are of each."""
+    counts = outcomes if isinstance(outcomes, Counter) else Counter(outcomes)
+    left, share = counts.total(), 1.0
     days, shares = [], []
-    for day, group in groupby(ordered, key=lambda one: one.days):
+    for day, group in groupby(sorted(counts, key=lambda one: one.days), key=lambda one: one.days):
         ended = list(group)
-        if paid := sum(one.is_paid for one in ended):
+        if paid := sum(counts[one] for one in ended if one.is_paid):
             share *= 1 - paid / left
             days.append(day)
             shares.append(share)
-        left -= len(ended)
-    return Curve(days, shares, len(ordered))
+        left -= sum(counts[one] for one in ended)
+    return Curve(days, shares, counts.total())
 
 
 def chance_late(own: Curve, everybody: Curve, days: int = 0) -> float:

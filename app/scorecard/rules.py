@@ -7,7 +7,7 @@ wait and gives no response time. Automatic replies, and what the vendor wrote to
 resolution* is the closing minus the question that opened the thread, or opened it again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -96,19 +96,31 @@ class Summary:
 
 def replies(said: Iterable[Said]) -> list[Reply]:
     """Every question in these messages (of any number of threads, each in order of time), oldest first."""
-    open_since: dict[UUID, datetime] = {}
-    topics: dict[UUID, str] = {}
-    found: list[Reply] = []
-    for message in said:
-        asked_at = open_since.get(message.thread_id)
-        if message.side == Side.CUSTOMER and not message.closes:
-            open_since.setdefault(message.thread_id, message.at)
-            topics[message.thread_id] = message.topic
-        elif asked_at is not None:
-            del open_since[message.thread_id]
-            found.append(_ended(message, asked_at))
-    found += [Reply(thread_id, asked_at, topic=topics[thread_id]) for thread_id, asked_at in open_since.items()]
+    found = (each for each in followed(said) if isinstance(each, Reply))
     return sorted(found, key=lambda reply: (reply.asked_at, reply.thread_id))
+
+
+def resolutions(said: Iterable[Said]) -> list[Resolved]:
+    """Every thread of these messages that came to an end, once for each time it did."""
+    return [each for each in followed(said) if isinstance(each, Resolved)]
+
+
+def followed(said: Iterable[Said]) -> Iterator[Reply | Resolved]:
+    """Both, one by one, as they come to their end; the questions that still wait come last."""
+    waiting: dict[UUID, tuple[datetime, str]] = {}
+    begun: dict[UUID, datetime] = {}
+    for message in said:
+        since, _topic = waiting.get(message.thread_id, (None, ""))
+        if message.side == Side.CUSTOMER and not message.closes:
+            waiting[message.thread_id] = since or message.at, message.topic
+            begun.setdefault(message.thread_id, message.at)
+        elif since is not None:
+            del waiting[message.thread_id]
+            yield _ended(message, since)
+        if message.closes and message.thread_id in begun:
+            yield Resolved(message.thread_id, begun.pop(message.thread_id), message.at)
+    for thread_id, (since, topic) in waiting.items():
+        yield Reply(thread_id, since, topic=topic)
 
 
 def _ended(message: Said, asked_at: datetime) -> Reply:
@@ -123,19 +135,6 @@ def _ended(message: Said, asked_at: datetime) -> Reply:
             is_canned=message.is_canned,
         )
     return Reply(message.thread_id, asked_at, is_closed=True, topic=message.topic)
-
-
-def resolutions(said: Iterable[Said]) -> list[Resolved]:
-    """Every thread of these messages that came to an end, once for each time it did."""
-    begun: dict[UUID, datetime] = {}
-    found: list[Resolved] = []
-    for message in said:
-        if message.closes:
-            if (asked_at := begun.pop(message.thread_id, None)) is not None:
-                found.append(Resolved(message.thread_id, asked_at, message.at))
-        elif message.side == Side.CUSTOMER:
-            begun.setdefault(message.thread_id, message.at)
-    return found
 
 
 def summary(found: Sequence[Reply], hours: Hours) -> Summary:

@@ -1,7 +1,7 @@
 """The same measures by segment, where a vendor has put its customers into some (claims 003-22, 004-12)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import fmean
@@ -15,7 +15,7 @@ from app.money import Money, Totals
 from app.receivables.queries import IS_OPEN
 from app.scope import widened
 from app.scorecard.endings import Rate
-from app.scorecard.owed import Lateness, Paid, lateness
+from app.scorecard.paid import Lateness, Paid, lateness
 from app.scorecard.periods import Period
 from app.settings import Limits
 
@@ -42,7 +42,7 @@ def segments(
     names: dict[Key, str] = {row.id: row.name for row in session.execute(query.order_by(Policy.rank, Policy.id))}
     if not names:
         return []
-    overdue, late = _overdue(session, vendor.id, today), _late(session, vendor.id, paid)
+    overdue, late = _overdue(session, vendor.id, today), _late(paid)
     words, scores = _promises(session, vendor.id, about), _scores(session, vendor.id, about)
     return [
         Segment(
@@ -69,12 +69,10 @@ def _overdue(session: Session, vendor_id: UUID, today: date) -> dict[Key, Totals
     return found
 
 
-def _late(session: Session, vendor_id: UUID, paid: Sequence[Paid]) -> dict[Key, list[Paid]]:
-    query = select(BillTo.id, BillTo.policy_id).where(BillTo.vendor_id == vendor_id, BillTo.policy_id.is_not(None))
-    of_account: dict[Key, Key] = {row.id: row.policy_id for row in session.execute(query)}
+def _late(paid: Iterable[Paid]) -> dict[Key, list[Paid]]:
     found = defaultdict[Key, list[Paid]](list)
     for one in paid:
-        found[of_account.get(one.bill_to_id)].append(one)
+        found[one.policy_id].append(one)
     return found
 
 

@@ -14,6 +14,7 @@ from app.mailboxes.queries import lines_of
 from app.models import Digest, DigestLine, LineKind, Outgoing, Rating, Relation, StopSwitch, Trust, Vendor
 from app.outbox.actions import open_token
 from app.scorecard.actions import offer_ratings
+from app.scorecard.asking import causes
 from app.scorecard.rules import usual_answer
 from digest.plan import plan_batch
 from digest.recompose import recompose
@@ -33,7 +34,8 @@ def world(due_world: World, house: House, fixed_clock: datetime) -> World:
         for seller in (due_world.acme, due_world.birch):
             session.add(Relation(customer_id=due_world.cobalt.customer.id, vendor_id=seller.vendor.id, accepted_at=NOW))
             story.settlement(session, story.paid(session, seller, due_world.cobalt, due=9, late=0), NOW - HOUR)
-            offer_ratings(session, seller.vendor.id, NOW, house.limits)
+            found = list(causes(session, seller.vendor.id, NOW, house.limits))
+            offer_ratings(session, seller.vendor.id, found, NOW, house.limits)
     return due_world
 
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.house import House
 from app.models import BillTo, LateRisk, Rating, TaskKind, Vendor, VendorTask
 from app.scorecard.actions import offer_ratings, score_vendors
-from app.scorecard.asking import Cause, gap, may_ask
+from app.scorecard.asking import Cause, causes, gap, may_ask
 from app.settings import Limits
 from digest.book import Book, RatingCard, RelationCard
 from tests.support import story
@@ -102,18 +103,24 @@ def test_a_settlement_gives_cause_and_a_mail_does_not(house: House, world: World
     """[C16 004-21] Looked at again, there is still one offer; asked, there is none for a quarter."""
     with house.database.transaction(EVERYTHING) as session:
         make.digest(session, world.cobalt, [world.acme_invoice])
-        assert offer_ratings(session, world.acme.vendor.id, NOW, LIMITS) == 0
+        assert offered(session, world, NOW) == 0
         bills = [story.paid(session, world.acme, world.cobalt, due=5, late=0) for _ in range(5)]
         for bill in bills:
             story.settlement(session, bill, NOW - HOUR)
         for _ in range(2):
-            offer_ratings(session, world.acme.vendor.id, NOW, LIMITS)
+            assert offered(session, world, NOW) == 1
         [rating] = session.execute(select(Rating)).scalars()
         assert rating.expires_at == NOW - HOUR + 30 * DAY
         rating.digest_id, rating.asked_at = make.digest(session, world.cobalt).id, NOW
         story.settlement(session, bills[0], NOW + 80 * DAY)
-        assert offer_ratings(session, world.acme.vendor.id, NOW + 91 * DAY, LIMITS) == 0
-        assert offer_ratings(session, world.acme.vendor.id, NOW + 92 * DAY, LIMITS) == 1
+        assert offered(session, world, NOW + 91 * DAY) == 0
+        assert offered(session, world, NOW + 92 * DAY) == 1
+
+
+def offered(session: Session, world: World, now: datetime) -> int:
+    found = [one for one in causes(session, world.acme.vendor.id, now, LIMITS) if may_ask(one, now, LIMITS)]
+    offer_ratings(session, world.acme.vendor.id, found, now, LIMITS)
+    return len(found)
 
 
 # --- what is kept ready ---------------------------------------------------------------------------------------------
