@@ -86,15 +86,16 @@ def health() -> str:
 
 def _health_page(wrong: Mapping[UUID, str] | None = None) -> str:
     with database().reading() as reading:
+        healths = queries.health_of(reading, clock.now())
         return render_template(
             "connectors/health.html",
             vendor=queries.vendor_of(reading),
-            healths=queries.health_of(reading, clock.now()),
+            healths=healths,
             doubled=queries.doubled(reading),
             unreached=queries.unreached(reading),
             chosen=queries.chosen(reading),
             quarantined=queries.quarantined(reading),
-            differing=queries.differing_count(reading),
+            differing=queries.differing_count(reading) if len(healths) > 1 else 0,  # one alone tells nothing twice
             offered=registry.offered(),
             wrong=wrong or {},
         )

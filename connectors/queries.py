@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.models import (
@@ -178,7 +178,7 @@ def unreached(session: Session) -> list[Unreached]:
         select(BillTo, func.coalesce(Mailbox.address, ""), count)
         .join(Invoice, (Invoice.bill_to_id == BillTo.id) & (Invoice.state == InvoiceState.OPEN))
         .outerjoin(Mailbox, Mailbox.id == BillTo.mailbox_id)
-        .where(BillTo.issue != AddressIssue.NONE)
+        .where(BillTo.issue != literal_column("''"))  # in the words of its partial index
         .group_by(BillTo.id, Mailbox.address)
         .order_by(count.desc(), BillTo.name, BillTo.id)
         .limit(ROWS)

@@ -13,6 +13,7 @@ from app.scope import VendorOwned
 
 _PUNCTUAL = text("owner_id IS NOT NULL AND late_told_at IS NULL")
 _LONGER = text("extra_days > 0")
+_CHOSEN = text("chosen_address IS NOT NULL")
 _IN_SEGMENT = text("policy_id IS NOT NULL")
 
 
@@ -58,6 +59,7 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
         ),
         Index("ix_bill_to_owned", "owner_id", sqlite_where=_PUNCTUAL, postgresql_where=_PUNCTUAL),
         Index("ix_bill_to_extra", "connection_id", sqlite_where=_LONGER, postgresql_where=_LONGER),
+        Index("ix_bill_to_chosen", "vendor_id", sqlite_where=_CHOSEN, postgresql_where=_CHOSEN),
         Index("ix_bill_to_policy", "policy_id", sqlite_where=_IN_SEGMENT, postgresql_where=_IN_SEGMENT),
     )
 

@@ -883,6 +883,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_bill_to_customer_id"), "bill_to", ["customer_id"], unique=False)
     op.create_index(
+        "ix_bill_to_chosen",
+        "bill_to",
+        ["vendor_id"],
+        unique=False,
+        sqlite_where=sa.text("chosen_address IS NOT NULL"),
+        postgresql_where=sa.text("chosen_address IS NOT NULL"),
+    )
+    op.create_index(
         "ix_bill_to_extra",
         "bill_to",
         ["connection_id"],
@@ -2094,6 +2102,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("extra_days > 0"),
     )
     op.drop_index(op.f("ix_bill_to_customer_id"), table_name="bill_to")
+    op.drop_index(
+        "ix_bill_to_chosen",
+        table_name="bill_to",
+        sqlite_where=sa.text("chosen_address IS NOT NULL"),
+        postgresql_where=sa.text("chosen_address IS NOT NULL"),
+    )
     op.drop_table("bill_to")
     op.drop_index("ix_thread_vendor", table_name="thread")
     op.drop_index(
