@@ -23,7 +23,7 @@ from connectors.base import (
     SetbackRecord,
     Tokens,
 )
-from connectors.fields import BadField, Fields, from_epoch, from_micros, is_po_label, known_zone, read
+from connectors.fields import ID_LENGTH, BadField, Fields, from_epoch, from_micros, is_po_label, known_zone, read
 from connectors.said import Line, lines, shown
 
 STATES = {"draft": "draft", "open": "open", "paid": "paid", "void": "void", "uncollectible": "written_off"}
@@ -136,9 +136,9 @@ def credit_note(raw: Any, version: int, zone: str = "") -> CreditRecord | BadRec
 
 
 def id_of(value: Any) -> str:
-    """An object, or its id where it is not expanded."""
+    """An object, or its id where it is not expanded; nothing where it has none that could be one."""
     found = value.get("id") if isinstance(value, dict) else value
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) and len(found) <= ID_LENGTH else ""
 
 
 def _gone(kind: Kind, fields: Fields, version: int) -> Gone | None:

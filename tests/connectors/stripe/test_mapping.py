@@ -212,6 +212,7 @@ def event(kind: str, target: Any, **changes: Any) -> dict[str, Any]:
         ("customer.updated", CUSTOMER, [("customer", "cus_1")]),
         ("charge.refunded", {"id": "ch_1"}, []),
         ("plan.created", {"id": "price_1"}, []),
+        ("invoice.paid", {"id": "in_" + "1" * 200}, []),
         ("account.application.deauthorized", {"id": "ca_1"}, [("account", "acct_1")]),
     ],
 )
