@@ -131,6 +131,8 @@ def _bill_to(record: BillToRecord) -> Row:
 def _invoice(record: InvoiceRecord) -> Row:
     currency, balance = record.total.currency, record.balance.minor
     state = record.state if record.state in _STATES else InvoiceState.UNKNOWN.value
+    if state == InvoiceState.OPEN and balance <= 0:  # covered by a credit, and its books have not closed it
+        state = InvoiceState.PAID.value
     due_on, due_minor = _next_due(record) if record.instalments else (record.due_on, balance)
     values = (
         record.number[:80],

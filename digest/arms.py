@@ -257,7 +257,7 @@ def _companies(mine: CTE) -> Select[Any]:
         .join(table(Customer), and_(customer.id == member.customer_id, customer.id != mine.c.customer_id))
         .join(table(Invoice), invoice.customer_id == customer.id)
         .join(table(Vendor), vendor.id == invoice.vendor_id)
-        .where(mine.c.source == mine.c.id, invoice.state == OPEN, invoice.balance_minor > 0)
+        .where(mine.c.source == mine.c.id, invoice.state == OPEN)
         .where(vendor.trust == Trust.VERIFIED, vendor.live_at <= _NOW, ~rests.exists(), ~silenced.exists())
         .group_by(mine.c.id, customer.id, customer.name, late)
     )

@@ -80,7 +80,7 @@ def _open(invoice: Any, mailbox_id: Any) -> Select[Any]:
         invoice.balance_minor, invoice.due_minor, invoice.is_autopay, invoice.can_pay_online, invoice.created_at,
         invoice.included_at, invoice.bill_to_id, invoice.awaited_on, invoice.charge_failed_at, invoice.discount_minor,
         invoice.discount_until, mention.count, mention.last_at,
-    ).where(invoice.state == OPEN, invoice.balance_minor > 0)  # fmt: skip
+    ).where(invoice.state == OPEN)  # fmt: skip
 
 
 def _said_of(invoice: Any, mailbox_id: Any) -> ColumnElement[bool]:

@@ -93,7 +93,6 @@ def _changed(line: Any, ended: ColumnElement[bool]) -> Select[Any]:
         .where(
             or_(
                 Invoice.state != InvoiceState.OPEN,
-                Invoice.balance_minor <= 0,
                 and_(line.kind.in_(_WITH_AMOUNT), is_other),
                 and_(is_asked, BillTo.held_until > _NOW),
                 and_(Invoice.id.is_not(None), Invoice.mailbox_id.is_distinct_from(line.mailbox_id), ~read_along),
@@ -157,7 +156,7 @@ def _introducing_nobody(line: Any, ended: ColumnElement[bool]) -> Select[Any]:
         select(Invoice.id)
         .join(Connection, Connection.id == Invoice.connection_id)
         .where(Invoice.mailbox_id == line.mailbox_id, Invoice.vendor_id == line.vendor_id)
-        .where(Invoice.state == InvoiceState.OPEN, Invoice.balance_minor > 0, ~ended)
+        .where(Invoice.state == InvoiceState.OPEN, ~ended)
     )
     return select(line.digest_id).where(line.kind == LineKind.INTRODUCED, ~owed.exists())
 

@@ -46,7 +46,6 @@ _LEFT = timedelta(days=1)  # after its end, a hold that is no claim is looked at
 # Whatever the customer said: nothing of it is owed any more, or as much less as was claimed.
 _IS_SETTLED = or_(
     Invoice.state != InvoiceState.OPEN,
-    Invoice.balance_minor <= 0,
     Invoice.balance_minor <= Hold.owed_minor - Hold.amount_minor,
 )
 _SETTLED = {HoldKind.PROMISE: HoldResult.KEPT, HoldKind.ALREADY_PAID: HoldResult.CONFIRMED}
@@ -103,7 +102,7 @@ def _is_credited(session: Session, hold: Hold, invoice: Invoice) -> bool:
         return True
     paid = _paid(session, hold, invoice)
     if paid is None:
-        return not invoice.is_open and (hold.accepted_at is not None or invoice.state == InvoiceState.OPEN)
+        return not invoice.is_open and hold.accepted_at is not None
     less = (hold.owed_minor or 0) - invoice.balance_minor - (paid - (hold.facts.get("paid") or 0))
     return less >= (hold.amount_minor or 0)
 

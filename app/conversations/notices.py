@@ -170,7 +170,7 @@ def _lines(invoices: Sequence[Invoice], reader: Mailbox | Person, now: datetime)
             "number": inert(invoice.label),
             "owed": nowrap(amount(invoice.balance_minor, invoice.currency)),
             "due": _("due %(day)s", day=day(invoice.due_on)) if invoice.due_on else _("no due date"),
-            "state": rules.state_words(invoice.state, invoice.balance_minor, invoice.due_on, today),
+            "state": rules.state_words(invoice.state, invoice.due_on, today),
         }
         for invoice in invoices[:12]
     ]

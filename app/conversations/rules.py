@@ -238,11 +238,9 @@ _SETTLED = {
 }
 
 
-def state_words(state: InvoiceState, balance_minor: int, due_on: date | None, today: date) -> str:
+def state_words(state: InvoiceState, due_on: date | None, today: date) -> str:
     """An invoice's state now, for a mail about it."""
     if state != InvoiceState.OPEN:
         return _(_SETTLED[state])
-    if balance_minor <= 0:
-        return _("nothing owed")
     late = days_past_due(due_on, today)
     return ngettext("%(num)s day overdue", "%(num)s days overdue", late) if late else _("open")

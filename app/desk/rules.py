@@ -121,12 +121,10 @@ TASK_WORDS = {
 }
 
 
-def invoice_chip(state: InvoiceState, balance_minor: int, due_on: date | None, today: date) -> Chip:
+def invoice_chip(state: InvoiceState, due_on: date | None, today: date) -> Chip:
     if state != InvoiceState.OPEN:
         chip = _STATE_CHIPS[state]
         return replace(chip, words=_(chip.words))
-    if balance_minor <= 0:
-        return Chip(_("Nothing owed"), "paid")
     if due_on is None:
         return Chip(_("No due date"), "later")
     if late := days_past_due(due_on, today):

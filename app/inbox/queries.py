@@ -40,6 +40,7 @@ from app.models import (
 from app.money import Money, Totals
 from app.receivables.queries import (
     IS_OPEN,
+    IS_SETTLED,
     SHOWN_STATES,
     VENDOR_IS_LIVE,
     AnySelect,
@@ -150,7 +151,7 @@ _FRONT = frozenset(Search(tab) for tab in Tab if tab != Tab.SETTLED)
 
 def _in_tab(tab: Tab) -> ColumnElement[bool]:
     if tab == Tab.SETTLED:
-        return and_(~IS_OPEN, Invoice.state.in_(SHOWN_STATES))
+        return and_(IS_SETTLED, Invoice.state.in_(SHOWN_STATES))
     today, soon = bindparam("today", type_=Date()), bindparam("soon", type_=Date())
     when: dict[Tab, ColumnElement[bool]] = {
         Tab.OPEN: true(),

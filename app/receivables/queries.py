@@ -85,7 +85,7 @@ class Row:
 
     @property
     def is_open(self) -> bool:
-        return self.state == InvoiceState.OPEN and self.balance_minor > 0
+        return self.state == InvoiceState.OPEN
 
     @property
     def is_resting(self) -> bool:
@@ -102,7 +102,8 @@ def _in_words(state: StrEnum) -> ColumnElement[str]:
     return literal_column(f"'{state}'")
 
 
-IS_OPEN = and_(Invoice.state == _in_words(InvoiceState.OPEN), Invoice.balance_minor > 0)
+IS_OPEN = Invoice.state == _in_words(InvoiceState.OPEN)
+IS_SETTLED = Invoice.state != _in_words(InvoiceState.OPEN)  # as its partial index has it: paid, void, gone, unknown ...
 SHOWN_STATES = (
     InvoiceState.OPEN,
     InvoiceState.PAID,

@@ -129,7 +129,7 @@ def eligibility(case: Case, standing: Standing, today: date, net_minor: int | No
 def _judged(
     case: Case, standing: Standing, today: date, net_minor: int | None, shut: Eligibility | None
 ) -> Eligibility:
-    if case.invoice.state != InvoiceState.OPEN or case.invoice.balance_minor <= 0:
+    if case.invoice.state != InvoiceState.OPEN:
         return _left_out(Reason.NOT_OPEN, _("no longer open"))
     return (
         shut

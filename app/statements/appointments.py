@@ -65,7 +65,7 @@ def _dues(session: Session, now: datetime, shows_amounts: bool, url_of: Callable
             title=_said(marked("Due: %(vendor)s %(number)s"), row, row.due_minor if shows_amounts else 0),
             sequence=row.changes - 1,
             changed_at=row.changed_at,
-            is_cancelled=row.state != InvoiceState.OPEN or row.balance_minor <= 0,
+            is_cancelled=row.state != InvoiceState.OPEN,
             url=url_of(row.id),
         )
         for row in rows

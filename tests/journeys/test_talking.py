@@ -107,7 +107,7 @@ def _dispute_is_credited(table: Table, now: datetime) -> None:
     table.open_line(1)
     expect(phone.get_by_text("agreed, the books will show it")).to_be_visible()
 
-    table.books(1, now, balance_minor=0, due_minor=0)
+    table.books(1, now, balance_minor=0, due_minor=0, state=InvoiceState.PAID)
     table.open_thread(1)
     expect(desk.get_by_text("no longer owed").first).to_be_visible()
     expect(desk.get_by_text("credited", exact=True).first).to_be_visible()

@@ -132,9 +132,8 @@ def test_it_lists_settled_invoices_newest_first(house: House, world: World, coba
                 balance_minor=0,
                 due_minor=0,
             )
-        invoice(session, world.acme, world.cobalt, number="zero", issued_on=date(2026, 1, 1), balance_minor=0)
     with cobalt() as session:
-        assert numbers(session, tab=Tab.SETTLED) == ["june", "may", "april", "zero"]
+        assert numbers(session, tab=Tab.SETTLED) == ["june", "may", "april"]
         assert numbers(session) == ["A-1", "B-1"]
 
 
@@ -358,7 +357,7 @@ def test_it_knows_every_supplier_and_what_was_decided(house: House, world: World
 
 owed = st.tuples(
     st.sampled_from(["USD", "JPY", "KWD", "EUR"]),
-    st.integers(0, 10**12),
+    st.integers(1, 10**12),
     st.integers(0, 10**12),
     st.none() | st.dates(TODAY - timedelta(20), TODAY + timedelta(20)),
     st.sampled_from([InvoiceState.OPEN, InvoiceState.OPEN, InvoiceState.PAID, InvoiceState.DRAFT]),

@@ -127,7 +127,6 @@ TABLE = [
     (Asked(AnInvoice(state=InvoiceState.PAID)), Verdict.LEAVE_OUT, Reason.NOT_OPEN, "no longer open", False),
     (Asked(AnInvoice(state=InvoiceState.TWIN)), Verdict.LEAVE_OUT, Reason.NOT_OPEN, "no longer open", False),
     (Asked(AnInvoice(state=InvoiceState.VOID)), Verdict.LEAVE_OUT, Reason.NOT_OPEN, "no longer open", False),
-    (Asked(AnInvoice(balance_minor=0)), Verdict.LEAVE_OUT, Reason.NOT_OPEN, "no longer open", False),
     (
         Asked(vendor=AVendor(Trust.SUSPENDED)),
         Verdict.LEAVE_OUT,
