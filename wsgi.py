@@ -21,6 +21,7 @@ from app.mailboxes.instant import tell_new_invoices
 from app.ops import jobs as ops_jobs
 from app.paying.actions import PayDesk
 from app.paying.telling import tell_setbacks
+from app.receivables.sums import fold_sums
 from app.scheduler import Job, drain_all, settle_down, start, work
 from app.scorecard.actions import score_vendors
 from app.scorecard.reports import send_reports
@@ -78,6 +79,7 @@ def build(house: House) -> tuple[Flask, Sequence[Job]]:
         Job("new invoices at once", 30.0, tell_new_invoices),
         Job("scorecard", 60.0, score_vendors),
         Job("weekly report", 60.0, send_reports),
+        Job("fold sums", 30.0, fold_sums),
         *account_jobs.JOBS,
         *ops_jobs.jobs(txt_records),
         *retention.JOBS,

@@ -34,7 +34,7 @@ def run(found: Found, url: str, repeats: int) -> None:
     contenders = [each for pair in pairs.values() for each in pair]
     contenders += [
         _asked(house, _VENDOR, _ROW, lambda session: session.get_one(Vendor, _VENDOR.vendor_id)),
-        _asked(house, _VENDOR, _TOTALS, lambda session: desk.standing(session, today)),
+        _asked(house, _VENDOR, _TOTALS, lambda session: desk.standing(session, _VENDOR.vendor_id, today)),
     ]
     results = race(contenders, repeats, Meter(url), "pages")
     house.database.dispose()

@@ -75,6 +75,7 @@ def _fill(shelf: "_Shelf", stock: Stock) -> None:
     _parties(shelf, stock)
     _books(shelf, stock)
     _invoices(shelf, stock)
+    _sums(shelf)
     _threads(shelf, stock)
     _past(shelf, stock)
 
@@ -135,6 +136,16 @@ def _invoices(shelf: "_Shelf", stock: Stock) -> None:
         due_minor=balance, state=state(is_open, "open", "paid"), raw_state=state(is_open, "Open", "Paid"),
         can_pay_online="true", updated_at=shelf.moment(stock.now),
     )  # fmt: skip
+
+
+def _sums(shelf: "_Shelf") -> None:
+    """As they are once folded. On SQLite the filling itself has been counted."""
+    shelf.run("DELETE FROM invoice_sum")
+    shelf.run(
+        f"""INSERT INTO invoice_sum (id, vendor_id, currency, due_on, count, balance_minor, is_loose)
+        SELECT {shelf.any_id}, vendor_id, currency, due_on, count(*), sum(balance_minor), false
+        FROM invoice WHERE state = 'open' GROUP BY vendor_id, currency, due_on"""
+    )
 
 
 def _threads(shelf: "_Shelf", stock: Stock) -> None:
@@ -205,12 +216,16 @@ class _Shelf:
             else f"generate_series(0::bigint, {count - 1}) AS s(n)"
         )
         if count:
-            self._run(f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {rows}")
+            self.run(f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {rows}")
 
     def key(self, kind: str, number: str) -> str:
         if self.is_sqlite:
             return f"'{_prefix(kind)}' || printf('%012x', {number})"
         return f"CAST('{_prefix(kind)}' || lpad(to_hex({number}), 12, '0') AS uuid)"
+
+    @property
+    def any_id(self) -> str:
+        return "lower(hex(randomblob(16)))" if self.is_sqlite else "gen_random_uuid()"
 
     def day(self, first: date, days: str) -> str:
         return f"date('{first}', ({days}) || ' days')" if self.is_sqlite else f"date '{first}' + ({days})::int"
@@ -241,8 +256,8 @@ class _Shelf:
         if self.is_sqlite:
             yield
             return
-        self._run("SET LOCAL session_replication_role = replica")
-        self._run("SET LOCAL maintenance_work_mem = '512MB'")
+        self.run("SET LOCAL session_replication_role = replica")
+        self.run("SET LOCAL maintenance_work_mem = '512MB'")
         big = ", ".join(f"'{model.__tablename__}'" for model in (models.Invoice, models.BillTo, models.Mailbox))
         plain = self._connection.execute(
             text(
@@ -251,12 +266,12 @@ class _Shelf:
             )
         ).all()
         for name, _ in plain:
-            self._run(f"DROP INDEX {name}")
+            self.run(f"DROP INDEX {name}")
         yield
         for _, definition in plain:
-            self._run(definition)
+            self.run(definition)
 
-    def _run(self, statement: str) -> None:
+    def run(self, statement: str) -> None:
         self._connection.exec_driver_sql(statement.replace("%", "%%") if not self.is_sqlite else statement)
 
 

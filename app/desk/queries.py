@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from app.desk.rules import DUE_SOON
@@ -27,8 +27,9 @@ from app.models import (
     Vendor,
 )
 from app.money import Money, Totals
-from app.receivables.queries import IS_OPEN, Key, page_by_due, page_by_issue
+from app.receivables.queries import IS_OPEN, IS_SETTLED, Key, page_by_due, page_by_issue
 from app.receivables.rules import Eligibility
+from app.receivables.sums import open_sums
 from app.scope import widened
 from app.settings import Limits
 
@@ -84,7 +85,8 @@ class InvoiceRow:
 
 def find_invoices(session: Session, search: InvoiceSearch) -> list[InvoiceRow]:
     """One page and one row more: what is due longest first; settled ones newest first."""
-    held = _live_hold(search.now)
+    live = and_(Hold.ended_at.is_(None), Hold.ends_at > search.now)
+    held = select(Hold.kind).where(Hold.invoice_id == Invoice.id, live)
     asked = (
         select(Thread.id)
         .join(ThreadInvoice, ThreadInvoice.thread_id == Thread.id)
@@ -106,25 +108,21 @@ def find_invoices(session: Session, search: InvoiceSearch) -> list[InvoiceRow]:
             asked.exists(),
         )
         .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
-        .where(_on_shelf(search, held), _named(search.text))
+        .where(_on_shelf(search, select(Hold.invoice_id).where(live)), _named(search.text))
     )
     find = page_by_issue if search.shelf == Shelf.SETTLED else page_by_due
     return [InvoiceRow(*row) for row in find(session, statement, search.after, PAGE)]
 
 
-def _live_hold(now: datetime) -> Select[HoldKind]:
-    return select(Hold.kind).where(Hold.invoice_id == Invoice.id, Hold.ended_at.is_(None), Hold.ends_at > now)
-
-
-def _on_shelf(search: InvoiceSearch, held: Select[HoldKind]) -> ColumnElement[bool]:
+def _on_shelf(search: InvoiceSearch, held: Select[UUID]) -> ColumnElement[bool]:
     if search.shelf == Shelf.SETTLED:
-        return ~IS_OPEN
+        return IS_SETTLED
     narrower: dict[Shelf, ColumnElement[bool]] = {
         Shelf.OPEN: true(),
         Shelf.OVERDUE: Invoice.due_on < search.today,
         Shelf.SOON: Invoice.due_on.between(search.today, search.today + DUE_SOON),
         Shelf.NO_ADDRESS: Invoice.mailbox_id.is_(None),
-        Shelf.ON_HOLD: held.exists(),
+        Shelf.ON_HOLD: Invoice.id.in_(held),  # few of all that are open
     }
     return and_(IS_OPEN, narrower[search.shelf])
 
@@ -147,25 +145,13 @@ class Standing:
     overdue_count: int
 
 
-def standing(session: Session, today: date) -> Standing:
-    """One aggregate over the vendor's open invoices."""
-    late = Invoice.due_on < today
-    rows = session.execute(
-        select(
-            Invoice.currency,
-            func.count(Invoice.id),
-            func.sum(Invoice.balance_minor),
-            func.sum(case((late, 1), else_=0)),
-            func.sum(case((late, Invoice.balance_minor), else_=0)),
-        )
-        .where(IS_OPEN)
-        .group_by(Invoice.currency)
-    ).all()
+def standing(session: Session, vendor_id: UUID, today: date) -> Standing:
+    sums = open_sums(session, vendor_id, [today])
     return Standing(
-        open=Totals(Money(int(total), currency) for currency, _, total, _, _ in rows),
-        overdue=Totals(Money(int(total), currency) for currency, _, _, count, total in rows if count),
-        count=sum(int(row[1]) for row in rows),
-        overdue_count=sum(int(row[3]) for row in rows),
+        open=Totals(Money(each.minor, each.currency) for each in sums),
+        overdue=Totals(Money(each.minor, each.currency) for each in sums if each.late),
+        count=sum(each.count for each in sums),
+        overdue_count=sum(each.count for each in sums if each.late),
     )
 
 

@@ -194,7 +194,7 @@ def invoices() -> str:
         page = {"rows": rows, "after": after, "search": search, "Shelf": queries.Shelf, "rules": rules}
         if request.headers.get("HX-Request") and search.after:
             return render_template("desk/invoice_rows.html", **page)
-        standing = queries.standing(session, search.today)
+        standing = queries.standing(session, vendor.id, search.today)
         return render_template("desk/invoices.html", **page, vendor=vendor, standing=standing)
 
 

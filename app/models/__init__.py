@@ -30,6 +30,7 @@ from app.models.invoice import (
     InvoiceChange,
     InvoiceDocument,
     InvoiceState,
+    InvoiceSum,
     Payment,
     Settlement,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "InvoiceChange",
     "InvoiceDocument",
     "InvoiceState",
+    "InvoiceSum",
     "JobRun",
     "LateRisk",
     "LineKind",

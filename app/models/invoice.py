@@ -1,11 +1,12 @@
 """What is owed, and what lowers it."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, or_, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Text, UniqueConstraint, or_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import BigInt
@@ -19,7 +20,7 @@ class InvoiceState(StrEnum):
     """Normalised; the raw word is kept beside it. Whatever is not OPEN is never reminded."""
 
     DRAFT = "draft"
-    OPEN = "open"
+    OPEN = "open"  # and then something is owed
     PAID = "paid"
     VOID = "void"
     WRITTEN_OFF = "written_off"
@@ -28,10 +29,12 @@ class InvoiceState(StrEnum):
     TWIN = "twin"  # another of the vendor's connections tells of it, too, and there it is read
 
 
-_OPEN = text("state = 'open'")
+_OPEN, _SETTLED = text("state = 'open'"), text("state <> 'open'")
 _HANDED = text("handed_to_id IS NOT NULL")
 _AGREED = text("agreed_at IS NOT NULL")
 _UNCHECKED = text("checked_at IS NULL")
+_LOOSE = text("is_loose")
+NO_DAY = date(9999, 12, 31)
 _SAME = text("same_as_id IS NOT NULL")
 
 
@@ -46,11 +49,13 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
     __tablename__ = "invoice"
     __table_args__ = (
         UniqueConstraint("connection_id", "external_id"),
+        CheckConstraint("state <> 'open' OR balance_minor > 0", "open"),
         Index("ix_invoice_customer_open", "customer_id", "due_on", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
         Index("ix_invoice_mailbox_open", "mailbox_id", "due_on", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
         Index("ix_invoice_vendor_open", "vendor_id", "due_on", "id", postgresql_where=_OPEN, sqlite_where=_OPEN),
         Index("ix_invoice_customer", "customer_id", "issued_on", "id"),
         Index("ix_invoice_vendor", "vendor_id", "issued_on", "id"),
+        Index("ix_invoice_settled", "vendor_id", "issued_on", "id", postgresql_where=_SETTLED, sqlite_where=_SETTLED),
         Index("ix_invoice_bill_to", "bill_to_id"),
         Index("ix_invoice_handed", "handed_to_id", postgresql_where=_HANDED, sqlite_where=_HANDED),
         Index("ix_invoice_agreed", "connection_id", postgresql_where=_AGREED, sqlite_where=_AGREED),
@@ -113,11 +118,33 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
 
     @property
     def is_open(self) -> bool:
-        return self.state == InvoiceState.OPEN and self.balance_minor > 0
+        return self.state == InvoiceState.OPEN
 
     @property
     def label(self) -> str:
         return self.number or "without number"
+
+
+class InvoiceSum(Keyed, VendorOwned, ReadOnly, Base):
+    """What a vendor's open invoices of one currency that are due on one day come to: the sum of all its rows.
+
+    The database itself adds one with every change of an invoice (migration 0003), so that they equal the invoices at
+    any moment and writers never wait for each other; app/receivables/sums.py folds them. Nothing refers to a vendor,
+    for the last of its rows come when it is gone.
+    """
+
+    __tablename__ = "invoice_sum"
+    __table_args__ = (
+        Index("ix_invoice_sum_vendor", "vendor_id", "currency", "due_on"),
+        Index("ix_invoice_sum_loose", "vendor_id", postgresql_where=_LOOSE, sqlite_where=_LOOSE),
+    )
+
+    vendor_id: Mapped[UUID]
+    currency: Mapped[str] = mapped_column(String(3))
+    due_on: Mapped[date]  # NO_DAY: they have none
+    count: Mapped[int]
+    balance_minor: Mapped[Decimal] = mapped_column(Numeric(38, 0).with_variant(Integer, "sqlite"))  # a whole number
+    is_loose: Mapped[bool] = mapped_column(default=True)  # not folded yet
 
 
 # What the books of its own connection hold open, whether or not another invoice stands for it.

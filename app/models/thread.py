@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.base import Base, Created, Keyed, owner
 from app.scope import AppendOnly, CustomerOwned, NamesPerson, ThreadItself, ThreadOwned, VendorOwned
 
-
 _SIGNED_IN = text("person_id IS NOT NULL")
 
 

@@ -6,15 +6,14 @@ Sums of rows, made when asked for: they equal their rows at any moment, and none
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.aging import BUCKETS, bucket_starts
 from app.models import Invoice, InvoiceState, Payment
-from app.receivables.queries import IS_OPEN
+from app.receivables.sums import open_sums
 from app.scorecard.periods import Period
 
 DSO_DAYS = 90
@@ -50,19 +49,10 @@ class Owed:
 
 def owed(session: Session, vendor_id: UUID, today: date) -> list[Owed]:
     """By currency, in two statements."""
-    starts = bucket_starts(today)
-    late: Any = case(
-        *((Invoice.due_on < start, number) for number, start in reversed(list(enumerate(starts, 1)))), else_=0
-    )
-    rows = session.execute(
-        select(Invoice.currency, late, func.count(Invoice.id), func.sum(Invoice.balance_minor))
-        .where(Invoice.vendor_id == vendor_id, IS_OPEN)
-        .group_by(Invoice.currency, late)
-    )
     sums, counts = defaultdict[str, Counter[int]](Counter), defaultdict[str, Counter[int]](Counter)
-    for currency, number, count, minor in rows:
-        sums[currency][number] += int(minor)
-        counts[currency][number] += count
+    for each in open_sums(session, vendor_id, bucket_starts(today)):
+        sums[each.currency][each.late] += each.minor
+        counts[each.currency][each.late] += each.count
     sold = _sold(session, vendor_id, today)
     places = range(len(BUCKETS) + 1)
     return [

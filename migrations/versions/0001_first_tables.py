@@ -84,7 +84,7 @@ def upgrade() -> None:
         sa.Column(
             "balance_minor", sa.Numeric(precision=38, scale=0).with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
-        sa.Column("is_folded", sa.Boolean(), nullable=False),
+        sa.Column("is_loose", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_sum")),
     )
@@ -93,8 +93,8 @@ def upgrade() -> None:
         "invoice_sum",
         ["vendor_id"],
         unique=False,
-        postgresql_where=sa.text("NOT is_folded"),
-        sqlite_where=sa.text("NOT is_folded"),
+        postgresql_where=sa.text("is_loose"),
+        sqlite_where=sa.text("is_loose"),
     )
     op.create_index("ix_invoice_sum_vendor", "invoice_sum", ["vendor_id", "currency", "due_on"], unique=False)
     op.create_table(
@@ -1086,20 +1086,21 @@ def upgrade() -> None:
         sqlite_where=sa.text("same_as_id IS NOT NULL"),
     )
     op.create_index(
+        "ix_invoice_settled",
+        "invoice",
+        ["vendor_id", "issued_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state <> 'open'"),
+        sqlite_where=sa.text("state <> 'open'"),
+    )
+    op.create_index("ix_invoice_vendor", "invoice", ["vendor_id", "issued_on", "id"], unique=False)
+    op.create_index(
         "ix_invoice_vendor_open",
         "invoice",
         ["vendor_id", "due_on", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'open'"),
         sqlite_where=sa.text("state = 'open'"),
-    )
-    op.create_index(
-        "ix_invoice_vendor_settled",
-        "invoice",
-        ["vendor_id", "issued_on", "id"],
-        unique=False,
-        postgresql_where=sa.text("state <> 'open'"),
-        sqlite_where=sa.text("state <> 'open'"),
     )
     op.create_table(
         "message",
@@ -2014,16 +2015,17 @@ def downgrade() -> None:
     )
     op.drop_table("message")
     op.drop_index(
-        "ix_invoice_vendor_settled",
-        table_name="invoice",
-        postgresql_where=sa.text("state <> 'open'"),
-        sqlite_where=sa.text("state <> 'open'"),
-    )
-    op.drop_index(
         "ix_invoice_vendor_open",
         table_name="invoice",
         postgresql_where=sa.text("state = 'open'"),
         sqlite_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_invoice_vendor", table_name="invoice")
+    op.drop_index(
+        "ix_invoice_settled",
+        table_name="invoice",
+        postgresql_where=sa.text("state <> 'open'"),
+        sqlite_where=sa.text("state <> 'open'"),
     )
     op.drop_index(
         "ix_invoice_same",
@@ -2267,8 +2269,8 @@ def downgrade() -> None:
     op.drop_index(
         "ix_invoice_sum_loose",
         table_name="invoice_sum",
-        postgresql_where=sa.text("NOT is_folded"),
-        sqlite_where=sa.text("NOT is_folded"),
+        postgresql_where=sa.text("is_loose"),
+        sqlite_where=sa.text("is_loose"),
     )
     op.drop_table("invoice_sum")
     op.drop_table("forgotten_address")

@@ -245,6 +245,13 @@ RULES = [
         {"sheaf_vendor": "invoice_document.vendor_id = [sheaf.vendor]"},
         {},
     ),
+    (
+        "invoice_sum",
+        "select",
+        "select, insert, update, delete",
+        {"sheaf_vendor": "invoice_sum.vendor_id = [sheaf.vendor]"},
+        {},
+    ),
     ("job_run", "", "select, insert, update, delete", {}, {}),
     ("login_token", "", "select, insert, update, delete", {}, {}),
     (

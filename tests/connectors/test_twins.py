@@ -104,7 +104,7 @@ def test_digest_and_sums_have_it_once(house: House, both: Books) -> None:
         box = session.scalars(select(Mailbox.id)).one()
         (gathered,) = gather(session.connection(), [box], [], NOW).values()
         assert [item.due_minor for item in gathered.book.items] == [10000]
-        assert list(standing(session, TODAY).open) == [Money(10000, "USD")]
+        assert list(standing(session, both.acme.vendor.id, TODAY).open) == [Money(10000, "USD")]
         autumn = Period("autumn", date(2026, 9, 1), date(2026, 12, 31), "UTC")
         assert accuracy(session, both.acme.vendor.id, autumn).issued == 1
 

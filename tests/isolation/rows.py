@@ -3,6 +3,7 @@ filled without a line here."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from itertools import count, product
@@ -89,7 +90,7 @@ def _value(column: Column[Any], known: dict[str, Any]) -> Any:
     if kind is str:
         meant = _words_of(column.table.name).get(column.name, f"{next(_number)}")
         return meant[: getattr(column.type, "length", None)]
-    return _PLAIN[kind]
+    return _PLAIN[int if kind is Decimal else kind]
 
 
 @cache
