@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from app import clock
 from app.models import Connection, Digest, Mailbox, Outcome, Rating, Vendor
 from app.scope import Everything
 from app.scorecard.card import Measures, measures
@@ -88,7 +87,7 @@ def tell_measures(stage: Stage, companies: list[str], start: datetime, stretches
             for first, last in stretches:
                 begins, ends = ((start + timedelta(days=day)).date() for day in (first, last))
                 about = Period("", begins, ends, vendor.zone)
-                each.append(measures(session, vendor, about, clock.now(), stage.house.limits))
+                each.append(measures(session, vendor, about, stage.house.limits))
             told.append(Told(company, manner_of(number), each))
     return told
 

@@ -15,7 +15,7 @@ from app.scorecard.experiences import Unhappy, unhappy
 from app.scorecard.owed import Methods, Owed, methods, owed
 from app.scorecard.paid import JOINING, LOOKED_BACK, Joining, Lateness, by_month, joining, lateness, paid_since
 from app.scorecard.periods import Period
-from app.scorecard.queries import ResponseTimes, Talk, needed_since, response_times, talk_since
+from app.scorecard.queries import ResponseTimes, Talk, first_answer, needed_since, response_times, talk_since
 from app.scorecard.satisfaction import Satisfaction, satisfaction
 from app.scorecard.segments import Segment, segments
 from app.settings import Limits
@@ -29,18 +29,12 @@ class Measures:
     accuracy: float | None  # with what was told by telephone
     content: float | None  # the average score, 1 to 5
 
-    @classmethod
-    def of(cls, times: ResponseTimes, right: Accuracy, said: Satisfaction) -> "Measures":
-        return cls(times.team.clock.median if times.team.clock else None, right.share_with_offline, said.average)
 
-
-def measures(
-    session: Session, vendor: Vendor, about: Period, now: datetime, limits: Limits, talk: Talk | None = None
-) -> Measures:
-    return Measures.of(
-        response_times(session, vendor, now, about, talk),
-        accuracy(session, vendor.id, about),
-        satisfaction(session, vendor, about, limits),
+def measures(session: Session, vendor: Vendor, about: Period, limits: Limits, talk: Talk | None = None) -> Measures:
+    return Measures(
+        first_answer(session, vendor, about, talk),
+        accuracy(session, vendor.id, about).share_with_offline,
+        satisfaction(session, vendor, about, limits).average,
     )
 
 
@@ -63,6 +57,11 @@ class Card:
     unhappy: Unhappy
     segments: list[Segment]
 
+    @property
+    def now(self) -> Measures:
+        clock = self.times.team.clock
+        return Measures(clock.median if clock else None, self.accuracy.share_with_offline, self.satisfaction.average)
+
 
 def scorecard(session: Session, vendor: Vendor, about: Period, now: datetime, limits: Limits) -> Card:
     """The same number of statements for any vendor. What is owed is owed now; all else is of the period."""
@@ -72,10 +71,10 @@ def scorecard(session: Session, vendor: Vendor, about: Period, now: datetime, li
     paid = paid_since(session, vendor, min(about.first, today - LOOKED_BACK, (live_on or today) - JOINING))
     in_period = [one for one in paid if about.first <= one.on <= about.last]
     before, half_a_year = _before(about), now - timedelta(days=limits.experience_days)
-    talk = talk_since(session, vendor.id, min(needed_since(before, now), half_a_year))
+    talk = talk_since(session, vendor.id, min(before.since, needed_since(about, now), half_a_year))
     return Card(
         period=about,
-        was=measures(session, vendor, before, now, limits, talk),
+        was=measures(session, vendor, before, limits, talk),
         times=response_times(session, vendor, now, about, talk),
         accuracy=accuracy(session, vendor.id, about),
         satisfaction=satisfaction(session, vendor, about, limits),

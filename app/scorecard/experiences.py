@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import repeat
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, union
 from sqlalchemy.orm import Session
 
 from app.among import among
@@ -23,7 +24,7 @@ from app.settings import Limits
 from app.words import marked
 
 LISTED = 50
-TOGETHER = 500  # customers whose names are looked up at once
+TOGETHER = 500  # rows, and names that are looked up, at once
 REMINDED_LATE = "invoice.reminded_late"  # as digest/corrections.py puts it on record
 
 
@@ -83,7 +84,7 @@ def bad_experiences(
     at_least: int = 1,
     asked: Iterable[Reply] | None = None,
 ) -> Iterator[list[Customer]]:
-    """Customers with so many in the last half year, some at a time; five statements, and one more for each lot.
+    """Customers with so many in the last half year, some at a time; five statements, and one more for each of these.
     ``asked``: the questions of that time, where they were read already."""
     since = now - timedelta(days=limits.experience_days)
     if asked is None:
@@ -129,35 +130,31 @@ def _unanswered(
     session: Session, vendor: Vendor, asked: Iterable[Reply], since: datetime, now: datetime, limits: Limits
 ) -> Iterable[UUID | None]:
     hours, most = hours_of(vendor), timedelta(hours=limits.experience_hours)
-    late = [
+    late = Counter(
         reply.thread_id
         for reply in asked
         if reply.asked_at >= since
         and not reply.is_closed
         and (reply.answered_at or now) - reply.asked_at > most  # it is never longer in business hours
         and business_time(reply.asked_at, reply.answered_at or now, hours) > most
-    ]
-    rows = session.execute(select(Thread.id, Thread.customer_id).where(among(Thread.id, set(late))))
-    of_thread = {row.id: row.customer_id for row in rows}
-    return [of_thread.get(thread_id) for thread_id in late]
+    )
+    query = select(Thread.id, Thread.customer_id).where(among(Thread.id, late.keys()))
+    for thread_id, customer_id in session.execute(query, execution_options={"yield_per": TOGETHER}):
+        yield from repeat(customer_id, late[thread_id])
 
 
 def _wrong(session: Session, vendor_id: UUID, since: datetime) -> Iterable[UUID | None]:
     """Each matter once: a dispute has its thread, too."""
-    disputes = session.execute(
-        select(Hold.customer_id, func.coalesce(Hold.thread_id, Hold.id)).where(
-            Hold.vendor_id == vendor_id,
-            Hold.kind == HoldKind.DISPUTE,
-            Hold.ended_at >= since,
-            Hold.result == HoldResult.CREDITED,
-        )
-    ).all()
-    threads = session.execute(
-        select(Thread.customer_id, Thread.id).where(
-            Thread.vendor_id == vendor_id, Thread.closed_at >= since, Thread.result.in_(("corrected", "credited"))
-        )
-    ).all()
-    return [row[0] for row in {*map(tuple, disputes), *map(tuple, threads)}]
+    disputes = select(Hold.customer_id, func.coalesce(Hold.thread_id, Hold.id)).where(
+        Hold.vendor_id == vendor_id,
+        Hold.kind == HoldKind.DISPUTE,
+        Hold.ended_at >= since,
+        Hold.result == HoldResult.CREDITED,
+    )
+    threads = select(Thread.customer_id, Thread.id).where(
+        Thread.vendor_id == vendor_id, Thread.closed_at >= since, Thread.result.in_(("corrected", "credited"))
+    )
+    return session.execute(union(disputes, threads), execution_options={"yield_per": TOGETHER}).scalars()
 
 
 def _bounced(session: Session, vendor_id: UUID, since: datetime) -> Iterable[UUID | None]:
@@ -168,4 +165,4 @@ def _bounced(session: Session, vendor_id: UUID, since: datetime) -> Iterable[UUI
         .where(VendorTask.subject_key.startswith("unreached:"))  # a block has a task, too, and is no failure of mail
         .where(or_(VendorTask.created_at >= since, VendorTask.done_at.is_(None)))
     )
-    return session.execute(query).scalars().all()
+    return session.execute(query, execution_options={"yield_per": TOGETHER}).scalars()

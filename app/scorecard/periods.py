@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from app.words import marked
@@ -21,12 +22,12 @@ class Period:
 
     @property
     def since(self) -> datetime:
-        return datetime.combine(self.first, time(0), ZoneInfo(self.zone)).astimezone(UTC)
+        return _midnight(self.first, self.zone)
 
     @property
     def until(self) -> datetime:
         """The first instant after it."""
-        return datetime.combine(self.last + _DAY, time(0), ZoneInfo(self.zone)).astimezone(UTC)
+        return _midnight(self.last + _DAY, self.zone)
 
     @property
     def days(self) -> int:
@@ -34,6 +35,11 @@ class Period:
 
     def holds(self, at: datetime) -> bool:
         return self.since <= at < self.until
+
+
+@lru_cache(maxsize=256)
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(0), ZoneInfo(zone)).astimezone(UTC)
 
 
 NAMES = {

@@ -54,7 +54,8 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class ResponseTimes:
-    """Of the questions asked in the period: the whole team, each of its people, each topic; and the last weeks."""
+    """Of the questions asked in the period: the whole team, each of its people, and by the clock alone each topic; and
+    the last weeks."""
 
     period: Period
     hours: Hours
@@ -124,6 +125,14 @@ def asked_since(session: Session, vendor_id: UUID, since: datetime) -> Iterator[
     return (each for each in followed(said_since(session, vendor_id, since)) if isinstance(each, Reply))
 
 
+def first_answer(session: Session, vendor: Vendor, about: Period, talk: Talk | None = None) -> timedelta | None:
+    """The median by the clock of the questions asked in the period; None while none was answered."""
+    talk = talk or talk_since(session, vendor.id, about.since)
+    asked = (reply for reply in talk.asked if about.holds(reply.asked_at))
+    found = times([reply.answered_at - reply.asked_at for reply in asked if reply.answered_at])
+    return found.median if found else None
+
+
 def needed_since(about: Period, now: datetime) -> datetime:
     """From when on response_times() looks at what was said."""
     return min(about.since, now - timedelta(weeks=WEEKS))
@@ -151,7 +160,7 @@ def response_times(
         ),
         agents=_agents(session, found, hours),
         topics=sorted(
-            ((topic, summary(group, hours)) for topic, group in topics.items()), key=lambda each: -each[1].asked
+            ((topic, summary(group, None)) for topic, group in topics.items()), key=lambda each: -each[1].asked
         ),
         weeks=by_week(talk.asked, hours, today, WEEKS),
     )

@@ -14,7 +14,7 @@ from app.models import AuditEntry, Person, Vendor, VendorMember
 from app.outbox.actions import write_notice
 from app.outbox.rendering import MAIL_FOLDER, amounts, inert, mail_template
 from app.scope import Everything
-from app.scorecard.card import Card, Measures, scorecard
+from app.scorecard.card import Card, scorecard
 from app.scorecard.periods import period
 from app.scorecard.rules import duration
 from app.windows import opening
@@ -104,7 +104,7 @@ def _write(session: Session, house: House, vendor: Vendor, person: Person, now: 
 
 def _lines(card: Card, locale: str) -> list[tuple[str, str, str]]:
     """(what, figure, what it was the week before) in the language spoken now."""
-    money, now, was = amounts(locale), Measures.of(card.times, card.accuracy, card.satisfaction), card.was
+    money, now, was = amounts(locale), card.now, card.was
     lines = [
         (_("First answer, median"), _time(now.answer), _time(was.answer)),
         (_("Invoice accuracy"), _figure(now.accuracy, ".0%"), _figure(was.accuracy, ".0%")),

@@ -82,7 +82,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """``clock`` and ``business`` are None while nothing was answered."""
+    """``clock`` and ``business`` are None while nothing was answered; the latter also where nobody asks for it."""
 
     asked: int
     answered: int
@@ -137,14 +137,14 @@ def _ended(message: Said, asked_at: datetime) -> Reply:
     return Reply(message.thread_id, asked_at, is_closed=True, topic=message.topic)
 
 
-def summary(found: Sequence[Reply], hours: Hours) -> Summary:
+def summary(found: Sequence[Reply], hours: Hours | None) -> Summary:
     answered = [(reply.asked_at, reply.answered_at) for reply in found if reply.answered_at is not None]
     return Summary(
         asked=len(found),
         answered=len(answered),
         waiting=sum(reply.is_waiting for reply in found),
         clock=times([until - since for since, until in answered]),
-        business=times([business_time(since, until, hours) for since, until in answered]),
+        business=times([business_time(since, until, hours) for since, until in answered]) if hours else None,
         by_mail=sum(reply.is_by_mail for reply in found),
         canned=sum(reply.is_canned for reply in found),
         threads=len({reply.thread_id for reply in found}),
@@ -191,15 +191,15 @@ class Week:
 
 
 def by_week(found: Sequence[Reply], hours: Hours, today: date, weeks: int) -> list[Week]:
-    """The last ``weeks`` weeks, oldest first, this one included; a week without questions is there, empty."""
-    this_monday = today - timedelta(days=today.weekday())
+    """The last ``weeks`` weeks by the clock, oldest first, this one included; one without questions is there, empty."""
+    this_monday, zone = today - timedelta(days=today.weekday()), ZoneInfo(hours.zone)
     groups: dict[date, list[Reply]] = {this_monday - timedelta(weeks=back): [] for back in range(weeks - 1, -1, -1)}
     for reply in found:
-        asked_on = reply.asked_at.astimezone(ZoneInfo(hours.zone)).date()
+        asked_on = reply.asked_at.astimezone(zone).date()
         monday = asked_on - timedelta(days=asked_on.weekday())
         if monday in groups:
             groups[monday].append(reply)
-    return [Week(monday, summary(group, hours)) for monday, group in groups.items()]
+    return [Week(monday, summary(group, None)) for monday, group in groups.items()]
 
 
 def duration(span: timedelta) -> str:
