@@ -23,7 +23,7 @@ from app.inbox import queries as inbox
 from app.inbox.queries import Search, Tab
 from app.models import Vendor
 from app.scope import CustomerScope, Everything, Scope, VendorScope
-from app.scorecard.queries import response_times
+from app.scorecard.queries import response_times, usual
 from app.settings import Settings
 from bench.stock import Stock, fill, key
 from connectors import events, sync
@@ -50,8 +50,8 @@ def shelf(which: Shelf, after: Any = None) -> Callable[[Session], object]:
     return lambda session: desk.find_invoices(session, InvoiceSearch(which, "", NOW, TODAY, after))
 
 
-def box(which: Box, after: Any = None) -> Callable[[Session], object]:
-    search = QueueSearch(which, "", VENDOR.vendor_id, VENDOR.person_id, after)
+def box(which: Box, after: Any = None, text: str = "") -> Callable[[Session], object]:
+    search = QueueSearch(which, text, VENDOR.vendor_id, VENDOR.person_id, after)
     return lambda session: threads.find_threads(session, search)
 
 
@@ -75,6 +75,13 @@ PAGES: dict[str, tuple[Scope, Callable[[Session], object], str]] = {
     "desk queue": (VENDOR, box(Box.WAITING), "ix_thread_queue"),
     "desk queue, a later page": (VENDOR, box(Box.WAITING, (NOW, key("thread", 1))), "ix_thread_queue"),
     "desk queue, all": (VENDOR, box(Box.ALL), "ix_thread_vendor"),
+    "desk queue, closed": (VENDOR, box(Box.CLOSED), "ix_thread_vendor"),
+    "desk queue, a name": (VENDOR, box(Box.WAITING, text="Customer 7"), "ix_thread_queue"),
+    "desk queue, the line above it": (
+        VENDOR,
+        lambda session: usual(session, session.get_one(Vendor, VENDOR.vendor_id), NOW),
+        "ix_message_vendor",
+    ),
     "desk, how many wait": (VENDOR, threads.count_waiting, "ix_thread_queue"),
     "scorecard": (
         VENDOR,

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from app.house import House
 from app.models import Message, Person, Side, Thread, Vendor
 from app.scope import VendorScope
-from app.scorecard.queries import ResponseTimes, response_times
-from app.scorecard.rules import Summary
+from app.scorecard import queries
+from app.scorecard.queries import ResponseTimes, Usual, response_times
+from app.scorecard.rules import Said, Summary
 from tests.support import world as make
 from tests.support.statements import statements
 from tests.support.world import EVERYTHING, NOW, Selling, World
@@ -121,3 +122,54 @@ def test_it_reads_two_statements_for_one_question_and_for_many(house: House, wor
             found = response_times(session, vendor, NOW)
     assert len(said) == 2
     assert [agent.summary.answered for agent in found.agents] == [15, 15]
+
+
+def test_what_is_told_of_the_usual_answer_is_of_the_newest_messages(
+    house: House, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[C10 G1 004-17] All of 90 days while they are few; then of the newest answers, also to questions older than
+    the newest messages; what still waits is not counted as answered at once."""
+    asks = [NOW - number * DAY for number in range(12, 0, -1)]
+    with house.database.transaction(EVERYTHING) as session:
+        for number, at in enumerate(asks):
+            asked = thread(session, world.acme, world, at)
+            says(session, asked, at)
+            if number < 10:
+                says(session, asked, at + (30 if number == 5 else 2) * HOUR, world.acme.person)
+    few = usual_of(house, world)
+    assert few.clock
+    assert (few.answered, few.threads, few.is_all, few.clock.p90) == (10, 12, True, 2 * HOUR)
+    monkeypatch.setattr(
+        queries, "NEWEST", 12
+    )  # messages before the one it begins with: six answers, of them that of 30 hours
+    many = usual_of(house, world)
+    assert many.clock
+    assert (many.answered, many.threads, many.is_all, many.clock.p90) == (6, 8, False, 30 * HOUR)
+
+
+def test_the_usual_answer_reads_as_much_of_many_messages_as_of_some(
+    house: House, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[C10 G1 perf-C5]"""
+    monkeypatch.setattr(queries, "NEWEST", 6)
+    read, counts = list[object](), []
+
+    def note(*row: Any) -> Said:
+        read.append(row)
+        return Said(*row)
+
+    monkeypatch.setattr(queries, "Said", note)
+    for minutes in (0, 10):
+        with house.database.transaction(EVERYTHING) as session:
+            for number in range(20):
+                at = NOW - number * HOUR - timedelta(minutes=minutes)
+                says(session, thread(session, world.acme, world, at), at)
+        read.clear()
+        assert usual_of(house, world).threads == 7
+        counts.append(len(read))
+    assert counts == [7, 7]
+
+
+def usual_of(house: House, world: World) -> Usual:
+    with house.database.reading(VendorScope(world.acme.vendor.id, world.acme.person.id)) as session:
+        return queries.usual(session, session.get_one(Vendor, world.acme.vendor.id), NOW)
