@@ -128,9 +128,9 @@ class Invoice(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, Read
 class InvoiceSum(Keyed, VendorOwned, ReadOnly, Base):
     """What a vendor's open invoices of one currency that are due on one day come to: the sum of all its rows.
 
-    The database itself adds one with every change of an invoice (migration 0003), so that they equal the invoices at
-    any moment and writers never wait for each other; app/receivables/sums.py folds them. Nothing refers to a vendor,
-    for the last of its rows come when it is gone.
+    The database itself keeps them (migration 0003), so that they equal the invoices at any moment: PostgreSQL adds one
+    with every change, and writers never wait for each other; app/receivables/sums.py folds them. Nothing refers to a
+    vendor, for the last of its rows come when it is gone.
     """
 
     __tablename__ = "invoice_sum"

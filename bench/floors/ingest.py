@@ -95,7 +95,8 @@ class LiteFloor:
     def __init__(self, url: str) -> None:
         self._connection = sqlite3.connect(make_url(url).database or "", isolation_level=None)
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        made = self._connection.execute("SELECT sql FROM sqlite_master WHERE tbl_name = 'invoice' AND sql IS NOT NULL")
+        ours = "FROM sqlite_master WHERE tbl_name = 'invoice' AND type <> 'trigger' AND sql IS NOT NULL"
+        made = self._connection.execute(f"SELECT sql {ours}")
         for (sql,) in made.fetchall():
             renamed = sql.replace("TABLE invoice", f"TABLE {TABLE}").replace("ON invoice", f"ON {TABLE}")
             self._connection.execute(renamed.replace("INDEX ix_invoice", "INDEX ix_floor"))
