@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from app.counting import count
@@ -33,7 +33,8 @@ from app.words import _
 
 AHEAD = timedelta(hours=48)
 COMING = 100  # rows on the page of what comes
-LOOKED_AT = 150  # of those due longest, for it
+LOOKED_AT = 1_000  # of the open invoices due longest, for it
+JUDGED = 150  # of those, with what bears on each
 MOST = 200
 
 
@@ -53,37 +54,46 @@ def coming(session: Session, vendor: Vendor, now: datetime, limits: Limits) -> t
     What the customer has decided about this vendor is not asked, so that its absence here tells nothing (INVARIANTS
     I2); a mailbox that takes no mail is not waited for.
     """
-    wanted = (
+    with widened(session, "which mailboxes of this vendor's own rows are written to soon, and nothing else of them"):
+        soon, is_cut = _soon(session, vendor, now)
+        query = (
+            select(Invoice, Connection, Mailbox, BillTo)
+            .join(Connection, Connection.id == Invoice.connection_id)
+            .join(Mailbox, Mailbox.id == Invoice.mailbox_id)
+            .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
+        )
+        rows = session.execute(query.where(Invoice.id.in_(soon)).order_by(Invoice.due_on, Invoice.id)).all()
+        rest = _rest(session, query, vendor, rows) if is_cut else ()
+    asking = [Asking(row[0], vendor, row[1], row[2], None) for row in (*rows, *rest)]
+    words = verdicts(session, asking, now, limits)
+    found = [
+        Coming(row[0], getattr(row[3], "name", "") or _("A customer"), row[0].bill_to_id, words[row[0].id])
+        for row in rows
+        if _comes(words[row[0].id], row[2])
+    ]
+    return found[:COMING], is_cut or len(found) > COMING
+
+
+def _soon(session: Session, vendor: Vendor, now: datetime) -> tuple[list[UUID], bool]:
+    """Of the open invoices due longest, those whose mailbox is written to soon; and whether there may be more. What is
+    wanted of the mailbox is no condition: both databases would begin with the mailboxes of all vendors."""
+    is_soon = and_(
         Mailbox.next_digest_at.between(now - AHEAD, now + AHEAD),
         Mailbox.reminders_off_at.is_(None),
         Mailbox.suppressed_at.is_(None),
         or_(Mailbox.paused_until.is_(None), Mailbox.paused_until < now + AHEAD),
     )
-    query = (
-        select(Invoice, Vendor, Connection, Mailbox, BillTo)
-        .join(Vendor, Vendor.id == Invoice.vendor_id)
-        .join(Connection, Connection.id == Invoice.connection_id)
-        .join(Mailbox, Mailbox.id == Invoice.mailbox_id)
-        .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
-        .where(Invoice.vendor_id == vendor.id, IS_OPEN, *wanted)
-    )
-    with widened(session, "which mailboxes of this vendor's own rows are written to soon, and nothing else of them"):
-        rows = session.execute(query.order_by(Invoice.due_on, Invoice.id).limit(LOOKED_AT)).all()
-        is_cut = len(rows) == LOOKED_AT
-        rest = _rest(session, query, rows) if is_cut else ()
-    words = verdicts(session, [Asking(row[0], row[1], row[2], row[3], None) for row in (*rows, *rest)], now, limits)
-    found = [
-        Coming(row[0], getattr(row[4], "name", "") or _("A customer"), row[0].bill_to_id, words[row[0].id])
-        for row in rows
-        if _comes(words[row[0].id], row[3])
-    ]
-    return found[:COMING], is_cut or len(found) > COMING
+    query = select(Invoice.id, is_soon).outerjoin(Mailbox, Mailbox.id == Invoice.mailbox_id)
+    query = query.where(Invoice.vendor_id == vendor.id, IS_OPEN).order_by(Invoice.due_on, Invoice.id)
+    looked = session.execute(query.limit(LOOKED_AT + 1)).all()
+    found = [row[0] for row in looked[:LOOKED_AT] if row[1]]
+    return found[:JUDGED], len(looked) > LOOKED_AT or len(found) > JUDGED
 
 
-def _rest(session: Session, query: Any, rows: Sequence[Any]) -> Sequence[Any]:
+def _rest(session: Session, query: Any, vendor: Vendor, rows: Sequence[Any]) -> Sequence[Any]:
     """What else the same mailboxes owe: whether their credit covers it goes by all of it together."""
-    owed = Invoice.mailbox_id.in_({row[3].id for row in rows})
-    return session.execute(query.where(owed, Invoice.id.not_in([row[0].id for row in rows]))).all()
+    owed = (Invoice.vendor_id == vendor.id, IS_OPEN, Invoice.mailbox_id.in_({row[2].id for row in rows}))
+    return session.execute(query.where(*owed, Invoice.id.not_in([row[0].id for row in rows]))).all()
 
 
 _RESTS_FOR_DAYS = (Reason.NOT_YET, Reason.JUST_ISSUED, Reason.MENTIONED)
@@ -131,10 +141,11 @@ def open_tasks(session: Session, kind: TaskKind | None = None) -> list[OpenTask]
 
 def unreached(session: Session) -> list[tuple[BillTo, int]]:
     """Customers with open invoices and no mail address, and how many invoices: those with most first."""
+    has_issue = BillTo.issue != literal_column("''")  # as who reaches no mailbox; in the words of the partial index
     query = (
         select(BillTo, func.count(Invoice.id))
         .join(Invoice, Invoice.bill_to_id == BillTo.id)
-        .where(IS_OPEN, BillTo.mailbox_id.is_(None), Invoice.mailbox_id.is_(None))
+        .where(has_issue, IS_OPEN, BillTo.mailbox_id.is_(None), Invoice.mailbox_id.is_(None))
         .group_by(BillTo.id)
         .order_by(func.count(Invoice.id).desc(), BillTo.id)
         .limit(MOST)

@@ -289,7 +289,7 @@ def test_tasks_of_every_kind_have_words_and_are_done(house: House, world: World,
         for kind in TaskKind:
             facts = {"vendor_id": world.acme.vendor.id, "subject_key": str(world.acme_invoice.id)}
             session.add(VendorTask(kind=kind, told=later(f"About {kind}."), created_at=NOW, **facts))
-        nobody = make.bill_to(session, world.acme, None, name="Nobody & Sons")
+        nobody = make.bill_to(session, world.acme, None, name="Nobody & Sons", issue="missing")
         owed = make.invoice(session, world.acme, None)
         owed.bill_to_id = nobody.id
     text = words(acme.get("/desk/tasks"))
