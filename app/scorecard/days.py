@@ -90,4 +90,5 @@ def _spelled(element: type, on_postgresql: str, on_sqlite: str) -> None:
 _spelled(_Day, "CAST(timezone('UTC', {0}) + {1} * interval '1 second' AS DATE)", "date({0}, {1} || ' seconds')")
 _spelled(_Between, "({1} - {0})", "CAST(julianday({1}) - julianday({0}) AS INTEGER)")
 _spelled(_Elements, "json_array_elements({0})", "json_each({0})")
-_spelled(_First, "({0} ->> 0)", "json_extract({0}, '$[0]')")
+# On SQLite only what is known to be text can be found among texts by an index.
+_spelled(_First, "({0} ->> 0)", "CAST(json_extract({0}, '$[0]') AS TEXT)")
