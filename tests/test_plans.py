@@ -23,6 +23,7 @@ from app.inbox import queries as inbox
 from app.inbox.queries import Search, Tab
 from app.models import Vendor
 from app.scope import CustomerScope, Everything, Scope, VendorScope
+from app.scorecard.paid import paid_since
 from app.scorecard.queries import response_times, usual
 from app.settings import Settings
 from bench.stock import Stock, fill, key
@@ -180,3 +181,11 @@ def test_jobs_find_what_is_due_by_the_index_made_for_it(filled: House, name: str
     plan = "\n".join(found)
     assert re.search(rf"\b{index}\b", plan), plan
     assert whole_reads(plan, index) == [], plan
+
+
+def test_the_invoice_of_a_payment_is_found_by_its_number(filled: House) -> None:
+    """[perf-C5 G5] Among all that one connection has told of, each payment would be compared with each invoice."""
+    with filled.database.reading(VENDOR) as session, plans(filled.database.engine) as found:
+        paid_since(session, session.get_one(Vendor, VENDOR.vendor_id), TODAY - timedelta(days=730))
+    assert "external_id" in found[-1]
+    assert "(connection_id=?)" not in found[-1]
