@@ -33,8 +33,8 @@ def set_to(instant: datetime | None) -> None:
 
 
 @contextmanager
-def travel(instant: datetime) -> Iterator[None]:
-    """Stand still at ``instant`` inside the block (simulations and tests)."""
+def travel(instant: datetime | None) -> Iterator[None]:
+    """Stand still at ``instant`` inside the block, or run with the wall clock when None (simulations and tests)."""
     before = _fixed
     set_to(instant)
     try:

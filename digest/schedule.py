@@ -191,8 +191,9 @@ def _morning(night: datetime, zone: str, limits: Limits, days: int = 0) -> datet
 def claim(connection: Connection, house: House, limit: int) -> Claimed:
     """Lease up to ``limit`` mailboxes that are due, the longest waiting first. None while sending is stopped."""
     is_sqlite = connection.dialect.name == "sqlite"
-    # The database's clock decides what is due (INVARIANTS C1), in the claim itself; a moved clock wins over it.
-    now = ":now" if is_sqlite or clock.is_moved() else "clock_timestamp()"
+    # The database's clock decides what is due (INVARIANTS C1), in the claim itself; a moved clock wins over it. The
+    # statement's own instant: by clock_timestamp(), which moves on while it runs, no index finds anything.
+    now = ":now" if is_sqlite or clock.is_moved() else "statement_timestamp()"
     until = ":until" if is_sqlite else f"{now} + make_interval(secs => :lease)"
     lease = house.limits.lease_seconds
     values: dict[str, Any] = {"owner": f"{house.worker}-{secrets.token_hex(4)}"[-64:], "limit": limit}

@@ -183,6 +183,16 @@ def test_jobs_find_what_is_due_by_the_index_made_for_it(filled: House, name: str
     assert whole_reads(plan, index) == [], plan
 
 
+def test_by_the_databases_own_clock_a_claim_looks_at_what_is_due_and_no_further(filled: House) -> None:
+    """[inv-C1 perf-B9] An instant that moves on while a statement runs is no condition of an index: each tick went
+    through all mailboxes. Played time, which all else here has, is a value like any other."""
+    with clock.travel(None), plans(filled.database.engine) as found, filled.database.transaction(WORKER) as session:
+        claim_mailboxes(session.connection(), filled, 5)
+        session.rollback()
+    due = r"Index Cond: \(next_digest_at <=|USING INDEX ix_mailbox_due \(next_digest_at<\?\)"
+    assert re.search(due, "\n".join(found)), found
+
+
 def test_the_invoice_of_a_payment_is_found_by_its_number(filled: House) -> None:
     """[perf-C5 G5] Among all that one connection has told of, each payment would be compared with each invoice."""
     with filled.database.reading(VENDOR) as session, plans(filled.database.engine) as found:
