@@ -75,7 +75,7 @@ def find_threads(session: Session, search: QueueSearch) -> list[QueueRow]:
     if search.after:
         found = found.where(_comes_after(search.box, search.after))
     page = aliased(Thread, found.order_by(*_order(search.box, Thread)).limit(PAGE + 1).subquery())
-    rows = session.execute(
+    statement: Any = (
         select(
             page.id,
             page.subject,
@@ -93,7 +93,7 @@ def find_threads(session: Session, search: QueueSearch) -> list[QueueRow]:
         .join(Message, and_(Message.thread_id == page.id, Message.id == last_message_id(page)))
         .order_by(*_order(search.box, page))
     )
-    return [QueueRow(*row) for row in rows]
+    return [QueueRow(*row) for row in session.execute(statement)]
 
 
 def _order(box: Box, of: Any) -> tuple[Any, Any]:

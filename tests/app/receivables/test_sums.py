@@ -21,12 +21,12 @@ DAYS = [TODAY, TODAY - timedelta(days=30)]
 Act = Callable[[Session, World, int], object]
 
 
-def _add(session: Session, world: World, number: int) -> object:
+def _add(session: Session, world: World, number: int) -> None:
     due_on = TODAY - timedelta(days=number % 60) if number % 7 else None
     state = InvoiceState.OPEN if number % 3 else InvoiceState.PAID
     for _ in range(number % 4 + 1):
         invoice(session, world.birch, world.cobalt, currency="JPY" if number % 5 else "EUR", due_on=due_on, state=state)
-    return session.flush()
+    session.flush()
 
 
 def _some(**values: Any) -> Act:
