@@ -44,6 +44,7 @@ class Stock:
     each: int = 8  # vendors of one customer
     due: int = 0
     ahead: int = 40  # days until the last of them is due; the first one has been for 99 days less
+    credits: int = 0
     threads: int = 0
     past: int = 0  # of each: webhooks handled, mails sent, delivery events handled
     now: datetime = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -76,6 +77,7 @@ def _fill(shelf: "_Shelf", stock: Stock) -> None:
     _books(shelf, stock)
     _invoices(shelf, stock)
     _sums(shelf)
+    _credits(shelf, stock)
     _threads(shelf, stock)
     _past(shelf, stock)
 
@@ -146,6 +148,18 @@ def _sums(shelf: "_Shelf") -> None:
         SELECT {shelf.any_id}, vendor_id, currency, due_on, count(*), sum(balance_minor), false
         FROM invoice WHERE state = 'open' GROUP BY vendor_id, currency, due_on"""
     )
+
+
+def _credits(shelf: "_Shelf", stock: Stock) -> None:
+    """Credit ``n`` is of the customer and the vendor of invoice ``n``, one in ten of them with something left."""
+    the, customer, vendor = shelf.key, _customer(stock), _vendor(stock)
+    shelf.add(
+        models.Credit, stock.credits, vendor_id=the("vendor", vendor), customer_id=the("customer", customer),
+        connection_id=the("connection", vendor), bill_to_id=the("bill_to", _pair(stock)),
+        mailbox_id=the("mailbox", customer), kind="'credit_note'", external_id="'' || n", version="1",
+        content_hash="n", currency=_CURRENCY.format(f"({vendor})"), exponent="2", total_minor="1000",
+        remaining_minor="CASE WHEN n % 10 = 0 THEN 1000 ELSE 0 END",
+    )  # fmt: skip
 
 
 def _threads(shelf: "_Shelf", stock: Stock) -> None:

@@ -30,15 +30,18 @@ from bench.stock import Stock, fill, key
 from connectors import events, sync
 from digest.claim import claim_mails
 from digest.events import handle_events
+from digest.gather import gather
 from digest.schedule import claim as claim_mailboxes
 from tests.support.postgres import shared_server
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
-STOCK = Stock(customers=3_000, vendors=300, open=9_000, closed=9_000, due=20, threads=3_000, past=3_000, now=NOW)
+STOCK = Stock(
+    customers=3_000, vendors=300, open=9_000, closed=9_000, due=20, credits=6_000, threads=3_000, past=3_000, now=NOW
+)
 LARGE = (
     "invoice", "customer", "mailbox", "bill_to", "relation", "thread", "thread_invoice", "message", "provider_event",
-    "outgoing", "delivery_event",
+    "outgoing", "delivery_event", "credit",
 )  # fmt: skip
 
 CUSTOMER = CustomerScope(key("customer", 7), key("person", 0))
@@ -94,6 +97,10 @@ JOBS: dict[str, tuple[Callable[[House], object], str]] = {
     "due mailboxes": (
         lambda house: _in(house, lambda it: claim_mailboxes(it.connection(), house, 5)),
         "ix_mailbox_due",
+    ),
+    "what bears on a digest": (
+        lambda house: _in(house, lambda it: gather(it.connection(), [key("mailbox", n) for n in range(5)], [], NOW)),
+        "ix_credit_mailbox",
     ),
     "due mails": (lambda house: _in(house, lambda it: claim_mails(it, house, "file", None, 5)), "ix_outgoing_due"),
     "due pulls": (lambda house: sync.claim_due(house, 5), "ix_connection_due"),

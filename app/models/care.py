@@ -19,7 +19,10 @@ class ThreadNote(Keyed, Created, VendorOwned, NamesPerson, AppendOnly, Base):
 
     personal = ("body",)
     __tablename__ = "thread_note"
-    __table_args__ = (Index("ix_thread_note_thread", "thread_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_thread_note_thread", "thread_id", "created_at"),
+        Index("ix_thread_note_person", "person_id", "vendor_id"),
+    )
 
     vendor_id: Mapped[UUID] = owner("vendor")
     thread_id: Mapped[UUID] = owner("thread", cascade=True)
@@ -59,6 +62,7 @@ class OfflineContact(Keyed, Created, VendorOwned, NamesPerson, AppendOnly, Base)
         Index("ix_offline_contact_bill_to", "bill_to_id", "created_at"),
         Index("ix_offline_contact_invoice", "invoice_id"),
         Index("ix_offline_contact_vendor", "vendor_id", "created_at"),
+        Index("ix_offline_contact_person", "person_id", "vendor_id"),
     )
 
     vendor_id: Mapped[UUID] = owner("vendor")
@@ -90,7 +94,10 @@ class CustomerFact(Keyed, Created, VendorOwned, NamesPerson, AppendOnly, Base):
 
     personal = ("value",)
     __tablename__ = "customer_fact"
-    __table_args__ = (Index("ix_customer_fact_bill_to", "bill_to_id", "field", "created_at"),)
+    __table_args__ = (
+        Index("ix_customer_fact_bill_to", "bill_to_id", "field", "created_at"),
+        Index("ix_customer_fact_person", "person_id", "vendor_id"),
+    )
 
     vendor_id: Mapped[UUID] = owner("vendor")
     bill_to_id: Mapped[UUID] = owner("bill_to", cascade=True)

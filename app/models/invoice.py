@@ -183,6 +183,7 @@ class Settlement(Keyed, VendorOwned, CustomerOwned, ReadOnly, Base):
     __table_args__ = (
         Index("ix_settlement_invoice", "invoice_id"),
         Index("ix_settlement_seen", "seen_at"),
+        Index("ix_settlement_vendor", "vendor_id", "seen_at"),
         Index("ix_settlement_unchecked", "seen_at", postgresql_where=_UNCHECKED, sqlite_where=_UNCHECKED),
     )
 
@@ -210,6 +211,7 @@ class Credit(Keyed, Created, ContentVersioned, VendorOwned, CustomerOwned, ReadO
         UniqueConstraint("connection_id", "kind", "external_id"),
         Index("ix_credit_customer", "customer_id", "vendor_id"),
         Index("ix_credit_bill_to", "bill_to_id"),
+        Index("ix_credit_mailbox", "mailbox_id"),
     )
 
     vendor_id: Mapped[UUID] = owner("vendor", index=True)

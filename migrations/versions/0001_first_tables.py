@@ -881,7 +881,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bill_to")),
         sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_bill_to_connection_id_external_id")),
     )
-    op.create_index(op.f("ix_bill_to_customer_id"), "bill_to", ["customer_id"], unique=False)
     op.create_index(
         "ix_bill_to_chosen",
         "bill_to",
@@ -890,6 +889,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("chosen_address IS NOT NULL"),
         postgresql_where=sa.text("chosen_address IS NOT NULL"),
     )
+    op.create_index(op.f("ix_bill_to_customer_id"), "bill_to", ["customer_id"], unique=False)
     op.create_index(
         "ix_bill_to_extra",
         "bill_to",
@@ -1318,6 +1318,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["vendor_id"], ["vendor.id"], name=op.f("fk_thread_note_vendor_id_vendor")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_thread_note")),
     )
+    op.create_index("ix_thread_note_person", "thread_note", ["person_id", "vendor_id"], unique=False)
     op.create_index("ix_thread_note_thread", "thread_note", ["thread_id", "created_at"], unique=False)
     op.create_table(
         "attempt",
@@ -1374,6 +1375,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_credit_bill_to", "credit", ["bill_to_id"], unique=False)
     op.create_index("ix_credit_customer", "credit", ["customer_id", "vendor_id"], unique=False)
+    op.create_index("ix_credit_mailbox", "credit", ["mailbox_id"], unique=False)
     op.create_index(op.f("ix_credit_vendor_id"), "credit", ["vendor_id"], unique=False)
     op.create_table(
         "customer_fact",
@@ -1392,6 +1394,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_fact")),
     )
     op.create_index("ix_customer_fact_bill_to", "customer_fact", ["bill_to_id", "field", "created_at"], unique=False)
+    op.create_index("ix_customer_fact_person", "customer_fact", ["person_id", "vendor_id"], unique=False)
     op.create_table(
         "details_proposal",
         sa.Column("change_id", sa.Uuid(), nullable=False),
@@ -1629,6 +1632,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_offline_contact_bill_to", "offline_contact", ["bill_to_id", "created_at"], unique=False)
     op.create_index("ix_offline_contact_invoice", "offline_contact", ["invoice_id"], unique=False)
+    op.create_index("ix_offline_contact_person", "offline_contact", ["person_id", "vendor_id"], unique=False)
     op.create_index("ix_offline_contact_vendor", "offline_contact", ["vendor_id", "created_at"], unique=False)
     op.create_table(
         "payment",
@@ -1768,6 +1772,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("checked_at IS NULL"),
         sqlite_where=sa.text("checked_at IS NULL"),
     )
+    op.create_index("ix_settlement_vendor", "settlement", ["vendor_id", "seen_at"], unique=False)
     op.create_table(
         "thread_invoice",
         sa.Column("thread_id", sa.Uuid(), nullable=False),
@@ -1878,6 +1883,7 @@ def downgrade() -> None:
     op.drop_table("vendor_task")
     op.drop_index(op.f("ix_thread_invoice_invoice_id"), table_name="thread_invoice")
     op.drop_table("thread_invoice")
+    op.drop_index("ix_settlement_vendor", table_name="settlement")
     op.drop_index(
         "ix_settlement_unchecked",
         table_name="settlement",
@@ -1909,6 +1915,7 @@ def downgrade() -> None:
     op.drop_index("ix_payment_bill_to", table_name="payment")
     op.drop_table("payment")
     op.drop_index("ix_offline_contact_vendor", table_name="offline_contact")
+    op.drop_index("ix_offline_contact_person", table_name="offline_contact")
     op.drop_index("ix_offline_contact_invoice", table_name="offline_contact")
     op.drop_index("ix_offline_contact_bill_to", table_name="offline_contact")
     op.drop_table("offline_contact")
@@ -1948,9 +1955,11 @@ def downgrade() -> None:
     op.drop_index("ix_details_proposal_vendor", table_name="details_proposal")
     op.drop_index("ix_details_proposal_customer", table_name="details_proposal")
     op.drop_table("details_proposal")
+    op.drop_index("ix_customer_fact_person", table_name="customer_fact")
     op.drop_index("ix_customer_fact_bill_to", table_name="customer_fact")
     op.drop_table("customer_fact")
     op.drop_index(op.f("ix_credit_vendor_id"), table_name="credit")
+    op.drop_index("ix_credit_mailbox", table_name="credit")
     op.drop_index("ix_credit_customer", table_name="credit")
     op.drop_index("ix_credit_bill_to", table_name="credit")
     op.drop_table("credit")
@@ -1963,6 +1972,7 @@ def downgrade() -> None:
     op.drop_index("ix_attempt_outgoing", table_name="attempt")
     op.drop_table("attempt")
     op.drop_index("ix_thread_note_thread", table_name="thread_note")
+    op.drop_index("ix_thread_note_person", table_name="thread_note")
     op.drop_table("thread_note")
     op.drop_table("thread_link")
     op.drop_index("ix_sync_run_connection", table_name="sync_run")
