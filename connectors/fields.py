@@ -12,6 +12,7 @@ from app.money import Money, MoneyError, exponent
 from connectors.base import BadRecord, Json, Kind
 
 ID_LENGTH = 120
+_LONGEST_ZONE = 64  # America/Argentina/ComodRivadavia has 32
 DIGITS = 15  # of an amount before the decimal point: far above any invoice, far below what a database integer holds
 RAW_LIMIT = 20_000  # characters of a bad record that quarantine keeps
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -195,8 +196,10 @@ def is_po_label(label: str) -> bool:
 
 def known_zone(name: str) -> str:
     """The name if it is one of the IANA zones, else nothing."""
+    if not name or len(name) > _LONGEST_ZONE:  # a path of a thousand folders ends Python's recursion
+        return ""
     try:
-        return ZoneInfo(name).key if name else ""
+        return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ""
 

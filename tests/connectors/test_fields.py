@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.fields import parse_json, whole_seconds, write_json
+from connectors.fields import known_zone, parse_json, whole_seconds, write_json
 
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15, places=4)
 
@@ -47,3 +47,12 @@ def test_what_json_does_not_have_is_refused(value: Any) -> None:
 def test_a_lifetime_is_whole_seconds_or_nothing(said: Any, meant: int | None) -> None:
     """[A1] And an answer that names a number of a billion digits keeps nobody busy."""
     assert whole_seconds(said) == meant
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("Europe/Lisbon", "Europe/Lisbon"), ("", ""), ("Mars/Olympus", ""), ("../etc/passwd", ""), ("a/" * 5000, "")],
+)
+def test_a_zone_is_one_we_know_or_none(said: str, meant: str) -> None:
+    """[A1 C10] However deep its folders would be."""
+    assert known_zone(said) == meant
