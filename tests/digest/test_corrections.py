@@ -222,7 +222,7 @@ def test_nothing_is_said_of_a_supplier_that_is_out_or_an_invoice_that_is_back(
     elif what == "suspended":
         change(house, world.acme.vendor, trust=Trust.SUSPENDED)
     else:
-        change(house, world.acme_invoice, state=InvoiceState.OPEN)
+        change(house, world.acme_invoice, state=InvoiceState.OPEN, balance_minor=1)
     correct(house)
     assert corrections(house) == []
     assert cases(house)[0][0] == "digest.mistaken"
