@@ -3,10 +3,11 @@
 A view that needs more sets the header itself; what is already there stays.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
 
-from flask import Flask, Response, g, request, send_file
+from flask import Flask, Response, g, request, send_file, stream_with_context
 
 from app.access import Access, Who
 from app.house import the_house
@@ -21,6 +22,8 @@ _POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
+# A file to be kept: were it shown after all, nothing in it would run.
+_KEPT = "default-src 'none'; sandbox"
 # A mail in a frame of our page: no scripts, no forms, nothing from elsewhere, no origin of its own.
 FRAMED_MAIL = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'"
 _PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
@@ -49,7 +52,15 @@ def _policy(is_secure: bool, **more: str) -> str:
 def download(name: str, kind: str, data: bytes) -> Response:
     """A stranger's file, to be kept and never shown: nothing in it runs at our address."""
     answer = send_file(BytesIO(data), mimetype=kind, as_attachment=True, download_name=name, etag=False)
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer.headers["Content-Security-Policy"] = _KEPT
+    return answer
+
+
+def streamed(name: str, kind: str, pieces: Iterator[str]) -> Response:
+    """The same for what is sent while it is read."""
+    answer = Response(stream_with_context(pieces), mimetype=kind)
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    answer.headers["Content-Security-Policy"] = _KEPT
     return answer
 
 

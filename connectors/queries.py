@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, literal_column, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.models import (
+    HAS_ADDRESS_ISSUE,
     IN_BOOKS_OPEN,
     AddressIssue,
     BillTo,
@@ -178,7 +179,7 @@ def unreached(session: Session) -> list[Unreached]:
         select(BillTo, func.coalesce(Mailbox.address, ""), count)
         .join(Invoice, (Invoice.bill_to_id == BillTo.id) & (Invoice.state == InvoiceState.OPEN))
         .outerjoin(Mailbox, Mailbox.id == BillTo.mailbox_id)
-        .where(BillTo.issue != literal_column("''"))  # in the words of its partial index
+        .where(HAS_ADDRESS_ISSUE)
         .group_by(BillTo.id, Mailbox.address)
         .order_by(count.desc(), BillTo.name, BillTo.id)
         .limit(ROWS)

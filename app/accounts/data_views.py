@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, g, stream_with_context
+from flask import Blueprint, Response, g
 
 from app import clock
 from app.access import person_signed_in
 from app.db import database
+from app.headers import streamed
 from app.models import Person
 from app.privacy.queries import what_names
 from app.scope import Everything
@@ -22,9 +23,7 @@ _OWN = Everything("a person's own rows lie in the tables of all tenants")
 def own() -> Response:
     """Every row that names this person, in whatever table; for the person alone, and sent while it is read (FEATURES
     L6)."""
-    answer = Response(stream_with_context(_written(g.person)), mimetype="application/json")
-    answer.headers.set("Content-Disposition", "attachment", filename="sheaf-data.json")
-    return answer
+    return streamed("sheaf-data.json", "application/json", _written(g.person))
 
 
 def _written(person: Person) -> Iterator[str]:

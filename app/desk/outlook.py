@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, func, literal_column, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.counting import count
 from app.mailboxes.outlook import Asking, verdicts
 from app.models import (
+    HAS_ADDRESS_ISSUE,
     AuditEntry,
     BillTo,
     Connection,
@@ -141,11 +142,10 @@ def open_tasks(session: Session, kind: TaskKind | None = None) -> list[OpenTask]
 
 def unreached(session: Session) -> list[tuple[BillTo, int]]:
     """Customers with open invoices and no mail address, and how many invoices: those with most first."""
-    has_issue = BillTo.issue != literal_column("''")  # as who reaches no mailbox; in the words of the partial index
     query = (
         select(BillTo, func.count(Invoice.id))
         .join(Invoice, Invoice.bill_to_id == BillTo.id)
-        .where(has_issue, IS_OPEN, BillTo.mailbox_id.is_(None), Invoice.mailbox_id.is_(None))
+        .where(HAS_ADDRESS_ISSUE, IS_OPEN, BillTo.mailbox_id.is_(None), Invoice.mailbox_id.is_(None))
         .group_by(BillTo.id)
         .order_by(func.count(Invoice.id).desc(), BillTo.id)
         .limit(MOST)

@@ -146,6 +146,7 @@ class Standing:
 
 
 def standing(session: Session, vendor_id: UUID, today: date) -> Standing:
+    """From the sums the database keeps, in one statement."""
     sums = open_sums(session, vendor_id, [today])
     return Standing(
         open=Totals(Money(each.minor, each.currency) for each in sums),

@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, g, render_template, request, stream_with_context
+from flask import Blueprint, Response, abort, g, render_template, request
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.access import customer_member
 from app.db import database
-from app.headers import download
+from app.headers import download, streamed
 from app.inbox.forms import read_uuid
 from app.statements.periods import read_period, usual_periods
 from app.statements.queries import entries, receipt_of
@@ -51,9 +51,7 @@ def as_pdf() -> Response:
 def as_csv() -> Response:
     """Sent while it is written."""
     found = _asked().of(_vendor())
-    answer = Response(stream_with_context(statement_csv(found)), mimetype="text/csv")
-    answer.headers.set("Content-Disposition", "attachment", filename=_name(found, "csv"))
-    return answer
+    return streamed(_name(found, "csv"), "text/csv", statement_csv(found))
 
 
 @blueprint.get("/payments")

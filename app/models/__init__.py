@@ -2,7 +2,7 @@
 
 from app.models.audit import Alarm, AuditEntry, JobRun, StopSwitch
 from app.models.base import Base
-from app.models.bill_to import AddressIssue, BillTo, CompanySize, LateRisk
+from app.models.bill_to import HAS_ADDRESS_ISSUE, AddressIssue, BillTo, CompanySize, LateRisk
 from app.models.care import CannedAnswer, ContactKind, CustomerFact, FactField, OfflineContact, ThreadNote
 from app.models.connection import (
     Connection,
@@ -54,6 +54,7 @@ from app.models.trust import BankAccount, DirectReminder, DomainProof, Payee, Pa
 from app.models.vendor import Trust, Vendor
 
 __all__ = [
+    "HAS_ADDRESS_ISSUE",
     "IN_BOOKS_OPEN",
     "AddressIssue",
     "Alarm",

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Keyed, owner
@@ -13,6 +13,7 @@ from app.scope import VendorOwned
 
 _PUNCTUAL = text("owner_id IS NOT NULL AND late_told_at IS NULL")
 _LONGER = text("extra_days > 0")
+_ISSUE = text("issue <> ''")
 _CHOSEN = text("chosen_address IS NOT NULL")
 _IN_SEGMENT = text("policy_id IS NOT NULL")
 
@@ -54,8 +55,8 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
             "ix_bill_to_issue",
             "vendor_id",
             "issue",
-            sqlite_where=text("issue <> ''"),
-            postgresql_where=text("issue <> ''"),
+            sqlite_where=_ISSUE,
+            postgresql_where=_ISSUE,
         ),
         Index("ix_bill_to_owned", "owner_id", sqlite_where=_PUNCTUAL, postgresql_where=_PUNCTUAL),
         Index("ix_bill_to_extra", "connection_id", sqlite_where=_LONGER, postgresql_where=_LONGER),
@@ -87,3 +88,7 @@ class BillTo(Keyed, Created, ContentVersioned, VendorOwned, Base):
     tags: Mapped[str] = mapped_column(String(200), server_default="")  # small letters, with commas between
     never_remind: Mapped[bool] = mapped_column(server_default=text("false"))  # the vendor's exclusion (J3)
     policy_id: Mapped[UUID | None] = mapped_column(ForeignKey("policy.id"), default=None)  # None: the vendor's default
+
+
+# Whom no mail reaches by the address in the books; in the words of the partial index.
+HAS_ADDRESS_ISSUE = BillTo.issue != literal_column("''")

@@ -34,7 +34,6 @@ _HANDED = text("handed_to_id IS NOT NULL")
 _AGREED = text("agreed_at IS NOT NULL")
 _UNCHECKED = text("checked_at IS NULL")
 _LOOSE = text("is_loose")
-NO_DAY = date(9999, 12, 31)
 _SAME = text("same_as_id IS NOT NULL")
 
 
@@ -141,7 +140,7 @@ class InvoiceSum(Keyed, VendorOwned, ReadOnly, Base):
 
     vendor_id: Mapped[UUID]
     currency: Mapped[str] = mapped_column(String(3))
-    due_on: Mapped[date]  # NO_DAY: they have none
+    due_on: Mapped[date]  # 31 December 9999: they have none
     count: Mapped[int]
     balance_minor: Mapped[Decimal] = mapped_column(Numeric(38, 0).with_variant(Integer, "sqlite"))  # a whole number
     is_loose: Mapped[bool] = mapped_column(default=True)  # not folded yet

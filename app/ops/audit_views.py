@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from uuid import UUID
 
-from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask import Blueprint, Response, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from app import clock
 from app.access import operator_only
 from app.address import canonical
 from app.db import database
+from app.headers import streamed
 from app.house import the_house
 from app.ops.audit_queries import AuditSearch, actions, all_of, audit, kept
 from app.ops.queries import PAGE
@@ -47,9 +48,7 @@ def index() -> str:
 def as_csv() -> Response:
     """What the search finds, all of it, sent while it is read."""
     lines = _lines(read_search(request.args))
-    answer = Response(stream_with_context(lines), mimetype="text/csv")
-    answer.headers.set("Content-Disposition", "attachment", filename=f"audit-{clock.now().date().isoformat()}.csv")
-    return answer
+    return streamed(f"audit-{clock.now().date().isoformat()}.csv", "text/csv", lines)
 
 
 @blueprint.get("/retention")

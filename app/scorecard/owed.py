@@ -1,6 +1,7 @@
 """What is owed and how it comes in: open, overdue, aging, DSO, electronic share.
 
-Sums of rows, made when asked for: they equal their rows at any moment, and none crosses a currency (INVARIANTS M2).
+Sums that equal their rows at any moment: the database keeps those of open invoices, the others are made when asked for.
+None crosses a currency (INVARIANTS M2).
 """
 
 from collections import Counter, defaultdict

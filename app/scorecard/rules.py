@@ -94,19 +94,9 @@ class Summary:
     threads: int = 0  # in which these questions were asked
 
 
-def replies(said: Iterable[Said]) -> list[Reply]:
-    """Every question in these messages (of any number of threads, each in order of time), oldest first."""
-    found = (each for each in followed(said) if isinstance(each, Reply))
-    return sorted(found, key=lambda reply: (reply.asked_at, reply.thread_id))
-
-
-def resolutions(said: Iterable[Said]) -> list[Resolved]:
-    """Every thread of these messages that came to an end, once for each time it did."""
-    return [each for each in followed(said) if isinstance(each, Resolved)]
-
-
 def followed(said: Iterable[Said]) -> Iterator[Reply | Resolved]:
-    """Both, one by one, as they come to their end; the questions that still wait come last."""
+    """Every question in these messages (of any number of threads, each in order of time) and every end a thread came
+    to, one by one, as they end; the questions that still wait come last."""
     waiting: dict[UUID, tuple[datetime, str]] = {}
     begun: dict[UUID, datetime] = {}
     for message in said:

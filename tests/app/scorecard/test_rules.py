@@ -1,5 +1,6 @@
 """Response time: what is a question, what is its answer, and how long was that."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.models import Side
-from app.scorecard.rules import Hours, Reply, Said, business_time, by_week, replies, summary
+from app.scorecard.rules import Hours, Reply, Said, business_time, by_week, followed, summary
 
 ANN, BEN = UUID(int=1), UUID(int=2)
 ONE, TWO = UUID(int=11), UUID(int=12)
@@ -20,6 +21,12 @@ HOUR = timedelta(hours=1)
 def at(hour: int, day: int = 23, minute: int = 0) -> datetime:
     """November 2026, UTC; the 23rd is a Monday."""
     return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+
+
+def replies(said: Iterable[Said]) -> list[Reply]:
+    """The questions, oldest first."""
+    found = (each for each in followed(said) if isinstance(each, Reply))
+    return sorted(found, key=lambda reply: (reply.asked_at, reply.thread_id))
 
 
 def asks(when: datetime, thread: UUID = ONE) -> Said:
