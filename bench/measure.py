@@ -115,9 +115,13 @@ def progress(words: str) -> None:
 
 
 def ratio(of: Result, to: Result, what: Callable[[Take], float]) -> float:
-    """The median of the paired ratios, repeat by repeat."""
-    pairs = zip(of.takes, to.takes, strict=True)
-    return statistics.median(what(one) / what(other) for one, other in pairs)
+    """The median of the paired ratios."""
+    return statistics.median(ratios(of, to, what))
+
+
+def ratios(of: Result, to: Result, what: Callable[[Take], float]) -> list[float]:
+    """Repeat by repeat."""
+    return [what(one) / what(other) for one, other in zip(of.takes, to.takes, strict=True)]
 
 
 def cpu_ratio(ours: Result, floor: Result) -> float:

@@ -43,7 +43,8 @@ def race_peer(found: Found, ground: Ground, repeats: int) -> None:
     results = {name: _with_own_cpu(each) for name, each in raced.items()}
     found.add(results)
     one, two, their_one, their_two = results.values()
-    found.goals["B2-one"], found.goals["B2-two"] = one.rate / their_one.rate, two.rate / their_two.rate
+    found.clocked("B2-one", one, their_one, lambda take: take.rate)
+    found.clocked("B2-two", two, their_two, lambda take: take.rate)
     # the senders' alone, as the goal's reference was measured: theirs is handed its digests, ours reads them
     found.goals["B2-cpu"] = ratio(one, their_one, lambda take: take.client_cpu / take.n)
 

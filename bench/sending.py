@@ -18,7 +18,7 @@ from typing import Any
 import wsgi
 from app.house import House
 from app.scheduler import Job, drain, settle_down
-from app.settings import ROOT, Settings
+from app.settings import ROOT, Limits, Settings
 from bench.sink import Sink
 from bench.town import Town
 
@@ -90,7 +90,7 @@ def environment_of(town: Town, sink: Sink) -> dict[str, str]:
         "DATABASE_URL": town.url,
         "SHEAF_INSTANCE": str(town.ground.folder / "instance"),
         "LOG_FILE": os.devnull,
-        "LIMIT_BATCH_MAILBOXES": str(max(50, min(500, town.due // 10))),  # several batches for two workers
+        "LIMIT_BATCH_MAILBOXES": str(max(50, min(Limits().batch_mailboxes, town.due // 10))),  # several for two workers
         "MAIL_CHANNEL": "sendgrid",
         "SENDGRID_API_HOST": sink.url,
         "SENDGRID_API_KEY": "SG.not-a-key",

@@ -27,7 +27,7 @@ from bench import books
 from bench.floors import web as floor
 from bench.ground import Ground, Size, as_owner
 from bench.inbox import filled, heard
-from bench.measure import Contender, Meter, cpu_ratio, race, ratio
+from bench.measure import Contender, Meter, cpu_ratio, race
 from bench.report import Found
 from bench.web import CannotRun, RequestMeter, Server, get_as, load, served, visits
 from bench.writing import BATCH_SQLITE, writing
@@ -117,10 +117,8 @@ def _requests(found: Found, ground: Ground, size: Size, repeats: int) -> None:
         ]
         results = race(contenders, repeats, RequestMeter(books_.url, [reference, ours]), "requests")
     found.add(results, HELLO)
-    found.goals |= {
-        "D1-cpu": 1 / cpu_ratio(results[OURS], results[HELLO]),
-        "D1-rate": ratio(results[OURS], results[REFERENCE], lambda take: take.rate),
-    }
+    found.goals["D1-cpu"] = 1 / cpu_ratio(results[OURS], results[HELLO])
+    found.clocked("D1-rate", results[OURS], results[REFERENCE], lambda take: take.rate)
 
 
 @contextmanager
@@ -175,7 +173,7 @@ def _drain(found: Found, ground: Ground, n: int, repeats: int) -> None:
         contenders = [Contender(DRAINED, drained, store), Contender(WRITTEN, work.write, work.empty)]
         results = race(contenders, repeats, Meter(work.house.settings.database_url), "events")
     found.add(results, WRITTEN)
-    found.goals["D3"] = ratio(results[DRAINED], results[WRITTEN], lambda take: take.rate)
+    found.clocked("D3", results[DRAINED], results[WRITTEN], lambda take: take.rate)
 
 
 def _row(raw: bytes, number: int) -> dict[str, Any]:
