@@ -94,6 +94,7 @@ def _parties(shelf: "_Shelf", stock: Stock) -> None:
     shelf.add(
         models.Vendor, stock.vendors, name="'Vendor ' || n", legal_name="'Vendor ' || n || ' Ltd'",
         currency=_CURRENCY.format("n"), trust="'verified'", live_at=shelf.moment(stock.now - timedelta(days=30)),
+        next_scored_at=shelf.moment(stock.now + timedelta(days=1)),
     )  # fmt: skip
 
 
