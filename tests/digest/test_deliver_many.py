@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from app import clock
 from app.house import House
 from app.models import Attempt, Digest, Outcome, Outgoing, OutgoingState
-from digest.deliver import deliver_batch
+from digest.deliver import BATCH, deliver_batch
 from digest.events import store
 from tests.digest.mails import many_digest_mails
 from tests.faults.stage import environment_of, sending_to
@@ -107,8 +107,9 @@ def test_killed_senders_lose_and_double_nothing(house: House, sink: SendGridDoub
     """[D5 D18 inv-S1 inv-S6 inv-S7 inv-F1] kill -9 three times while mails are in the air, taken or not: events settle
     what was taken, later mails' events let the rest go once more."""
     dice = random.Random(20261123)
+    in_the_air = 2 * 2 * BATCH  # two processes, two lanes each
     with house.database.transaction(EVERYTHING) as session:
-        addresses = many_digest_mails(session, house, 200)
+        addresses = many_digest_mails(session, house, 120 + in_the_air + 100)  # some begin after the last kill
     moments = dict.fromkeys(sorted(dice.sample(range(10, 120), 3)))
     count, lock = 0, threading.Lock()
 
