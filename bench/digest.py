@@ -104,7 +104,7 @@ def _slow_service(found: Found, ground: Ground, due: int) -> None:
         with helpers("bench.sending", [environment_of(town, sink)]) as ours, town.house() as house:
             while plan_batch(house):  # so that only what is handed over is timed
                 pass
-            take = _meter(town, ours).take(lambda: together(ours, sink, due))
+            take = _meter(town, ours).take(Contender("a slow service", lambda: together(ours, sink, due)))
         connections = take.counts["connections"]
     found.counts["80 ms over TLS: digests/s"] = take.rate
     found.goals["B6-rate"] = take.rate / (THREADS / _LATENCY)

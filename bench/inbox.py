@@ -18,7 +18,7 @@ from app.scope import Everything
 from app.settings import Settings
 from bench import lists
 from bench.ground import Ground, Size
-from bench.measure import cpu_ratio, race, ratio
+from bench.measure import counted, cpu_ratio, race, ratio
 from bench.report import Found
 from bench.stock import Stock, fill, key
 from bench.web import RequestMeter, get_as, served, visits
@@ -114,9 +114,9 @@ def _pages(found: Found, small: Filled, large: Filled, seconds: float, repeats: 
         "C1": 1 / cpu_ratio(results[ours], results[hello]),
         "C3-cpu": ratio(results[wide], results[ours], lambda take: take.cpu_us),
     }
-    for quantile in ("p50", "p99"):
-        found.clocked(f"C2-{quantile}", results[ours], results[hello], lambda take, of=quantile: take.counts[of])  # type: ignore[misc]
-    found.clocked("C3-p50", results[wide], results[ours], lambda take: take.counts["p50"])
+    found.clocked("C2-p50", results[ours], results[hello], counted("p50"))
+    found.clocked("C2-p99", results[ours], results[hello], counted("p99"))
+    found.clocked("C3-p50", results[wide], results[ours], counted("p50"))
 
 
 def page_statements(house: House, invoices: int) -> int:

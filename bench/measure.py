@@ -79,9 +79,10 @@ class Meter:
         self._server = _postmaster(database) if database.startswith("postgresql") else 0
         self._pids = pids
 
-    def take(self, work: Callable[[], int | tuple[int, Mapping[str, float]]]) -> Take:
+    def take(self, contender: Contender) -> Take:
+        contender.prepare()
         before = self._now()
-        done = work()
+        done = contender.run()
         after = self._now()
         n, counts = done if isinstance(done, tuple) else (done, {})
         seconds, client, database = (b - a for a, b in zip(before, after, strict=True))
@@ -102,8 +103,7 @@ def race(
     dice = random.Random(len(contenders))
     for round_ in range(repeats):
         for each in dice.sample(contenders, len(contenders)):
-            each.prepare()
-            take = meter.take(each.run)
+            take = meter.take(each)
             takes[each.name].append(take)
             said(f"  {each.name}, {round_ + 1} of {repeats}: {take.rate:,.0f} {unit}/s, {take.cpu_us:,.1f} us CPU each")
     return {name: Result(name, unit, tuple(each)) for name, each in takes.items()}
@@ -112,6 +112,11 @@ def race(
 def progress(words: str) -> None:
     """For whoever waits; the results go to the standard output."""
     print(words, file=sys.stderr, flush=True)
+
+
+def counted(name: str) -> Callable[[Take], float]:
+    """What a take counted under that name, for a ratio of it."""
+    return lambda take: take.counts[name]
 
 
 def ratio(of: Result, to: Result, what: Callable[[Take], float]) -> float:

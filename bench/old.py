@@ -20,7 +20,7 @@ from app import clock
 from app.house import House
 from app.retention import forget
 from bench.ground import as_owner, opened
-from bench.measure import Meter
+from bench.measure import Contender, Meter
 
 _ROWS = """
 INSERT INTO provider_event (id, provider, event_key, headers, body, received_at, due_at, tries, handled_at, outcome)
@@ -62,8 +62,8 @@ def measure(house: House, owner: str, rows: int) -> dict[str, float]:
         fill("young", now - kept + timedelta(hours=1), now)
         connection.exec_driver_sql("VACUUM ANALYZE provider_event")
         found["MB, table and indexes, full"] = full = _megabytes(connection)
-        found["CPU us to delete a row"] = meter.take(lambda: _all(lambda: forget(house))).cpu_us
-        found["CPU us to vacuum it away"] = meter.take(vacuum).cpu_us
+        found["CPU us to delete a row"] = meter.take(Contender("delete", lambda: _all(lambda: forget(house)))).cpu_us
+        found["CPU us to vacuum it away"] = meter.take(Contender("vacuum", vacuum)).cpu_us
         fill("new", now, now + kept)
         found["MB after as many new rows, over MB full"] = _megabytes(connection) / full
     return found

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from bench.measure import Contender, Meter, Take, family_cpu, process_cpu
 from tests.support.server import free_port
 
 CONNECTIONS = 2  # as PERFORMANCE.md section 4.2: both workers busy, nobody queueing
-TRIES = 8
+_TRIES = 8
 _MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
@@ -128,10 +128,10 @@ class RequestMeter(Meter):
         super().__init__(database, lambda: [pid for server in servers for pid in server.pids()])
         self._servers = servers
 
-    def take(self, work: Callable[[], int | tuple[int, Mapping[str, float]]]) -> Take:
-        for _ in range(TRIES):
+    def take(self, contender: Contender) -> Take:
+        for _ in range(_TRIES):
             before = self._spent()
-            take = super().take(work)
+            take = super().take(contender)
             spent = [[b - a for a, b in zip(*each, strict=True)] for each in zip(before, self._spent(), strict=True)]
             busiest = max(spent, key=sum)
             if min(busiest) * 2 > max(busiest):

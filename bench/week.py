@@ -25,7 +25,7 @@ from app import clock
 from app.house import House
 from app.scope import Everything
 from bench.ground import Ground, as_owner, opened
-from bench.measure import Meter, Take, process_peak_mb, progress
+from bench.measure import Contender, Meter, Take, process_peak_mb, progress
 from bench.stock import Stock, fill
 from digest.plan import plan_batch
 
@@ -105,8 +105,8 @@ def _play(house: House, meter: Meter, step: timedelta) -> tuple[Take, Take]:
     """What a tick with nothing due costs, then the whole week."""
     with clock.travel(_BEGINS):
         plan_batch(house)  # warm
-        idle = meter.take(lambda: sum(1 + plan_batch(house) for _ in range(200)))
-    return idle, meter.take(lambda: _week(house, step))
+        idle = meter.take(Contender("idle", lambda: sum(1 + plan_batch(house) for _ in range(200))))
+    return idle, meter.take(Contender("week", lambda: _week(house, step)))
 
 
 def _week(house: House, step: timedelta) -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.goals import GOALS
-from bench.measure import Result, Take
+from bench.measure import Result, Take, counted
 from bench.report import Found, lines
 
 
@@ -34,7 +34,7 @@ def test_the_best_repeat_of_what_must_be_small_is_the_smallest() -> None:
     bar = GOALS["C2-p50"].bar
     slow, fast = Take(1, 1, 0, counts={"p50": bar * 2}), Take(1, 1, 0, counts={"p50": bar})
     hello = Result("hello", "requests", [Take(1, 1, 0, counts={"p50": 1})] * 3)
-    found.clocked("C2-p50", Result("inbox", "requests", [slow, fast, slow]), hello, lambda take: take.counts["p50"])
+    found.clocked("C2-p50", Result("inbox", "requests", [slow, fast, slow]), hello, counted("p50"))
     assert found.missed == []
     assert found.bests["C2-p50"] == pytest.approx(bar)
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy import make_url
 from app.settings import ROOT
 from bench import books
 from bench.ground import Ground
-from bench.measure import Meter, Result, Take, progress
+from bench.measure import Contender, Meter, Result, Take, progress
 from bench.peers import program_of
 from bench.report import Found
 from bench.writing import Writing
@@ -80,11 +81,17 @@ def _run(
                 for schema in SCHEMAS:
                     owner.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
             with tempfile.TemporaryDirectory(dir=work.ground.folder) as folder:
+                loading = Contender(each.name, partial(_load, each, Path(folder), n))
                 for takes in (first, again):
-                    take = meter.take(lambda each=each, folder=folder: (each.load(Path(folder)) and n) or n)  # type: ignore[misc]
+                    take = meter.take(loading)
                     takes[each.name].append(take)
                     progress(f"  {each.name}, {round_ + 1} of {repeats}: {take.rate:,.0f}/s, {take.cpu_us:,.1f} us CPU")
     return tuple({name: Result(name, "invoices", takes) for name, takes in all_.items()} for all_ in (first, again))  # type: ignore[return-value]
+
+
+def _load(loader: Loader, folder: Path, n: int) -> int:
+    loader.load(folder)
+    return n
 
 
 def _named(result: Result, name: str) -> Result:
