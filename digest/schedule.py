@@ -216,6 +216,10 @@ _READ = """
     UNION ALL SELECT invoice.connection_id FROM route JOIN invoice ON invoice.customer_id = route.customer_id
     WHERE route.mailbox_id = mailbox.id AND route.is_copy AND invoice.state = 'open'"""
 
+# Each looked up by its key: joined, while few are old, PostgreSQL reads every connection there is for every mailbox.
+_OLD = """(SELECT id FROM connection
+    WHERE id = through.connection_id AND as_of <= :fresh AND files_since IS NULL)"""
+
 
 @cache
 def _claim(is_sqlite: bool, now: str, until: str) -> TextualSelect:
@@ -233,9 +237,8 @@ WITH due AS {"" if is_sqlite else "MATERIALIZED"} (
 UPDATE mailbox SET lease_owner = :owner, lease_until = {until}
 FROM due WHERE mailbox.id = due.id
 RETURNING {_RETURNED}, (
-    SELECT {"group_concat(id)" if is_sqlite else "string_agg(CAST(id AS text), ',')"}
-    FROM (SELECT DISTINCT connection_id AS id FROM ({_READ}) AS owed JOIN connection ON connection.id = connection_id
-          WHERE connection.as_of <= :fresh AND connection.files_since IS NULL) AS through
+    SELECT {f"group_concat({_OLD})" if is_sqlite else f"string_agg(CAST({_OLD} AS text), ',')"}
+    FROM (SELECT DISTINCT connection_id FROM ({_READ}) AS owed) AS through
 ) AS feeds, {now} AS claimed_at""")  # noqa: S608 - our own column names
         .bindparams(*instants)
         .columns(*COLUMNS, column("feeds", String), column("claimed_at", UtcDateTime()))

@@ -179,6 +179,13 @@ def test_pages_find_their_rows_by_the_index_made_for_them(filled: House, name: s
     assert whole_reads(plan, index) == [], plan
 
 
+def test_a_claim_looks_each_connection_up_by_its_key(filled: House) -> None:
+    """[perf-B9 inv-C1] Joined, PostgreSQL read all connections there are for every due mailbox, while few were old."""
+    with plans(filled.database.engine) as found:
+        _in(filled, lambda session: claim_mailboxes(session.connection(), filled, 5))
+    assert re.search(r"using (pk_connection|sqlite_autoindex_connection_1)\b", found[0], re.IGNORECASE), found[0]
+
+
 @pytest.mark.parametrize("name", JOBS)
 def test_jobs_find_what_is_due_by_the_index_made_for_it(filled: House, name: str) -> None:
     """[perf-B9 perf-D3 inv-C1] What is due sets the cost, not the size of the tables."""
