@@ -183,7 +183,7 @@ def test_a_claim_looks_each_connection_up_by_its_key(filled: House) -> None:
     """[perf-B9 inv-C1] Joined, PostgreSQL read all connections there are for every due mailbox, while few were old."""
     with plans(filled.database.engine) as found:
         _in(filled, lambda session: claim_mailboxes(session.connection(), filled, 5))
-    assert re.search(r"using (pk_connection|sqlite_autoindex_connection_1)\b", found[0], re.IGNORECASE), found[0]
+    assert re.search(r"\b(pk_connection|sqlite_autoindex_connection_1)\b", found[0]), found[0]
 
 
 @pytest.mark.parametrize("name", JOBS)
