@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Literal
 from uuid import UUID
 
@@ -97,7 +98,7 @@ class Bulk:
         if "{new_id}" in sql:
             sql = sql.replace("{new_id}", self.new_id)
             values["born"] = self.born
-        return self._connection.execute(text(sql), {name: self.native(value) for name, value in values.items()})
+        return self._connection.execute(_read(sql), {name: self.native(value) for name, value in values.items()})
 
     @property
     def born(self) -> str:
@@ -151,6 +152,7 @@ class Bulk:
                 copy.write_row(row)
 
 
+_read = lru_cache(maxsize=512)(text)  # a clause looks through its words for names each time it is made
 _write_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
 
 

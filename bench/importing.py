@@ -9,11 +9,12 @@ from app.house import House
 from app.settings import Settings
 from bench import books
 from bench.sending import serve
-from bench.writing import BATCH, BATCH_SQLITE, write
+from bench.writing import write
+from connectors.ingest import AT_ONCE, AT_ONCE_SQLITE
 
 
 def _take_in(house: House, n: int) -> dict[str, int]:
-    size = BATCH_SQLITE if house.database.is_sqlite else BATCH
+    size = AT_ONCE_SQLITE if house.database.is_sqlite else AT_ONCE
     return {"received": write(house, books.connected(house.database), books.batches(n, size))}
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
+from statistics import median
 from subprocess import Popen
 from typing import Any
 from unittest import mock
@@ -30,9 +31,10 @@ from bench.inbox import filled, heard
 from bench.measure import Contender, Meter, cpu_ratio, race
 from bench.report import Found
 from bench.web import CannotRun, RequestMeter, Server, get_as, load, served, visits
-from bench.writing import BATCH_SQLITE, writing
+from bench.writing import writing
 from connectors.events import drain_events
-from connectors.ingest import ingest
+from connectors.ingest import AT_ONCE_SQLITE, ingest
+from connectors.rows import rows_of
 from connectors.sync import SQLITE_PAUSE
 
 HELLO, REFERENCE, OURS = "hello", "reference hook: one INSERT", "webhook"
@@ -51,7 +53,7 @@ def run(ground: Ground, size: Size, repeats: int, _against: Sequence[str]) -> Fo
         found.goals |= hook_statements(house)
     _drain(found, ground, min(size.invoices, _EVENTS), repeats)
     if ground.is_sqlite:
-        _beside_backfill(found, ground, size)
+        _beside_backfill(found, ground, size, repeats)
     return found
 
 
@@ -187,15 +189,21 @@ def _row(raw: bytes, number: int) -> dict[str, Any]:
 # --- SQLite, one writer ---------------------------------------------------------------------------------------------
 
 
-def _beside_backfill(found: Found, ground: Ground, size: Size) -> None:
+def _beside_backfill(found: Found, ground: Ground, size: Size, repeats: int) -> None:
     """Webhooks and inbox pages while another process writes the books of a large vendor, page after page."""
     with filled(ground, size.small) as books_, served("wsgi:app", **books_.environment, **_PROVIDER) as ours:
         page = visits("inbox", ours, "/inbox", size.seconds, get_as(books_.cookies))
         hook = posts("hook", ours, "/webhooks/quickbooks", size.seconds)
-        idle = _p99(page)
+        meter = RequestMeter(books_.url, [ours])
+
+        def p99(contender: Contender) -> float:
+            return median(meter.take(contender).counts["p99"] for _ in range(repeats))
+
+        p99(page)  # warm
+        idle = p99(page)
         with Popen([sys.executable, "-m", "bench.webhook", books_.url]) as backfill:
             try:
-                busy, hooked = _p99(page), _p99(hook)
+                busy, hooked = p99(page), p99(hook)
                 if backfill.poll() is not None:
                     raise CannotRun("the backfill ended before it was measured")
             finally:
@@ -204,19 +212,14 @@ def _beside_backfill(found: Found, ground: Ground, size: Size) -> None:
     found.goals |= {"A9-hook": hooked, "A9-inbox": busy / idle}
 
 
-def _p99(contender: Contender) -> float:
-    contender.prepare()
-    took: Any = contender.run()
-    return float(took[1]["p99"])
-
-
 def backfill(url: str) -> None:
     """Write books until somebody ends this process, as a pull does: with its pause between two commits."""
     house = House.open(Settings(database_url=url))
     connection = books.connected(house.database)
-    for batch in books.batches(100_000_000, BATCH_SQLITE):
+    for batch in books.batches(100_000_000, AT_ONCE_SQLITE):
+        rows = rows_of(batch)
         with house.database.transaction(books.EVERYTHING) as session:
-            ingest(session, connection, batch, clock.now())
+            ingest(session, connection, rows, clock.now())
         time.sleep(SQLITE_PAUSE)
 
 

@@ -11,11 +11,10 @@ from bench import books
 from bench.floors.ingest import CopyFloor, LiteFloor, native, prepared
 from bench.ground import Ground, as_owner
 from connectors.base import Batch
-from connectors.ingest import ingest
-from connectors.rows import Row
+from connectors.ingest import AT_ONCE, AT_ONCE_SQLITE, ingest
+from connectors.rows import Row, rows_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-BATCH, BATCH_SQLITE = 5_000, 1_000
 _FILLED = ("customer", "mailbox", "bill_to", "invoice", "invoice_change", "settlement")
 
 
@@ -24,7 +23,7 @@ class Writing:
 
     def __init__(self, ground: Ground, house: House, n: int) -> None:
         self.ground, self.house, self.n = ground, house, n
-        self.batch_size = BATCH_SQLITE if ground.is_sqlite else BATCH
+        self.batch_size = AT_ONCE_SQLITE if ground.is_sqlite else AT_ONCE
         self.connection: Connection = books.connected(house.database)
         self.batches: list[Batch] = list(books.batches(n, self.batch_size))
         self.rows: list[Row] = list(prepared(self.batches, NOW))
@@ -69,8 +68,9 @@ def write(house: House, connection: Connection, batches: Iterable[Batch]) -> int
     """As a pull does it, a transaction a batch; returns how many invoices there were."""
     written = 0
     for batch in batches:
+        rows = rows_of(batch)
         with house.database.transaction(books.EVERYTHING) as session:
-            ingest(session, connection, batch, NOW)
+            ingest(session, connection, rows, NOW)
         written += len(batch.invoices)
     return written
 

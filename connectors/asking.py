@@ -1,6 +1,7 @@
 """Asking a provider on behalf of one connection: what its connector may use, and reading single objects again."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -15,6 +16,7 @@ from connectors import registry
 from connectors.base import AccessExpired, Account, Batch, Context, Http, Kind, ProviderError, Response
 from connectors.ingest import Counts, ingest
 from connectors.oauth import Permission
+from connectors.rows import rows_of
 
 WORKER = Everything("pulling serves all connections")
 Found = TypeVar("Found")
@@ -115,18 +117,29 @@ def together(found: Iterator[tuple[Batch, datetime]], most: int, seconds: float)
 
 
 def _joined(first: Batch, second: Batch) -> Batch:
-    return Batch(
-        first.bill_tos + second.bill_tos,
-        first.invoices + second.invoices,
-        first.payments + second.payments,
-        first.credits + second.credits,
-        first.setbacks + second.setbacks,
-        first.gone + second.gone,
-        first.bad + second.bad,
-        second.next_cursor or first.next_cursor,
-        second.as_of or first.as_of,
-        second.reached or first.reached,
+    groups: list[Any] = [one + other for one, other in zip(first.groups, second.groups, strict=True)]
+    return replace(
+        Batch(*groups),
+        next_cursor=second.next_cursor or first.next_cursor,
+        as_of=second.as_of or first.as_of,
+        reached=second.reached or first.reached,
     )
+
+
+def parts(batch: Batch, most: int) -> list[Batch]:
+    """The same records in the same order, ``most`` at a time; where they lead to stands on the last."""
+    if len(batch) <= most:
+        return [batch]
+    found: list[Batch] = []
+    for start in range(0, len(batch), most):
+        groups: list[Any] = []
+        begin = 0
+        for group in batch.groups:
+            groups.append(group[max(0, start - begin) : max(0, start + most - begin)])
+            begin += len(group)
+        found.append(Batch(*groups))
+    found[-1] = replace(found[-1], next_cursor=batch.next_cursor, as_of=batch.as_of, reached=batch.reached)
+    return found
 
 
 def fetch(
@@ -153,11 +166,12 @@ def _fetch(
     connector = registry.get(connection.provider)
     for kind, names in wanted.items():
         for batch, read_at in timed(connector.fetch(ctx, kind, sorted(set(names)))):
+            rows = rows_of(batch)
             with house.database.transaction(WORKER) as session:
                 query = select(Connection).where(Connection.id == connection.id)
                 query = query.where(Connection.state == ConnectionState.ACTIVE)
                 live = session.execute(query.with_for_update(key_share=True)).scalar_one_or_none()
                 if live is None:
                     return counts
-                counts += ingest(session, live, batch, clock.now(), read_at, told_at)
+                counts += ingest(session, live, rows, clock.now(), read_at, told_at)
     return counts

@@ -4,7 +4,7 @@ A connector is stateless, holds no threads, sleeps or globals, and never sees th
 What it may use comes in its Context. Facts per provider: ../shared/connectors/FACTS.md, contract: its section 14.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar, Literal, Protocol
@@ -136,11 +136,13 @@ class Batch:
     as_of: datetime | None = None  # provider's clock at the start of the pull, on the last batch
     reached: Json | None = None  # of a full pull: given back as its cursor, it goes on behind this batch
 
+    @property
+    def groups(self) -> tuple[list[Any], ...]:
+        """The records by what they are, in the order of the fields."""
+        return (self.bill_tos, self.invoices, self.payments, self.credits, self.setbacks, self.gone, self.bad)
+
     def __len__(self) -> int:
-        groups: tuple[Sequence[object], ...] = (
-            self.bill_tos, self.invoices, self.payments, self.credits, self.setbacks, self.gone, self.bad,
-        )  # fmt: skip
-        return sum(map(len, groups))
+        return sum(map(len, self.groups))
 
 
 @dataclass(frozen=True, slots=True)

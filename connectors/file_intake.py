@@ -27,6 +27,7 @@ from connectors.files.reading import Reading
 from connectors.ingest import Counts, ingest
 from connectors.oauth import seal
 from connectors.queries import FILES, books_of
+from connectors.rows import rows_of
 
 log = structlog.get_logger()
 
@@ -98,7 +99,7 @@ def take(
         taken = [one.name for one in files if one.name not in refused]
         if not taken:
             return found
-        counts = ingest(session, books, found.batch, now)
+        counts = ingest(session, books, rows_of(found.batch), now)
         _release(session, books, taken, now)
         _remember(session, books, brought, counts, is_complete, now)
         session.add(

@@ -96,7 +96,7 @@ def plan(session: Session, books: Connection, brought: Brought, *, is_complete: 
     names = {meant.get(one.external_id, one.external_id): one.name for one in said.bill_tos}
     joined = _moved(said, meant)
     joined.invoices = _with_known_ids(session, books, joined.invoices)
-    _rows, bad = rows_of(joined)
+    bad = rows_of(joined).bad
     if bad:
         raise NotTaken(f"{bad[0].kind.capitalize()} {bad[0].external_id}: {bad[0].reason}.")
     written = {one.number for one in brought.issued.invoices + brought.issued.credits}
@@ -247,14 +247,14 @@ def _key(kind: Kind, record: Any) -> str:
 def _content(kind: Kind, records: list[Any]) -> dict[str, int]:
     """The hash by which ingest() knows an unchanged row."""
     if kind == "invoice":
-        return {f"/{row[0]}": row[2] for row in rows_of(Batch(invoices=records))[0][INVOICE.table]}
-    return {f"{row[3]}/{row[0]}": row[2] for row in rows_of(Batch(credits=records))[0][CREDIT.table]}
+        return {f"/{row[0]}": row[2] for row in rows_of(Batch(invoices=records)).tables[INVOICE.table]}
+    return {f"{row[3]}/{row[0]}": row[2] for row in rows_of(Batch(credits=records)).tables[CREDIT.table]}
 
 
 def _news_of_people(session: Session, books: Connection, records: Sequence[BillToRecord]) -> list[BillToRecord]:
     """Those we do not know as the file has them; of several lines the last one counts."""
     latest = {one.external_id: one for one in records}
-    content = {row[0]: row[2] for row in rows_of(Batch(bill_tos=list(latest.values())))[0][BILL_TO.table]}
+    content = {row[0]: row[2] for row in rows_of(Batch(bill_tos=list(latest.values()))).tables[BILL_TO.table]}
     query = select(BillTo.external_id, BillTo.content_hash).where(BillTo.connection_id == books.id)
     for some in _slices(set(latest)):
         for name, known in session.execute(query.where(BillTo.external_id.in_(some))):

@@ -18,10 +18,14 @@ from app.receivables.matching import TOUCHED, reach_customers
 from app.receivables.routing import route_fresh
 from app.receivables.twins import look_again, several_books
 from connectors.agreed import keep_agreed
-from connectors.base import BadRecord, Batch, Gone
+from connectors.base import BadRecord, Gone
 from connectors.history import remember, remember_arrivals, remember_ends
-from connectors.rows import BILL_TO, CREDIT, GONE_HASH, INVOICE, NOUNS, PAYMENT, UNSEEN_VERSION, Noun, Row, rows_of
+from connectors.rows import BILL_TO, CREDIT, GONE_HASH, INVOICE, NOUNS, PAYMENT, UNSEEN_VERSION, Noun, Row, Rows
 from connectors.setbacks import keep_setbacks, note_payments
+
+# Records to be written in one transaction, where there are so many: a commit costs the same for many, but for SQLite's
+# one writer others wait.
+AT_ONCE, AT_ONCE_SQLITE = 5_000, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,12 @@ class Counts:
 def ingest(
     session: Session,
     connection: Connection,
-    batch: Batch,
+    rows: Rows,
     now: datetime,
     read_at: datetime | None = None,
     told_at: datetime | None = None,
 ) -> Counts:
-    """Write ``batch`` for ``connection`` (whose vendor is known) in the session's transaction; the caller moves the
+    """Write ``rows`` for ``connection`` (whose vendor is known) in the session's transaction; the caller moves the
     cursor in the same one. ``read_at``: when the oldest page of the batch was asked for; ``told_at``: when the webhook
     came that made us ask.
 
@@ -67,18 +71,17 @@ def ingest(
     if not bulk.is_sqlite:  # one writer a connection; FOR NO KEY UPDATE, so that rows may refer to it meanwhile
         bulk.read("SELECT id FROM connection WHERE id = :c FOR NO KEY UPDATE", c=connection.id)
     place["several"] = several_books(bulk, place["v"])
-    rows, bad = rows_of(batch)
-    changed = _write_bill_tos(bulk, rows[BILL_TO.table], place)
-    changed += _write_invoices(bulk, rows[INVOICE.table], place)
-    changed += _write(bulk, CREDIT, rows[CREDIT.table], place)
-    changed += _write(bulk, PAYMENT, rows[PAYMENT.table], place)
-    keep_setbacks(bulk, batch.setbacks, place)
-    gone = _close_gone(bulk, batch.gone, place)
+    changed = _write_bill_tos(bulk, rows.tables[BILL_TO.table], place)
+    changed += _write_invoices(bulk, rows.tables[INVOICE.table], place)
+    changed += _write(bulk, CREDIT, rows.tables[CREDIT.table], place)
+    changed += _write(bulk, PAYMENT, rows.tables[PAYMENT.table], place)
+    keep_setbacks(bulk, rows.setbacks, place)
+    gone = _close_gone(bulk, rows.gone, place)
     for noun in NOUNS:
-        if rows[noun.table]:
+        if rows.tables[noun.table]:
             _release(bulk, noun, place)
-    _quarantine(bulk, bad, place)
-    return Counts(received=len(batch), changed=changed + gone, gone=gone, quarantined=len(bad))
+    _quarantine(bulk, rows.bad, place)
+    return Counts(received=rows.received, changed=changed + gone, gone=gone, quarantined=len(rows.bad))
 
 
 # --- the four nouns -------------------------------------------------------------------------------------------------

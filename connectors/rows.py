@@ -3,7 +3,7 @@
 The hash is what recognises an unchanged row. It covers what the provider said, never when we heard it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
@@ -14,7 +14,16 @@ from app.address import split
 from app.bulk import Kind, json_text
 from app.models import InvoiceState
 from app.money import exponent
-from connectors.base import BadRecord, Batch, BillToRecord, CreditRecord, InvoiceRecord, PaymentRecord
+from connectors.base import (
+    BadRecord,
+    Batch,
+    BillToRecord,
+    CreditRecord,
+    Gone,
+    InvoiceRecord,
+    PaymentRecord,
+    SetbackRecord,
+)
 
 Row = tuple[Any, ...]
 
@@ -95,8 +104,19 @@ PAYMENT = Noun(
 NOUNS = (BILL_TO, INVOICE, CREDIT, PAYMENT)
 
 
-def rows_of(batch: Batch) -> tuple[dict[str, list[Row]], list[BadRecord]]:
-    """The rows by table, one for each object (the newest fact, the later of equals), and what cannot be kept."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A batch as it is written: ``tables`` holds the rows by table, one for each object (the newest fact, the later of
+    equals), ``bad`` what cannot be kept. Made before the transaction begins, for which others wait."""
+
+    tables: Mapping[str, list[Row]]
+    setbacks: list[SetbackRecord]
+    gone: list[Gone]
+    bad: list[BadRecord]
+    received: int
+
+
+def rows_of(batch: Batch) -> Rows:
     bad = list(batch.bad)
     makers: tuple[tuple[Noun, Sequence[Any], Callable[[Any], Row]], ...] = (
         (BILL_TO, batch.bill_tos, _bill_to),
@@ -104,7 +124,8 @@ def rows_of(batch: Batch) -> tuple[dict[str, list[Row]], list[BadRecord]]:
         (CREDIT, batch.credits, _credit),
         (PAYMENT, batch.payments, _payment),
     )
-    return {noun.table: _newest(noun, records, make, bad) for noun, records, make in makers}, bad
+    tables = {noun.table: _newest(noun, records, make, bad) for noun, records, make in makers}
+    return Rows(tables, batch.setbacks, batch.gone, bad, len(batch))
 
 
 def _newest(noun: Noun, records: Iterable[Any], make: Callable[[Any], Row], bad: list[BadRecord]) -> list[Row]:

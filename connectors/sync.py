@@ -23,7 +23,7 @@ from app.models import IN_BOOKS_OPEN, Connection, Credit, Invoice, SyncRun
 from app.models.connection import IS_PULLED
 from connectors import registry
 from connectors.actions import lose_permission
-from connectors.asking import WORKER, context, timed, together
+from connectors.asking import WORKER, context, parts, timed, together
 from connectors.base import (
     AccessExpired,
     BadRecord,
@@ -41,8 +41,9 @@ from connectors.base import (
 )
 from connectors.fields import parse_instant
 from connectors.hooks import is_heard
-from connectors.ingest import Counts, ingest
+from connectors.ingest import AT_ONCE, AT_ONCE_SQLITE, Counts, ingest
 from connectors.oauth import Permission
+from connectors.rows import rows_of
 from connectors.rules import retry_at, spread
 
 log = structlog.get_logger()
@@ -53,7 +54,6 @@ RECONCILE = timedelta(hours=24)
 FORBIDDEN_TIMES = 2  # in a row: then only the vendor can mend it
 FORBIDDEN_AGAIN = timedelta(seconds=30)
 SQLITE_PAUSE = 0.005  # seconds between batches, so that a webhook gets its turn to write
-AT_ONCE = 5_000  # records written together on PostgreSQL; SQLite's other writers should not wait for so many
 HELD_SECONDS = 5.0  # the longest a record waits for others, and the counter of a first sync stands still
 
 
@@ -228,9 +228,16 @@ class _Pull:
             self._write(Batch(gone=[Gone(kind, name, held[name]) for name in silent]), None, ctx.now)
 
     def _write(self, batch: Batch, cursor: Json | None, read_at: datetime) -> None:
+        *earlier, last = parts(batch, AT_ONCE_SQLITE) if self._house.database.is_sqlite else [batch]
+        for part in earlier:
+            self._write_part(part, None, read_at)
+        self._write_part(last, cursor, read_at)
+
+    def _write_part(self, batch: Batch, cursor: Json | None, read_at: datetime) -> None:
+        rows = rows_of(batch)
         with self._house.database.transaction(WORKER) as session:
             connection = self._own(session)
-            counts = ingest(session, connection, batch, clock.now(), read_at)
+            counts = ingest(session, connection, rows, clock.now(), read_at)
             if cursor is not None:
                 connection.cursor = cursor
             connection.lease_until = database_now(session) + timedelta(seconds=self._house.limits.lease_seconds)

@@ -39,7 +39,7 @@ def prepared(batches: Iterable[Batch], now: datetime) -> Iterator[Row]:
     places = [place for place, name in enumerate(INVOICE.columns) if name in _STAGED]
     bill_to = list(INVOICE.columns).index("bill_to")
     for batch in batches:
-        for row in rows_of(batch)[0][INVOICE.table]:
+        for row in rows_of(batch).tables[INVOICE.table]:
             keys = people.setdefault(row[bill_to], (new_id(), new_id(), new_id()))
             yield (new_id(), now, vendor, connection, *keys, *(row[place] for place in places))
 

@@ -14,9 +14,10 @@ from app.db import Database
 from app.models import Connection
 from app.money import Money
 from bench.books import EVERYTHING
-from bench.writing import BATCH, NOW
+from bench.writing import NOW
 from connectors.base import Batch, BillToRecord, InvoiceRecord
-from connectors.ingest import ingest
+from connectors.ingest import AT_ONCE, ingest
+from connectors.rows import rows_of
 
 
 def main(file: str, url: str) -> None:
@@ -24,15 +25,16 @@ def main(file: str, url: str) -> None:
     with database.reading(EVERYTHING) as session:
         connection = session.execute(select(Connection)).scalar_one()
     for batch in _batches(file):
+        rows = rows_of(batch)
         with database.transaction(EVERYTHING) as session:
-            ingest(session, connection, batch, NOW)
+            ingest(session, connection, rows, NOW)
     database.dispose()
 
 
 def _batches(file: str) -> Iterator[Batch]:
     seen: set[str] = set()
     with Path(file).open() as lines:
-        while page := [json.loads(line) for line in islice(lines, BATCH)]:
+        while page := [json.loads(line) for line in islice(lines, AT_ONCE)]:
             unseen = {one["bill_to"]: _bill_to(one) for one in page if one["bill_to"] not in seen}
             seen |= unseen.keys()
             yield Batch(bill_tos=list(unseen.values()), invoices=[_invoice(one) for one in page])

@@ -1,7 +1,11 @@
 """Connections that are kept: what they remember, and what happens when they died at rest."""
 
+import itertools
 import math
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -73,3 +77,30 @@ def test_what_is_changed_while_reading_is_not_written(database: Database) -> Non
         session.add(Customer(name="New"))
     with database.reading(EVERYTHING) as session:
         assert session.scalars(select(Customer.name)).all() == ["Cobalt"]
+
+
+def test_who_writes_on_sqlite_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[inv-F1] It comes in as soon as the writer before it is done, and is told when its time is up."""
+    made = Database(f"sqlite:///{tmp_path / 'turns.db'}")
+    other = sqlite3.connect(tmp_path / "turns.db", isolation_level=None)
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            other.rollback()
+
+    monkeypatch.setattr(db, "time", SimpleNamespace(sleep=sleep, monotonic=itertools.count().__next__))
+    with made.reading(EVERYTHING) as session:
+        session.execute(text("PRAGMA busy_timeout=10000"))
+    other.execute("BEGIN IMMEDIATE")
+    with made.transaction(EVERYTHING) as session:
+        session.execute(text("CREATE TABLE told (id int)"))
+    assert len(looks) == 3
+
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"), made.transaction(EVERYTHING) as session:
+        session.execute(text("DROP TABLE told"))
+    assert len(looks) == 3 + 9  # a clock that counts: ten seconds
+    other.close()
+    made.dispose()

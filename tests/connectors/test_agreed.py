@@ -8,6 +8,7 @@ from app.house import House
 from app.models import BillTo, Connection, Invoice
 from connectors.base import Batch
 from connectors.ingest import ingest
+from connectors.rows import rows_of
 from tests.connectors.test_ingest import bill_to, invoice
 from tests.support.world import EVERYTHING, NOW, vendor
 
@@ -22,7 +23,7 @@ def test_agreed_dues_and_longer_terms_are_kept_when_the_books_say_something_new(
         with house.database.transaction(EVERYTHING) as session:
             books = session.get_one(Connection, acme.connection.id)
             batch = Batch(bill_tos=[bill_to(version=at)], invoices=list(invoices))  # type: ignore[arg-type]
-            ingest(session, books, batch, NOW + timedelta(hours=at))
+            ingest(session, books, rows_of(batch), NOW + timedelta(hours=at))
 
     take_in(invoice("I1"), invoice("I2"), at=1)
     with house.database.transaction(EVERYTHING) as session:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app import clock
-from connectors.asking import together
-from connectors.base import Batch, BillToRecord, RetryLater
+from connectors.asking import parts, together
+from connectors.base import Batch, BillToRecord, Gone, RetryLater
 
 _BEGAN = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -41,6 +43,23 @@ def test_what_came_before_the_provider_failed_is_written(monkeypatch: pytest.Mon
     assert len(next(found)[0]) == 4
     with pytest.raises(RetryLater):
         next(found)
+
+
+@given(counts=st.tuples(*[st.integers(0, 9)] * 2), most=st.integers(1, 12))
+def test_a_batch_is_written_so_many_records_at_a_time(counts: tuple[int, int], most: int) -> None:
+    """[M4] Every record once and in its order; the cursor comes with the last."""
+    payers, gone = counts
+    batch = Batch(
+        bill_tos=[BillToRecord(f"{n}", 1, "Cobalt") for n in range(payers)],
+        gone=[Gone("invoice", f"{n}", 1) for n in range(gone)],
+        next_cursor={"at": "1"},
+    )
+    found = parts(batch, most)
+    assert [len(part) for part in found[:-1]] == [most] * (len(found) - 1)
+    assert len(found[-1]) <= most
+    for place, group in enumerate(batch.groups):
+        assert [record for part in found for record in part.groups[place]] == group
+    assert [part.next_cursor for part in found] == [None] * (len(found) - 1) + [{"at": "1"}]
 
 
 def _pages(n: int, cursor: dict[str, str] | None = None) -> Iterator[tuple[Batch, datetime]]:

@@ -39,6 +39,7 @@ from connectors.base import (
     PaymentRecord,
 )
 from connectors.ingest import Counts, ingest
+from connectors.rows import rows_of
 from tests.support.world import EVERYTHING, NOW, Selling, vendor
 
 LATER = NOW + timedelta(hours=1)
@@ -83,7 +84,7 @@ def payment(name: str = "P1", version: int = 1, amount: str = "40.00") -> Paymen
 
 def take(house: House, of: Selling, batch: Batch, now: datetime = NOW, read_at: datetime | None = None) -> Counts:
     with house.database.transaction(EVERYTHING) as session:
-        return ingest(session, of.connection, batch, now, read_at)
+        return ingest(session, of.connection, rows_of(batch), now, read_at)
 
 
 def one(house: House, table: type[Any], **by: Any) -> Any:

@@ -9,6 +9,7 @@ from bench import books
 from bench.writing import NOW, write
 from connectors.base import Batch
 from connectors.ingest import ingest
+from connectors.rows import rows_of
 from tests.support.postgres import as_owner
 
 pytestmark = [pytest.mark.parametrize("database_url", ["postgresql"], indirect=True), pytest.mark.postgresql]
@@ -34,7 +35,7 @@ def test_an_unchanged_invoice_costs_no_version_of_a_row_and_no_log(house: House,
     start = _log_position(house)
     with house.database.transaction(books.EVERYTHING) as session:
         for batch in books.batches(_N, _N):
-            assert ingest(session, synced, batch, NOW).changed == 0
+            assert ingest(session, synced, rows_of(batch), NOW).changed == 0
         own = session.execute(text("SELECT pg_current_xact_id()::xid::text")).scalar_one()
     with as_owner(house.settings.database_url) as owner:
         owner.execute(text("SET synchronous_commit = on"))  # what was logged until here can be read

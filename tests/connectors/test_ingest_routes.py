@@ -12,6 +12,7 @@ from app.models import BillTo, Connection, Credit, Invoice, Mailbox
 from app.money import Money
 from connectors.base import Batch, BillToRecord, CreditRecord, InvoiceRecord
 from connectors.ingest import ingest
+from connectors.rows import rows_of
 from tests.support.world import EVERYTHING, NOW, World, mailbox
 
 pytestmark = pytest.mark.usefixtures("fixed_clock")
@@ -49,7 +50,7 @@ def bring(house: House, world: World, *records: object) -> dict[str, object]:
         for record in records:
             kind = {BillToRecord: "bill_tos", InvoiceRecord: "invoices", CreditRecord: "credits"}[type(record)]
             getattr(batch, kind).append(record)
-        ingest(session, session.get_one(Connection, world.acme.connection.id), batch, NOW)
+        ingest(session, session.get_one(Connection, world.acme.connection.id), rows_of(batch), NOW)
     with house.database.reading(EVERYTHING) as session:
         return {row[0]: row[1] for row in session.execute(select(Invoice.number, Invoice.mailbox_id))}
 

@@ -13,6 +13,7 @@ from app.money import Money
 from app.paying.telling import tell_setbacks
 from connectors.base import Batch, InvoiceRecord, SetbackRecord
 from connectors.ingest import ingest
+from connectors.rows import rows_of
 from connectors.square import mapping as square
 from connectors.stripe import mapping as stripe
 from tests.connectors.stripe.test_mapping import INVOICE
@@ -28,7 +29,7 @@ def take(house: House, *batches: Batch) -> list[Setback]:
         acme = vendor(session, "Acme", address="owner@acme.example")
         connection = session.get_one(Connection, acme.connection.id)
         for hours, batch in enumerate(batches):
-            ingest(session, connection, batch, NOW + timedelta(hours=hours))
+            ingest(session, connection, rows_of(batch), NOW + timedelta(hours=hours))
         return list(session.scalars(select(Setback).order_by(Setback.seen_at)))
 
 

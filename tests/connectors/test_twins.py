@@ -21,6 +21,7 @@ from connectors import file_views, health_views, hook_views, views
 from connectors.actions import disconnect
 from connectors.base import Batch, BillToRecord, Gone, InvoiceRecord
 from connectors.ingest import ingest
+from connectors.rows import rows_of
 from digest.gather import gather
 from tests.support.house import signed_in
 from tests.support.statements import statements
@@ -47,7 +48,7 @@ class Books:
     ) -> None:
         batch = Batch(bill_tos=list(bill_tos or (_bill_to(books),)), invoices=list(invoices), **more)
         with self.house.database.transaction(EVERYTHING) as session:
-            ingest(session, books, batch, self.at)
+            ingest(session, books, rows_of(batch), self.at)
 
     def found(self, books: Connection) -> list[Any]:
         """(number, state, told_state, differs, held) of its invoices."""

@@ -21,6 +21,7 @@ from app.models import Connection, Digest, DigestLine, Invoice, StopSwitch, Trus
 from app.scope import Everything
 from connectors.base import Batch, Gone
 from connectors.ingest import ingest
+from connectors.rows import rows_of
 from tests.faults.choice import Choice, choosing
 from tests.faults.connected import box_of
 from tests.faults.flows import ACME, DUNE, FLOWS, arranged, prepare
@@ -51,7 +52,7 @@ def _pays(place: Ground, session: Session) -> None:
     connection = session.scalars(select(Connection).where(Connection.account_name == ACME)).one()
     owed = select(Invoice).where(Invoice.connection_id == connection.id, Invoice.mailbox_id == box_of(place, DUNE).id)
     gone = [Gone("invoice", row.external_id, row.version + 1) for row in session.scalars(owed)]
-    ingest(session, connection, Batch(gone=gone), clock.now())
+    ingest(session, connection, rows_of(Batch(gone=gone)), clock.now())
 
 
 def _unsubscribes(place: Ground, session: Session) -> None:

@@ -29,6 +29,7 @@ from app.money import Money
 from app.scope import Everything
 from connectors.base import Batch, BillToRecord, InvoiceRecord
 from connectors.ingest import ingest
+from connectors.rows import rows_of
 from tests.faults.ground import DATABASES, Ground, ground
 from tests.faults.showing import Progress, harness, parser, show
 from tests.support.inbound import message, reply_to
@@ -87,7 +88,7 @@ def strangers(place: Ground, count: int) -> Found:
     for start in range(0, count, 1000):
         with place.house.database.transaction(_WORLD) as session:
             connection = session.get_one(Connection, newcomer.connection.id)
-            ingest(session, connection, _strangers(range(start, min(start + 1000, count))), clock.now())
+            ingest(session, connection, rows_of(_strangers(range(start, min(start + 1000, count)))), clock.now())
     first = _all_are_due(place, newcomer.vendor.id)
     _reports(place, first[:3])
     clock.set_to(clock.now() + timedelta(days=7))

@@ -34,6 +34,7 @@ from app.scheduler import drain
 from app.scope import Everything
 from connectors.base import Batch, BillToRecord, InvoiceRecord
 from connectors.ingest import ingest
+from connectors.rows import rows_of
 from digest.channels.base import Concern, Result, accepted, refused, rejected, unknown
 from tests.faults.ground import DATABASES, Ground, ground, hurried
 from tests.faults.invariants import unrest, violations
@@ -117,7 +118,7 @@ class Machine(RuleBasedStateMachine):
         with self.place.house.database.transaction(_WORLD) as session:
             found = session.get_one(Connection, self.sellers[seller].connection.id)
             found.as_of = clock.now()
-            ingest(session, found, batch, clock.now())
+            ingest(session, found, rows_of(batch), clock.now())
         known = self.truth.get((seller, record.external_id))
         if known is None or known.version <= record.version:
             self.truth[seller, record.external_id] = record
