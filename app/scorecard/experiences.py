@@ -19,7 +19,7 @@ from app.among import among
 from app.models import AuditEntry, BillTo, Hold, HoldKind, HoldResult, TaskKind, Thread, Vendor, VendorTask
 from app.scope import widened
 from app.scorecard.queries import asked_since, hours_of
-from app.scorecard.rules import Reply, business_time
+from app.scorecard.rules import Reply, is_open_longer
 from app.settings import Limits
 from app.words import marked
 
@@ -136,7 +136,7 @@ def _unanswered(
         if reply.asked_at >= since
         and not reply.is_closed
         and (reply.answered_at or now) - reply.asked_at > most  # it is never longer in business hours
-        and business_time(reply.asked_at, reply.answered_at or now, hours) > most
+        and is_open_longer(most, reply.asked_at, reply.answered_at or now, hours)
     )
     query = select(Thread.id, Thread.customer_id).where(among(Thread.id, late.keys()))
     for thread_id, customer_id in session.execute(query, execution_options={"yield_per": TOGETHER}):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import accumulate
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -152,15 +153,23 @@ def times(durations: Sequence[timedelta]) -> Times | None:
 
 def business_time(since: datetime, until: datetime, hours: Hours) -> timedelta:
     """How long the vendor was open between two instants, in real time: an hour a clock change adds or takes counts."""
+    return sum(_open_times(since, until, hours), timedelta(0))
+
+
+def is_open_longer(than: timedelta, since: datetime, until: datetime, hours: Hours) -> bool:
+    """Whether that is more than so much; no further day is looked at once it is."""
+    return any(total > than for total in accumulate(_open_times(since, until, hours)))
+
+
+def _open_times(since: datetime, until: datetime, hours: Hours) -> Iterator[timedelta]:
+    """Day after day."""
     day = since.astimezone(ZoneInfo(hours.zone)).date()
     last = until.astimezone(ZoneInfo(hours.zone)).date()
-    total = timedelta(0)
     while day <= last:
         if not is_day_off(hours.country, day):
             opens, closes = _open_on(day, hours)
-            total += max(timedelta(0), min(until, closes) - max(since, opens))
+            yield max(timedelta(0), min(until, closes) - max(since, opens))
         day += timedelta(days=1)
-    return total
 
 
 @lru_cache(maxsize=4096)

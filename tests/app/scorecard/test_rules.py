@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.models import Side
-from app.scorecard.rules import Hours, Reply, Said, business_time, by_week, followed, summary
+from app.scorecard.rules import Hours, Reply, Said, business_time, by_week, followed, is_open_longer, summary
 
 ANN, BEN = UUID(int=1), UUID(int=2)
 ONE, TWO = UUID(int=11), UUID(int=12)
@@ -138,6 +138,7 @@ def test_business_time_adds_up_and_never_exceeds_the_clock(start: datetime, part
     whole = business_time(first, last, hours)
     assert whole == business_time(first, middle, hours) + business_time(middle, last, hours)
     assert timedelta(0) <= whole <= last - first
+    assert is_open_longer(parts[0], first, last, hours) == (whole > parts[0])
 
 
 def test_median_and_slow_end_are_values_people_can_check() -> None:
