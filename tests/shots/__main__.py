@@ -49,7 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=_FOLDER, help=f"for the pictures and their index ({_FOLDER})")
     parser.add_argument("--rows", default="0,1,300", help="of everything that a list may show")
-    parser.add_argument("--only", default="", help="a pattern: pages and mails whose name has it")
+    parser.add_argument("--only", type=_pattern, default="", help="a pattern: pages and mails whose name has it")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     seen, apart = list[Seen](), Counter[str]()
@@ -74,23 +74,32 @@ def _settle(folder: Path) -> None:
     os.environ |= {"SHEAF_INSTANCE": str(folder), "INBOUND_HOST": "reply.sheaf.example"}
 
 
-def _all_mails(browser: Browser, folder: Path, only: str) -> Iterator[Seen]:
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as problem:
+        raise argparse.ArgumentTypeError(f"{text} is no pattern ({problem}): a part of the name will do") from None
+
+
+def _all_mails(browser: Browser, folder: Path, only: re.Pattern[str]) -> Iterator[Seen]:
     with opened(browser, []) as page:
         for written in mails():
             seen = Seen(f"mail-{written.name}-{written.rows}")
-            if re.search(only, seen.name):
+            if only.search(seen.name):
                 page.set_content(written.mail.html)
                 take(page, seen, folder)
                 yield seen
 
 
-def _all_pages(browser: Browser, stage: Stage, folder: Path, only: str, apart: Counter[str]) -> Iterator[Seen]:
+def _all_pages(
+    browser: Browser, stage: Stage, folder: Path, only: re.Pattern[str], apart: Counter[str]
+) -> Iterator[Seen]:
     with live_server(stage.app) as base:
         for asker in stage.askers:
             cookies = _cookies(asker, base)
             with opened(browser, cookies) as page, opened(browser, cookies, java_script_enabled=False) as plain:
                 for visit in _visits(stage, asker, base):
-                    if re.search(only, visit.name):
+                    if only.search(visit.name):
                         yield from _one(page, plain, visit, folder, apart)
     if stage.rows:
         yield from (Seen(rule, faults=["nobody knows how to open it"]) for rule in sorted(unopened(stage)))
