@@ -90,6 +90,7 @@ _WORK: dict[str, tuple[str, Callable[[Filled], int]]] = {
 def run(ground: Ground, size: Size, repeats: int, against: Sequence[str]) -> Found:  # noqa: ARG001 - nobody to race
     found = Found("size")
     with filled(ground, size.small, _DUE) as small, filled(ground, size.large, size.due) as large:
+        ground.settle()
         meter = Meter(large.house.settings.database_url)
         for goal, (words, work) in _WORK.items():
             both = {f"{words}, {each.stock.open:,} open invoices": each for each in (small, large)}
