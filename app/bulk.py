@@ -4,7 +4,6 @@ Plain tuples and SQL on both databases: PostgreSQL takes the rows by binary COPY
 to run() is written once, in what both databases share; what they do not share has a name here.
 """
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -12,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Table, text
 from sqlalchemy.orm import Session
@@ -153,9 +153,9 @@ class Bulk:
 
 
 _read = lru_cache(maxsize=512)(text)  # a clause looks through its words for names each time it is made
-_write_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
+_write_json = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
 
 
 def json_text(value: Any) -> str:
     """The JSON text both databases keep, keys in one order so that equal content is equal text."""
-    return _write_json(value)
+    return _write_json(value).decode()

@@ -3,10 +3,13 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
 
 from app.money import Money, MoneyError, exponent
 from connectors.base import BadRecord, Json, Kind
@@ -21,11 +24,18 @@ _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
 _EXACT = re.compile(r'"\\u0000(-?[0-9.]+)\\u0000"')
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
+_read_strictly = msgspec.json.Decoder(float_hook=Decimal).decode
+
 Record = TypeVar("Record")
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON with exact numbers. Raises ValueError, and nothing else, for what is not."""
+    """JSON with exact numbers. Raises ValueError, and nothing else, for what is not.
+
+    The strict reader takes a third less time; what some servers send all the same, a byte order mark or half of a
+    character where a text was cut, the lenient one reads."""
+    with suppress(msgspec.DecodeError, ValueError, RecursionError, ArithmeticError):
+        return _read_strictly(body)
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_no_number)
     except (RecursionError, ArithmeticError) as problem:

@@ -1,5 +1,6 @@
 """JSON to strangers: amounts exactly as they are."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +38,45 @@ def test_what_json_does_not_have_is_refused(value: Any) -> None:
     """[M4 inv-M1] Rather than sent."""
     with pytest.raises(TypeError):
         write_json({"Amount": value})
+
+
+_ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(value=_ANY_JSON)
+def test_json_is_read_alike_however_it_is_written(value: Any) -> None:
+    """[M4 inv-M1] The quick reader and the lenient one know the same values, each number with its digits."""
+    plain = json.loads(json.dumps(value), parse_float=Decimal)
+    for written in (json.dumps(value).encode(), json.dumps(value, indent=1).encode("utf-8-sig")):
+        assert repr(parse_json(written)) == repr(plain)
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"Memo": "Pallet \\ud83d"}', {"Memo": "Pallet \ud83d"}),
+        (b"\xef\xbb\xbf[1.10]", [Decimal("1.10")]),
+        ('"\u20ac"'.encode("utf-16"), "\u20ac"),
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+        (b"1" * 1_000, int("1" * 1_000)),
+        (b"1.5E+400", Decimal("1.5E+400")),
+    ],
+)
+def test_json_as_some_servers_write_it_is_read(body: bytes, value: Any) -> None:
+    """[M4] A text cut in the middle of a character must not cost the other nine hundred invoices of its page."""
+    assert parse_json(body) == value
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"NaN", b"[Infinity]", b'"\xff"', b"01", b"1" * 5_000, b"[" * 100_000, b'{"a":' * 100_000]
+)
+def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
+    """[M4] And nothing else, however it is broken."""
+    with pytest.raises(ValueError):
+        parse_json(body)
 
 
 @pytest.mark.parametrize(
