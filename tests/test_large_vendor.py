@@ -30,6 +30,9 @@ LARGE = replace(SMALL, customers=6_600, open=13_200, closed=6_600, threads=1_800
 
 IDS = {"customer": key("bill_to", 5), "invoice": key("invoice", 5), "thread": key("thread", 0)}
 PAGES = (
+    "/desk/invoices",
+    "/desk/invoices?shelf=overdue",
+    "/desk/invoices?shelf=settled",
     "/desk/preview",
     "/desk/preview/{customer}",
     "/desk/coming",

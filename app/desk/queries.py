@@ -87,7 +87,7 @@ def find_invoices(session: Session, search: InvoiceSearch) -> list[InvoiceRow]:
     """One page and one row more: what is due longest first; settled ones newest first."""
     live = and_(Hold.ended_at.is_(None), Hold.ends_at > search.now)
     held = select(Hold.kind).where(Hold.invoice_id == Invoice.id, live)
-    asked = (
+    asked = (  # one by one, which a limit makes sure of: EXISTS would first look through all questions
         select(Thread.id)
         .join(ThreadInvoice, ThreadInvoice.thread_id == Thread.id)
         .where(ThreadInvoice.invoice_id == Invoice.id, Thread.state != ThreadState.CLOSED)
@@ -105,7 +105,7 @@ def find_invoices(session: Session, search: InvoiceSearch) -> list[InvoiceRow]:
             Invoice.state,
             Invoice.mailbox_id.is_not(None),
             held.order_by(Hold.created_at.desc()).limit(1).scalar_subquery(),
-            asked.exists(),
+            asked.limit(1).scalar_subquery().is_not(None),
         )
         .outerjoin(BillTo, BillTo.id == Invoice.bill_to_id)
         .where(_on_shelf(search, select(Hold.invoice_id).where(live)), _named(search.text))
