@@ -174,7 +174,8 @@ def _is_whose(search: QueueSearch) -> ColumnElement[bool]:
         return free
     said = aliased(Message)  # the statement itself joins the newest message
     mine = select(said.id).where(said.thread_id == Thread.id, said.person_id == search.person_id)
-    return or_(Thread.assignee_id == search.person_id, and_(free, mine.where(said.side == Side.VENDOR).exists()))
+    spoke = mine.where(said.side == Side.VENDOR).limit(1).scalar_subquery().is_not(None)  # one by one, as below
+    return or_(Thread.assignee_id == search.person_id, and_(free, spoke))
 
 
 def _speaks_of(search: QueueSearch) -> ColumnElement[bool]:
