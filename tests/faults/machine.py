@@ -38,7 +38,7 @@ from connectors.rows import rows_of
 from digest.channels.base import Concern, Result, accepted, refused, rejected, unknown
 from tests.faults.ground import DATABASES, Ground, ground, hurried
 from tests.faults.invariants import unrest, violations
-from tests.faults.showing import harness, parser, show
+from tests.faults.showing import Progress, harness, parser, show
 from tests.faults.steps import Crash, Steps, watched
 from tests.support.house import signed_in
 from tests.support.sinks import Taken
@@ -68,6 +68,7 @@ class Machine(RuleBasedStateMachine):
 
     place: ClassVar[Ground]
     steps: ClassVar[Steps]
+    progress: ClassVar[Progress]
 
     def __init__(self) -> None:
         super().__init__()
@@ -346,6 +347,7 @@ class Machine(RuleBasedStateMachine):
         self.place.settle()
         taken = self.place.sink.taken
         broken = [*violations(self.place.house, taken), *unrest(self.place.house, taken, clock.now())]
+        self.progress.step()
         assert not broken, "\n".join(broken)
 
 
@@ -365,6 +367,7 @@ def run(database: str, examples: int, steps: int, seed: int | None = None, *, sh
     """Raises what the first failing example raised. Without ``seed`` the same examples every time."""
     phases = [Phase.generate, *([Phase.shrink] if shrinks else [])]
     with machine(database) as here:
+        here.progress = Progress(f"examples on {database}", examples)
         chosen = settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, database=None, phases=phases,
             suppress_health_check=list(HealthCheck), derandomize=seed is None, print_blob=False,
