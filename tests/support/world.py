@@ -136,6 +136,7 @@ def connection(session: Session, of: Vendor, by: Person, **facts: Any) -> Connec
         "state": ConnectionState.ACTIVE,
         "first_synced_at": NOW,
         "as_of": NOW,
+        "created_at": NOW,
     }
     return _kept(session, Connection(**{**defaults, **facts}))
 
