@@ -9,6 +9,7 @@ from app.house import House
 from app.models import CustomerMember, CustomerRole, HoldKind, Outcome
 from digest.plan import plan_batch
 from tests.digest.rows import change, digests, lines, mails
+from tests.support.house import without_tokens
 from tests.support.links import hold
 from tests.support.world import EVERYTHING, NOW, Owing, World, customer, customer_member, invoice, small_world
 
@@ -47,7 +48,7 @@ def test_one_mail_counts_each_client_by_itself(house: House, world: World, offic
     assert "/inbox/companies" in mail.text
     assert lines(house) == []
     for foreign in ("A-1", "B-1", "D-1", "O-1", "Acme", "Birch", "Outsider", "77.00"):
-        assert foreign not in mail.text + mail.html, foreign
+        assert foreign not in without_tokens(mail.text + mail.html), foreign
 
 
 def test_nothing_late_anywhere_is_nothing_to_say(house: House, world: World, office: Owing) -> None:
@@ -66,5 +67,5 @@ def test_a_private_mail_names_no_client(house: House, world: World, office: Owin
     plan_batch(house)
     (mail,) = mails(house)
     assert "2 overdue at your companies" in mail.subject
-    assert "Cobalt" not in mail.subject + mail.text + mail.html
-    assert "Dune" not in mail.subject + mail.text + mail.html
+    assert "Cobalt" not in without_tokens(mail.subject + mail.text + mail.html)
+    assert "Dune" not in without_tokens(mail.subject + mail.text + mail.html)

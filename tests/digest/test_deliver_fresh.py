@@ -35,6 +35,7 @@ from digest.documents import GetPdf
 from digest.plan import plan_batch
 from digest.recompose import recompose
 from tests.support import world as make
+from tests.support.house import without_tokens
 from tests.support.postgres import as_owner
 from tests.support.sinks import MemoryChannel
 from tests.support.world import EVERYTHING, World
@@ -77,7 +78,7 @@ def test_a_payment_between_the_claim_and_the_call_is_in_no_mail(
     monkeypatch.setattr("digest.deliver._hand_over", pay_first)
     (mail,) = deliver(house)
     assert paid_in_time == [1]
-    assert planned.acme_invoice.number not in mail.text.partition("SETTLED")[0]
+    assert planned.acme_invoice.number not in without_tokens(mail.text.partition("SETTLED")[0])
     assert planned.birch_invoice.number in mail.text
 
 
@@ -91,7 +92,7 @@ def test_an_introduction_falls_with_its_provider(house: House, world: World, fix
         assert "NEW: Acme" in session.execute(select(Outgoing.text)).scalar_one()
         session.add(StopSwitch(name="provider:quickbooks", reason="why", by="me", since=clock.now()))
     (mail,) = deliver(house)
-    assert "Acme" not in mail.text
+    assert "Acme" not in without_tokens(mail.text)
     assert "B-1" in mail.text
 
 
@@ -115,7 +116,7 @@ def test_an_invoice_paid_on_the_way_is_not_in_the_mail(house: House, planned: Wo
     settle_invoice(house, planned.acme_invoice)
     (mail,) = deliver(house)
     assert "B-1" in mail.text
-    assert not any("A-1" in part for part in (mail.subject, mail.text.split("settled")[0]))
+    assert "A-1" not in mail.subject + without_tokens(mail.text.split("settled")[0])
     assert "1,250" not in mail.text
 
 

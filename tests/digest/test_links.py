@@ -31,7 +31,7 @@ from app.models import (
 from app.receivables.queries import find_rows_by_id
 from app.scope import LinkScope
 from digest.links import parts_of, resolve
-from tests.support.house import signed_in
+from tests.support.house import signed_in, without_tokens
 from tests.support.links import FakePayDesk, Sent, digest_line, hold, sent_digest, thread_link, with_wings
 from tests.support.statements import statements
 from tests.support.world import EVERYTHING, NOW, TODAY, World, invoice, vendor
@@ -129,7 +129,7 @@ def test_a_forwarded_link_shows_that_digests_lines_and_nothing_more(mailed: Mail
     assert "A-1" in page
     assert "B-1" in page
     for words in ("A-2", "O-1", "Outsider"):
-        assert words not in page
+        assert words not in without_tokens(page)
     for path in ("3", "0", "99", "3/pay", "3/ask", "vendor/3/ask", "thread"):
         assert mailed.browser().get(mailed.sent.at(path)).status_code == 404, path
     assert "A-2" in mailed.browser().get(mailed.other.at(1)).text
@@ -173,10 +173,10 @@ def test_it_acts_in_the_links_scope_whoever_is_signed_in(mailed: Mailed) -> None
     browser = signed_in(mailed.app, mailed.world.outsider.person)
     page = browser.get(mailed.sent.at()).text
     assert "A-1" in page
-    assert "O-1" not in page
+    assert "O-1" not in without_tokens(page)
     assert "ap@outsider.example" not in page
     assert browser.post(mailed.sent.at(1, "ask"), data={"body": "Which order?"}).status_code == 303
-    assert "A-1" not in browser.get("/inbox").text
+    assert "A-1" not in without_tokens(browser.get("/inbox").text)
     with mailed.house.database.reading(EVERYTHING) as session:
         asked = session.execute(select(Message)).scalar_one()
     assert (asked.customer_id, asked.person_id, asked.via) == (mailed.world.cobalt.customer.id, None, "link")

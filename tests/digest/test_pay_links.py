@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.house import House
 from app.models import BankAccount, Hold, Outgoing, PayRule, Remittance
+from tests.support.house import without_tokens
 from tests.support.links import FakePayDesk, Sent, sent_digest, with_wings
 from tests.support.world import EVERYTHING, NOW, TODAY, World, invoice
 
@@ -60,8 +61,8 @@ def test_several_lines_of_one_supplier_and_nothing_the_mail_does_not_have(mail: 
     page = mail.get(1, "together")
     assert "A-1" in page
     assert "A-2" in page
-    assert "A-3" not in page
-    assert "Birch" not in page
+    assert "A-3" not in without_tokens(page)
+    assert "Birch" not in without_tokens(page)
     assert "2 invoices chosen" in page
     both = mail.get(1, "together", i=[1, 2, 3, 9])  # of others there is nothing
     assert 'data-copy="1350.00"' in both

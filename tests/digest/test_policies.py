@@ -18,7 +18,7 @@ from digest.render import Reader, render
 from tests.digest.books import MOMENT, NOW, TODAY, Shelf, key
 from tests.digest.rows import change, digests, mails
 from tests.support import world as make
-from tests.support.house import signed_in
+from tests.support.house import signed_in, without_tokens
 from tests.support.tables import checksums
 from tests.support.world import EVERYTHING, Owing, World
 
@@ -148,7 +148,7 @@ def test_a_customer_left_alone_gets_nothing_and_finds_it_in_the_inbox(
         plan_batch(house)
     (cobalts,) = (each for each in mails(house) if each.address == "ap@cobalt.example")
     assert "B-1" in cobalts.text
-    assert "Acme" not in cobalts.text
+    assert "Acme" not in without_tokens(cobalts.text)
     reasons = {each.mailbox_id: set(each.reasons.values()) for each in digests(house)}
     assert reasons[world.cobalt.mailbox.id] == {"the supplier sends you no reminders"}
     (dunes,) = (each for each in mails(house) if each.address == "ap@dune.example")  # by the default, not yet sorted
@@ -173,8 +173,8 @@ def test_the_vendor_sees_who_would_get_what_on_any_day(
         after = checksums(house.database)
     for words in ("Patient", "Early", "DE-LATE", "5 days late", "ES-LATE", "not mentioned before 8 Dec 2026"):
         assert words in today
-    assert "Birch" not in today
+    assert "Birch" not in without_tokens(today)
     assert "32 days late" in later
-    assert "Cobalt" not in spanish
+    assert "Cobalt" not in without_tokens(spanish)
     assert "Please pay, or tell us what is missing" in mail
     assert {name for name in before if before[name] != after[name]} <= {"web_session"}

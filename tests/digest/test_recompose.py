@@ -19,6 +19,7 @@ from digest.plan import plan_batch
 from digest.preview import NoMailbox, mailbox_called, preview
 from digest.recompose import Recomposed, recompose
 from tests.digest.rows import change, digests, lines, mails, outcome
+from tests.support.house import without_tokens
 from tests.support.world import EVERYTHING, NOW, World, invoice
 
 
@@ -50,8 +51,8 @@ def test_an_invoice_settled_while_the_mail_waited_leaves_it(planned: House, worl
     assert done.rewritten == {digests(planned)[0].id}
     assert [line.number for line in lines(planned)] == ["B-1"]
     (mail,) = mails(planned)
-    assert "A-1" not in mail.text + mail.html
-    assert "USD" not in mail.text
+    assert "A-1" not in without_tokens(mail.text + mail.html)
+    assert "USD" not in without_tokens(mail.text)
     assert "1 due soon" in mail.subject
     assert (mail.state, mail.sealed_token) == (OutgoingState.QUEUED, before)
     assert digests(planned)[0].all_lines == 1
@@ -81,7 +82,7 @@ def test_delivery_hands_over_what_is_true(planned: House, world: World) -> None:
     channel = open_channel(planned.settings)
     assert deliver_batch(planned, channel, partial(recompose, planned)) == 1
     (sent,) = planned.settings.mail_folder.glob("*.eml")
-    assert "A-1" not in sent.read_text()
+    assert "A-1" not in without_tokens(sent.read_text())
     assert "B-1" in sent.read_text()
     assert digests(planned)[0].outcome == Outcome.ACCEPTED
 

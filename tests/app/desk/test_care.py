@@ -36,7 +36,7 @@ from app.models import (
 )
 from app.scope import CustomerScope
 from tests.support import world as make
-from tests.support.house import signed_in, words
+from tests.support.house import signed_in, without_tokens, words
 from tests.support.world import EVERYTHING, NOW, World
 
 HOUR = timedelta(hours=1)
@@ -95,7 +95,7 @@ def test_the_next_one_is_of_the_part_of_the_queue_one_works_in(acme: FlaskClient
     copy, _, again = ask("Q-1", 30, "copy"), ask("Q-2", 20, "order"), ask("Q-3", 10, "copy")
     page = acme.get("/desk?topic=copy&whose=nobody")
     assert "Q-1" in page.text
-    assert "Q-2" not in page.text
+    assert "Q-2" not in without_tokens(page.text)
     data = {"body": "Here it is.", "topic": "copy", "whose": "nobody"}
     gone = acme.post(f"/desk/threads/{copy.id}/answer", data=data)
     assert gone.location == f"/desk/threads/{again.id}?whose=nobody&topic=copy"

@@ -14,7 +14,7 @@ from app.tasks.actions import raise_task
 from digest.plan import plan_batch
 from tests.digest.rows import change, digests, lines, mails
 from tests.support import world as make
-from tests.support.house import signed_in
+from tests.support.house import signed_in, without_tokens
 from tests.support.world import EVERYTHING, NOW, World
 
 pytestmark = pytest.mark.usefixtures("fixed_clock")
@@ -34,7 +34,7 @@ def test_the_day_before_the_vendor_sees_its_rows_and_only_its_own(acme: FlaskCli
     assert "14 days late" in page.text
     assert "#hold" in page.text
     for hidden in ("B-1", "Birch", "ap@cobalt.example", "24 Nov 2026"):
-        assert hidden not in page.text
+        assert hidden not in without_tokens(page.text)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_who_is_not_written_to_soon_is_not_listed(
 ) -> None:
     """[D22 D13] And why is the customer's own affair."""
     change(house, world.cobalt.mailbox, **facts)
-    assert "A-1" not in acme.get("/desk/coming").text
+    assert "A-1" not in without_tokens(acme.get("/desk/coming").text)
 
 
 def test_what_the_customer_decided_does_not_show(acme: FlaskClient, house: House, world: World, soon: None) -> None:
@@ -77,8 +77,8 @@ def test_a_customer_is_held_with_all_it_owes_and_what_comes_meanwhile(
     assert "is asked for until then" in answer.text
     with house.database.transaction(EVERYTHING) as session:
         make.invoice(session, world.acme, world.cobalt, number="A-2", due_on=date(2026, 11, 20))
-    assert "A-1" not in answer.text
-    assert "A-2" not in acme.get("/desk/coming").text
+    assert "A-1" not in without_tokens(answer.text)
+    assert "A-2" not in without_tokens(acme.get("/desk/coming").text)
     change(house, world.cobalt.mailbox, next_digest_at=NOW)
     plan_batch(house)
     (digest,), (mail,) = digests(house), mails(house)
@@ -119,7 +119,7 @@ def test_what_was_due_before_the_first_day_is_silent_until_it_is_included(
     assert acme.post("/desk/chase-from", data={"day": "nonsense"}).status_code == 422
     page = acme.post("/desk/chase-from", data={"day": "2026-11-10"}, follow_redirects=True)
     assert "1 open invoice is left alone now" in page.text
-    assert "A-1" not in page.text
+    assert "A-1" not in without_tokens(page.text)
     bill = f"/desk/invoices/{world.acme_invoice.id}"
     assert "due before 10 Nov 2026, from when on the supplier reminds" in acme.get(bill).text
     assert "Remind of it all the same" in acme.get(bill).text
@@ -143,7 +143,7 @@ def test_tasks_are_the_vendors_own_and_done_by_a_press(acme: FlaskClient, house:
     page = acme.get("/desk/tasks")
     assert "A-1 is still open." in page.text
     assert "Cobalt" in page.text
-    assert "B-1" not in page.text
+    assert "B-1" not in without_tokens(page.text)
     assert acme.post(f"/desk/tasks/{foreign.id}").status_code == 404
     assert "Nothing to do" in acme.post(f"/desk/tasks/{own.id}", follow_redirects=True).text
     assert acme.post(f"/desk/tasks/{own.id}").status_code == 404
@@ -161,4 +161,4 @@ def test_holding_one_invoice_silently_tells_the_customer_nothing(
     for place in ("/inbox", f"/inbox/invoices/{world.acme_invoice.id}"):
         assert "on hold until" not in inbox.get(place).text.lower()
         assert "put it on hold" not in inbox.get(place).text.lower()
-    assert "A-1" not in inbox.get("/inbox?mark=on_hold").text
+    assert "A-1" not in without_tokens(inbox.get("/inbox?mark=on_hold").text)

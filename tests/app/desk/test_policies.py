@@ -17,7 +17,7 @@ from app.policies.rules import Segment
 from app.policies.sorting import sort_customers
 from tests.digest.rows import change
 from tests.support import world as make
-from tests.support.house import signed_in
+from tests.support.house import signed_in, without_tokens
 from tests.support.world import EVERYTHING, World
 
 pytestmark = pytest.mark.usefixtures("fixed_clock")
@@ -220,7 +220,7 @@ def test_everybody_reads_the_same_reason(app: Flask, acme: FlaskClient, house: H
     words = "the supplier sends you no reminders"
     assert words in customer.get(f"/inbox/invoices/{world.acme_invoice.id}").text
     assert words in acme.get(f"/desk/invoices/{world.acme_invoice.id}").text
-    assert "A-1" not in acme.get("/desk/coming").text
+    assert "A-1" not in without_tokens(acme.get("/desk/coming").text)
     assert words not in customer.get(f"/inbox/invoices/{world.birch_invoice.id}").text
     change(house, cobalt(house, world), never_remind=False)
     acme.post("/desk/policies/default", data={"days_0": "30", "side_0": "after", "tone_0": "gentle"})

@@ -18,7 +18,7 @@ from app.models import AuditEntry, CreditKind, CustomerMember, HoldKind, Invoice
 from app.scope import CustomerScope
 from app.statements.queries import entries
 from app.statements.rules import Kind, statement
-from tests.support.house import signed_in
+from tests.support.house import signed_in, without_tokens
 from tests.support.links import credit, hold, payment
 from tests.support.statements import statements
 from tests.support.world import EVERYTHING, NOW, TODAY, World, invoice, vendor
@@ -116,7 +116,7 @@ def test_blocked_suppliers_are_in_no_statement(house: House, cobalt: FlaskClient
     with house.database.transaction(EVERYTHING) as session:
         session.add(Relation(customer_id=world.cobalt.customer.id, vendor_id=world.acme.vendor.id, blocked_at=NOW))
     for path in ("statements", "payments", "cash", "calendar"):
-        assert "Acme" not in cobalt.get(f"/inbox/{path}").text
+        assert "Acme" not in without_tokens(cobalt.get(f"/inbox/{path}").text)
 
 
 # --- calendar -------------------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_rows_are_moved_to_a_pay_run_to_see(
     page = cobalt.get(f"/inbox/cash?row={world.acme_invoice.id}&row={foreign.id}&row=x&to=2026-12-10").text
     assert "+USD\xa01,250.00" in page
     assert "-USD\xa01,250.00" in page
-    assert "999" not in page
+    assert "999.00" not in page
     assert "As it is due" in page
 
 
