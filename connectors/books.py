@@ -94,11 +94,11 @@ class Books:
         """paging.by_time; of a list that is ``walked``, from where this full pull was in it."""
         moment, number = self._lists.get(name, ("", 1))
 
-        def passed(after: datetime | None, page: int) -> None:
+        def came_to(after: datetime | None, page: int) -> None:
             if name in self.walked:
                 self._lists[name] = [after.isoformat() if after else "", page]
 
-        return by_time(read, parse_instant(moment) or since, changed_at, number, passed)
+        return by_time(read, parse_instant(moment) or since, changed_at, number, came_to)
 
     def _take_up(self, cursor: Json) -> None:
         """Changes are asked for from when the first part began: what it brought may be older than this part."""

@@ -35,11 +35,11 @@ def by_time(
     since: datetime | None,
     changed_at: Callable[[Any], datetime | None],
     number: int = 1,
-    passed: Callable[[datetime | None, int], None] = lambda _since, _number: None,
+    came_to: Callable[[datetime | None, int], None] = lambda _since, _number: None,
 ) -> Iterator[Any]:
     """Rows in the order of their last change, over all pages. ``read(since, n)`` gives the n-th page (from 1) of what
-    changed at or after ``since``. ``passed`` hears of each page whose rows have all been taken; to begin with its
-    ``since`` and ``number`` again goes on from there.
+    changed at or after ``since``. ``came_to`` hears of each page when the rows of all before it have been taken; to
+    begin with its ``since`` and ``number`` again goes on from there.
 
     Each page is asked for from the last change seen rather than by its number, so a row that changes or leaves the
     list meanwhile pushes no other row over a page's edge. Rows at the edge come twice; ``gather`` drops the repeats."""
@@ -48,8 +48,8 @@ def by_time(
         page = read(since, number)
         if number > 1 and page.rows and page.rows == before:
             raise RetryLater("The provider showed the same page twice.")
+        came_to(since, number)
         yield from page.rows
-        passed(since, number)
         if page.is_last or not page.rows:
             return
         edge = changed_at(page.rows[-1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -68,6 +69,22 @@ def test_rows_that_change_while_we_read_hide_no_other(
     quiet = set(books.rows)
     seen = {name for name, _ in by_time(read, None, changed_at)}
     assert seen >= quiet - touched
+
+
+@given(seconds=st.lists(st.integers(0, 9), min_size=1, max_size=40), size=st.integers(1, 7), taken=st.integers(1, 40))
+def test_a_walk_that_breaks_off_goes_on_at_its_page_and_misses_no_row(
+    seconds: list[int], size: int, taken: int
+) -> None:
+    """[A1 inv-N3] Of the rows it had, those of the page it was at come again, and no more."""
+    books = Books(seconds, size)
+    at: list[tuple[datetime | None, int]] = []
+    first = list(islice(by_time(books.read, None, changed_at, came_to=lambda *page: at.append(page)), taken))
+    since, number = at[-1]
+    rest = list(by_time(books.read, since, changed_at, number))
+    assert {name for name, _ in [*first, *rest]} == set(books.rows)
+    again = [row for row in rest if row in set(first)]
+    ties = max(seconds.count(each) for each in seconds)
+    assert len(again) <= size + ties
 
 
 def test_a_page_shown_again_ends_the_walk() -> None:

@@ -12,10 +12,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from flask import request
 from sqlalchemy import func, select
 
 from app.house import House
@@ -58,7 +62,8 @@ def run(url: str, invoices: int, kills: int) -> tuple[dict[str, object], list[st
     began = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="sheaf-faults-")))
-        app = create_sandbox(str(books_of(folder, invoices)))
+        app, barrier = create_sandbox(str(books_of(folder, invoices))), _Barrier()
+        app.before_request(barrier.hold)
         control = stack.enter_context(SandboxControl(stack.enter_context(live_server(app)), timeout=300))
         facts = {"QUICKBOOKS_CALLS_PER_MINUTE": "100000000", "SHEAF_INSTANCE": str(folder), "LOG_FILE": os.devnull}
         given = {**control.settings(), **facts, "LIMIT_LEASE_SECONDS": "4", "LIMIT_HTTP_SECONDS": "120"}
@@ -67,7 +72,8 @@ def run(url: str, invoices: int, kills: int) -> tuple[dict[str, object], list[st
         stack.callback(house.database.dispose)
         connected(house, control, _NAME)
         control.reset_calls()
-        killed_at = _pull(house, given, invoices, kills)
+        barrier.held = partial(_held, house)
+        killed_at = _pull(house, given, invoices, kills, barrier)
         total = sum(1 for _ in control.invoices(_NAME))
         broken = _disagreements(house, control)
         again = _read_again(house)
@@ -83,13 +89,26 @@ def run(url: str, invoices: int, kills: int) -> tuple[dict[str, object], list[st
     return row, broken
 
 
-def _pull(house: House, given: dict[str, str], invoices: int, kills: int) -> list[int]:
+@dataclass
+class _Barrier:
+    """The provider, who keeps a sync waiting that has ``wanted`` invoices: it is always killed before its end."""
+
+    wanted: float = math.inf
+    held: Callable[[], int] = lambda: 0
+
+    def hold(self) -> None:
+        while request.path.endswith("/query") and self.held() >= self.wanted:
+            time.sleep(0.05)
+
+
+def _pull(house: House, given: dict[str, str], invoices: int, kills: int, barrier: _Barrier) -> list[int]:
     """Let ``flask sync`` run, and end it where so much is there; how many invoices there were each time."""
     killed_at: list[int] = []
     progress, before = Progress("invoices", invoices), 0
     ends = time.monotonic() + _PATIENCE + invoices / 50
     while time.monotonic() < ends:
-        wanted = (len(killed_at) + 1) * invoices // (kills + 1) if len(killed_at) < kills else invoices + 1
+        wanted = (len(killed_at) + 1) * invoices // (kills + 1) if len(killed_at) < kills else math.inf
+        barrier.wanted = wanted
         with _sync(house, given) as process:
             while process.poll() is None and _held(house) < wanted and time.monotonic() < ends:
                 time.sleep(0.3)
